@@ -1,0 +1,20 @@
+//! What it takes to read at all: windows on a file, decompression, tar headers.
+//!
+//! Owns how bytes are fetched and how little of them: a [`Window`] hops over what nobody asked for, a
+//! [`ReadAhead`] moves inflating to a thread of its own, a [`Walker`] knows where a tar's entries begin and end.
+//! Leaves to others what the bytes mean: which members make an image (`source`, `image`), what an entry
+//! says about a path (`layer`, `tree`).
+
+mod compression;
+mod input;
+mod read_ahead;
+mod shown;
+pub mod tar;
+mod window;
+
+pub use compression::{Compression, sniff};
+pub use input::{Flowing, Hopping, Input};
+pub use read_ahead::{Counted, Feeder, ReadAhead, Tee};
+pub use shown::{shown, shown_text};
+pub use tar::{Entry, EntryKind, TarError, Walker};
+pub use window::Window;

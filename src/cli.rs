@@ -1,0 +1,215 @@
+//! Every flag, once. Help, man page and completions are printed from here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::image::Platform;
+
+/// See what a container image is made of: its layers, the files that each added, changed or removed, and the bytes that
+/// are wasted.
+///
+/// In a terminal it opens a screen; without one, or with --summary, it prints a summary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "explore",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "IMAGE is a path to a saved image (`docker save`, OCI archive, either gzip or zstd compressed) or to an \
+                  OCI layout directory, or `-` for a tar on standard input. `PATH:NAME` and `PATH@NUMBER` choose one of \
+                  several images. `docker-archive:`, `oci-archive:` and `oci:` before a path are understood.\n\n\
+                  Exit codes: 0 fine, 2 it could not be looked at (or part of it is damaged)."
+)]
+pub struct Cli {
+    /// What else than opening an image is to be done.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The image to open.
+    #[command(flatten)]
+    pub open: Open,
+}
+
+/// Opening an image.
+#[derive(Debug, Args)]
+pub struct Open {
+    /// The image: a path, or `-` for standard input.
+    #[arg(required = true)]
+    pub image: Option<OsString>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flags say it")]
+    pub reading: Reading,
+    /// Write JSON (schema 1): to standard output, or to FILE, whole or not at all.
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub json: Option<Option<PathBuf>>,
+    /// With --json: every path that a layer adds, changes or removes.
+    #[arg(long)]
+    pub files: bool,
+    /// With --json --files: the SHA-256 of every file. Reads all content.
+    #[arg(long)]
+    pub hash: bool,
+    /// Print the summary in a terminal, too.
+    #[arg(long)]
+    pub summary: bool,
+}
+
+/// How an image is read. The same for every command.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// The platform to choose: os/architecture[/variant]. The machine's own when not given.
+    #[arg(long, value_name = "PLATFORM", env = "EXPLORE_PLATFORM", value_parser = platform)]
+    pub platform: Option<Platform>,
+    /// Compute every digest (manifest, config, blobs, diff IDs), and fail when one does not hold.
+    #[arg(long, env = "EXPLORE_VERIFY")]
+    pub verify: bool,
+    /// Print each stage's seconds and bytes read to standard error.
+    #[arg(long)]
+    pub timings: bool,
+    /// Threads that read layers; one for each core when 0.
+    #[arg(long, value_name = "N", default_value_t = 0, env = "EXPLORE_THREADS", hide_default_value = true)]
+    pub threads: usize,
+}
+
+/// What else there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the history, as `docker history` does.
+    History {
+        /// The image.
+        image: OsString,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flags say it")]
+        reading: Reading,
+        /// Do not cut anything.
+        #[arg(long)]
+        no_trunc: bool,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// List the files of the final file system, or of the state after a layer.
+    Ls {
+        /// The image.
+        image: OsString,
+        /// Only what is below this path.
+        path: Option<OsString>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flags say it")]
+        reading: Reading,
+        /// The state after this layer, from 0; after the last when not given.
+        #[arg(long, value_name = "N")]
+        layer: Option<usize>,
+        /// Levels of folders to go down; all when not given.
+        #[arg(short, long, value_name = "N")]
+        depth: Option<usize>,
+        /// With mode, owner, size, time and link target.
+        #[arg(short)]
+        long: bool,
+        /// Raw paths, each ended by a NUL byte.
+        #[arg(short = '0', long = "print0", conflicts_with_all = ["long", "json"])]
+        print0: bool,
+        /// As a JSON array.
+        #[arg(long, conflicts_with = "long")]
+        json: bool,
+    },
+    /// Write a file's content.
+    Cat {
+        /// The image.
+        image: OsString,
+        /// The file; symbolic links are followed inside the image.
+        path: OsString,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flags say it")]
+        reading: Reading,
+        /// As it is after this layer, from 0; after the last when not given.
+        #[arg(long, value_name = "N")]
+        layer: Option<usize>,
+    },
+    /// Print the man page or completions for a shell.
+    Generate {
+        /// What to print.
+        #[arg(value_enum)]
+        what: Generated,
+    },
+}
+
+/// How a table is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What can be printed from the flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Generated {
+    /// The man page, in roff.
+    Man,
+    /// Completions for bash.
+    Bash,
+    /// Completions for zsh.
+    Zsh,
+    /// Completions for fish.
+    Fish,
+    /// Completions for `PowerShell`.
+    Powershell,
+    /// Completions for elvish.
+    Elvish,
+}
+
+impl Cli {
+    /// Reads the command line. `--json IMAGE` alone means the image: nobody names a file and no image.
+    ///
+    /// # Errors
+    /// As clap reports them; `--help` and `--version` are among them.
+    pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<OsString> = arguments.collect();
+        match Self::try_parse_from(&arguments) {
+            Err(error) if error.kind() == clap::error::ErrorKind::MissingRequiredArgument => {
+                let Some(at) = arguments.iter().position(|argument| argument == "--json") else { return Err(error) };
+                let mut again = arguments;
+                again[at] = "--json=".into();
+                let mut cli = Self::try_parse_from(&again).map_err(|_| error)?;
+                cli.open.json = Some(None);
+                Ok(cli)
+            }
+            other => other,
+        }
+    }
+}
+
+fn platform(text: &str) -> Result<Platform, String> {
+    Platform::parse(text).ok_or_else(|| format!("`{text}` is no platform; write os/architecture, as linux/amd64"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn open(line: &str) -> Option<(Option<OsString>, Option<Option<PathBuf>>)> {
+        let words = line.split_whitespace().map(OsString::from);
+        Cli::read(words).ok().map(|cli| (cli.open.image, cli.open.json))
+    }
+
+    #[test]
+    fn flags_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn json_goes_where_people_mean() {
+        let image = || Some(OsString::from("x.tar"));
+        let file = || Some(Some(PathBuf::from("out.json")));
+        assert_eq!(open("explore x.tar --json"), Some((image(), Some(None))));
+        assert_eq!(open("explore --json x.tar"), Some((image(), Some(None))));
+        assert_eq!(open("explore --json --files x.tar"), Some((image(), Some(None))));
+        assert_eq!(open("explore x.tar --json out.json"), Some((image(), file())));
+        assert_eq!(open("explore --json out.json x.tar"), Some((image(), file())));
+        assert_eq!(open("explore x.tar"), Some((image(), None)));
+        assert_eq!(open("explore --json"), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! Which members make an image: index, manifest, config, history.
+//!
+//! Owns the formats of `docker save` (manifest.json, and the older `repositories`) and of OCI (index, manifest, config),
+//! the choice between several images and platforms, and which history row made which layer.
+//! Leaves to `source` where members come from, and to `layer` what is in the layers.
+
+mod config;
+mod digest;
+mod history;
+mod manifest;
+mod platform;
+mod resolve;
+
+pub use config::Config;
+pub use digest::{Digest, Hasher};
+pub use history::{HistoryRow, readable};
+pub use platform::Platform;
+pub use resolve::{ImageError, Lookup, Presence, Request, resolve};
+
+/// An image, as its documents describe it. Nothing in its layers was read.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// `docker-archive`, `oci-archive` or `oci-layout`.
+    pub source: &'static str,
+    /// Digest of the config, computed from its bytes.
+    pub id: Digest,
+    /// Digest of the manifest, where the format has one.
+    pub digest: Option<Digest>,
+    /// Names that the archive gives it.
+    pub tags: Vec<String>,
+    /// What it runs on.
+    pub platform: Platform,
+    /// The config, its known fields.
+    pub config: Config,
+    /// All history rows, empty ones too.
+    pub history: Vec<HistoryRow>,
+    /// The layers, the base first.
+    pub layers: Vec<Layer>,
+    /// Oddities met in the documents.
+    pub notes: Vec<String>,
+    /// Documents whose digest was claimed and is another: "config sha256:…: …".
+    pub problems: Vec<String>,
+    /// How many claimed digests of documents were computed and hold.
+    pub verified: usize,
+}
+
+/// A layer, as manifest and config describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Digest of the uncompressed tar, as the config claims it.
+    pub diff_id: Option<Digest>,
+    /// Digest of the blob, as the manifest claims it.
+    pub digest: Option<Digest>,
+    /// As the manifest claims it; it may lie.
+    pub media_type: Option<String>,
+    /// Size of the blob as the manifest claims it, bytes.
+    pub size: Option<u64>,
+    /// Name of the member that holds the blob.
+    pub member: String,
+    /// The history row that made it, an index into [`Image::history`].
+    pub history: Option<usize>,
+}
+
+impl Layer {
+    /// What to call it in messages: its digest, else the member's name.
+    pub fn label(&self) -> &str {
+        self.digest.as_ref().or(self.diff_id.as_ref()).map_or(&self.member, Digest::as_str)
+    }
+}
+
+impl Image {
+    /// The history row of a layer.
+    pub fn row(&self, layer: usize) -> Option<&HistoryRow> {
+        self.layers.get(layer)?.history.and_then(|row| self.history.get(row))
+    }
+
+    /// The instruction that made a layer, made readable; None without history.
+    pub fn instruction(&self, layer: usize) -> Option<String> {
+        self.row(layer).and_then(|row| row.created_by.as_deref()).map(readable)
+    }
+}

@@ -1,0 +1,98 @@
+use std::fmt;
+
+/// What an image runs on: `os/architecture[/variant]` (OCI image spec, "platform" of a descriptor).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Platform {
+    /// `linux`, `windows`, …
+    pub os: String,
+    /// As Go names it: `amd64`, `arm64`, …
+    pub architecture: String,
+    /// `v7`, `v8`, …
+    pub variant: Option<String>,
+}
+
+impl Platform {
+    /// Takes `os/architecture[/variant]` or an architecture alone, in the names that people use.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('/').map(str::to_ascii_lowercase);
+        let first = parts.next().filter(|part| !part.is_empty())?;
+        let second = parts.next();
+        let third = parts.next();
+        if parts.next().is_some() || second.as_deref() == Some("") || third.as_deref() == Some("") {
+            return None;
+        }
+        let (os, architecture) = match second {
+            Some(architecture) => (first, architecture),
+            None if matches!(first.as_str(), "linux" | "windows" | "freebsd") => (first, Self::machine().architecture),
+            None => ("linux".to_owned(), first),
+        };
+        Some(Self { os, architecture, variant: third }.normal())
+    }
+
+    /// The machine's own. Containers on macOS and Windows run Linux by default.
+    pub fn machine() -> Self {
+        Self { os: "linux".into(), architecture: std::env::consts::ARCH.into(), variant: None }.normal()
+    }
+
+    /// `x86_64` is `amd64`, `aarch64` is `arm64`, and `arm64/v8` is what `arm64` means.
+    fn normal(mut self) -> Self {
+        let (architecture, variant) = match self.architecture.as_str() {
+            "x86_64" | "x86-64" => ("amd64", None),
+            "aarch64" => ("arm64", None),
+            "i386" | "i686" | "x86" => ("386", None),
+            "armhf" | "armv7" | "armv7l" => ("arm", Some("v7")),
+            "armel" => ("arm", Some("v6")),
+            other => (other, None),
+        };
+        self.variant = self.variant.or_else(|| variant.map(str::to_owned));
+        self.architecture = architecture.to_owned();
+        if self.architecture == "arm64" && self.variant.as_deref() == Some("v8") {
+            self.variant = None;
+        }
+        self
+    }
+
+    /// Whether an image for `self` is what someone who asks for `wanted` means: an absent variant asks for any.
+    pub fn serves(&self, wanted: &Self) -> bool {
+        let own = self.clone().normal();
+        own.os == wanted.os
+            && own.architecture == wanted.architecture
+            && (wanted.variant.is_none() || wanted.variant == own.variant)
+    }
+
+    /// `unknown/unknown` marks attestations, which are no images.
+    pub fn is_unknown(&self) -> bool {
+        self.os == "unknown"
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_serves_whom() {
+        for (image, wanted, serves) in [
+            ("linux/amd64", "linux/amd64", true),
+            ("linux/amd64", "linux/x86_64", true),
+            ("linux/arm64/v8", "linux/arm64", true),
+            ("linux/arm64", "linux/arm64/v8", true),
+            ("linux/arm/v6", "linux/arm", true),
+            ("linux/arm/v6", "linux/arm/v7", false),
+            ("linux/arm64", "arm64", true),
+            ("windows/amd64", "linux/amd64", false),
+        ] {
+            let (Some(image), Some(wanted)) = (Platform::parse(image), Platform::parse(wanted)) else { panic!() };
+            assert_eq!(image.serves(&wanted), serves, "{image} for {wanted}");
+        }
+        assert_eq!(Platform::parse("linux/amd64/v1/x"), None);
+        assert_eq!(Platform::parse(""), None);
+    }
+}

@@ -1,0 +1,80 @@
+use std::io::{self, Read, Write};
+
+use thiserror::Error;
+
+use super::index::sealed;
+use super::record::ContentId;
+use crate::bytes::tar::BLOCK;
+use crate::bytes::{Entry, EntryKind, Hopping, Input, TarError, Walker, Window};
+
+/// What keeps an entry's content from being read.
+#[derive(Debug, Error)]
+pub enum ContentError {
+    /// The layer broke off.
+    #[error(transparent)]
+    Tar(#[from] TarError),
+    /// The content broke off, or the place it goes to did.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// There is another entry than the index said.
+    #[error("the layer has changed since it was indexed: no file begins at {0}")]
+    Changed(u64),
+}
+
+/// An entry found again in its layer, its content not read yet.
+pub struct Found<I> {
+    /// Its headers.
+    pub entry: Entry,
+    walker: Walker<I>,
+}
+
+/// Finds the entry that begins at `block` (512 bytes each) of a layer's uncompressed bytes.
+///
+/// # Errors
+/// When there is none, or no file.
+pub fn find_entry<I: Input>(mut input: I, block: u32) -> Result<Found<I>, ContentError> {
+    let at = u64::from(block) * BLOCK;
+    let passed = input.skip(at)?;
+    if passed < at {
+        return Err(TarError::Truncated { at: passed, missing: at - passed }.into());
+    }
+    let mut found = Found { entry: Entry::default(), walker: Walker::new(input, at) };
+    if !found.walker.next(&mut found.entry)? || found.entry.kind != EntryKind::File {
+        return Err(ContentError::Changed(at));
+    }
+    Ok(found)
+}
+
+/// Writes the content of an entry, the holes of a sparse file as zeros.
+///
+/// # Errors
+/// When it breaks off, or `out` does.
+pub fn copy_content<I: Input>(found: &mut Found<I>, out: &mut impl Write) -> Result<(), ContentError> {
+    let mut reader = found.walker.reader();
+    let Some(map) = &found.entry.sparse else {
+        io::copy(&mut reader, out)?;
+        return Ok(());
+    };
+    let mut at = 0;
+    for (offset, len) in map {
+        io::copy(&mut io::repeat(0).take(offset - at), out)?;
+        io::copy(&mut reader.by_ref().take(*len), out)?;
+        at = offset + len;
+    }
+    io::copy(&mut io::repeat(0).take(found.entry.size - at), out)?;
+    Ok(())
+}
+
+/// Hashes the file that begins at `block` of a plain layer.
+///
+/// # Errors
+/// When it is not there or breaks off.
+pub fn identify(layer: &Window, block: u32) -> Result<ContentId, ContentError> {
+    let at = u64::from(block) * BLOCK;
+    let mut found = find_entry(Hopping::for_content(layer.part(at, u64::MAX)), 0)?;
+    let mut hash = blake3::Hasher::new();
+    found.walker.content(|piece| {
+        hash.update(piece);
+    })?;
+    Ok(sealed(&hash, &found.entry))
+}

@@ -1,0 +1,266 @@
+use sha2::{Digest as _, Sha256};
+
+use super::record::{Batch, ContentId, Record, RecordKind, normal_path};
+use crate::bytes::tar::BLOCK;
+use crate::bytes::{Entry, EntryKind, Input, TarError, Walker};
+
+/// What is hashed of each file's content while it passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hashing {
+    /// Nothing: content is hopped over.
+    None,
+    /// Its identity, for finding equal content.
+    Identity,
+    /// Its identity and its SHA-256.
+    Sha256,
+}
+
+/// How a layer ended.
+#[derive(Debug, Default)]
+pub struct IndexEnd {
+    /// Bytes of the tar, headers, padding and trailer included, as far as it could be read.
+    pub tar_bytes: u64,
+    /// Entries, whiteouts among them.
+    pub entries: u64,
+    /// Oddities.
+    pub notes: Vec<String>,
+    /// What kept it from being read to its end.
+    pub damage: Option<TarError>,
+    /// Contents that were to be kept: the block that each entry begins at, and its bytes.
+    pub kept: Vec<(u32, Vec<u8>)>,
+}
+
+/// A path whose content is kept in passing, where there is no coming back.
+#[derive(Debug, Clone)]
+pub struct Keep {
+    /// The normal path.
+    pub path: Vec<u8>,
+    /// Bytes that are kept at most, of one layer.
+    pub limit: u64,
+}
+
+/// Records that travel together.
+const BATCH: usize = 512;
+const BATCH_TEXT: usize = 256 * 1024;
+/// The longest path that is kept. Linux unpacks 4,096 bytes at most.
+const MAX_PATH: usize = 32 * 1024;
+/// The most entries of a layer. The largest real images have a few million.
+const MAX_ENTRIES: u64 = 20_000_000;
+/// Zero blocks after the end that are passed over before they count as damage.
+const MAX_TRAILER: u64 = 1 << 30;
+/// Oddities of one kind that are told one by one.
+const MAX_NOTES: usize = 5;
+
+/// Reads a layer once, front to back, and hands out a record of every entry; false from `send` stops it. Never keeps content.
+pub fn index<I: Input>(
+    walker: &mut Walker<I>,
+    hashing: Hashing,
+    keep: Option<&Keep>,
+    send: &mut dyn FnMut(Batch) -> bool,
+) -> IndexEnd {
+    let mut end = IndexEnd::default();
+    let mut odd = Oddities::default();
+    let mut batch = Batch::default();
+    let mut entry = Entry::default();
+    end.damage = loop {
+        match walker.next(&mut entry) {
+            Ok(true) => {}
+            Ok(false) => break finish(walker),
+            Err(error) => break Some(error),
+        }
+        end.entries += 1;
+        if end.entries > MAX_ENTRIES {
+            break Some(TarError::Header { at: entry.start, problem: "the layer has more than 20 million entries" });
+        }
+        let Ok(block) = u32::try_from(entry.start / BLOCK) else {
+            break Some(TarError::Header { at: entry.start, problem: "the layer is larger than 2 TiB" });
+        };
+        let Some(mut record) = record(&entry, block, &mut batch, &mut odd) else { continue };
+        if hashing != Hashing::None && record.kind == RecordKind::Entry(EntryKind::File) {
+            let kept = keep.filter(|keep| keep.path == batch.text(&record.path) && entry.size <= keep.limit);
+            let mut copy = kept.filter(|_| entry.sparse.is_none()).map(|_| Vec::new());
+            match hash(walker, &entry, hashing, copy.as_mut()) {
+                Ok((content, sha256)) => (record.content, record.sha256) = (Some(content), sha256),
+                Err(error) => break Some(error),
+            }
+            if let Some(copy) = copy {
+                // The last entry of a path is the one that holds.
+                end.kept = vec![(block, copy)];
+            }
+        } else if record.size > 0
+            && let Err(error) = walker.pass_content()
+        {
+            break Some(error);
+        }
+        batch.records.push(record);
+        if (batch.records.len() >= BATCH || batch.texts.len() >= BATCH_TEXT) && !send(std::mem::take(&mut batch)) {
+            return end;
+        }
+    };
+    end.tar_bytes = walker.position();
+    end.notes = odd.notes();
+    if !batch.records.is_empty() {
+        send(batch);
+    }
+    end
+}
+
+fn finish<I: Input>(walker: &mut Walker<I>) -> Option<TarError> {
+    let at = walker.position();
+    match walker.trailer(MAX_TRAILER) {
+        Ok(true) => None,
+        Ok(false) => Some(TarError::Header { at, problem: "more than 1 GiB follows the end of the archive" }),
+        Err(error) => Some(error),
+    }
+}
+
+/// The identity of a sparse file covers its map too, so that equal bytes at other places differ.
+fn hash<I: Input>(
+    walker: &mut Walker<I>,
+    entry: &Entry,
+    hashing: Hashing,
+    mut copy: Option<&mut Vec<u8>>,
+) -> Result<(ContentId, Option<[u8; 32]>), TarError> {
+    let mut identity = blake3::Hasher::new();
+    let sparse = entry.sparse.is_some();
+    let mut sha256 = (hashing == Hashing::Sha256 && !sparse).then(Sha256::new);
+    walker.content(|piece| {
+        identity.update(piece);
+        if let Some(sha256) = &mut sha256 {
+            sha256.update(piece);
+        }
+        if let Some(copy) = &mut copy {
+            copy.extend_from_slice(piece);
+        }
+    })?;
+    Ok((sealed(&identity, entry), sha256.map(|hash| hash.finalize().into())))
+}
+
+/// The identity of content whose stored bytes went into `hash`.
+pub(super) fn sealed(hash: &blake3::Hasher, entry: &Entry) -> ContentId {
+    let mut hash = hash.clone();
+    if let Some(map) = &entry.sparse {
+        for (offset, len) in map {
+            hash.update(&offset.to_le_bytes());
+            hash.update(&len.to_le_bytes());
+        }
+    }
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.finalize().as_bytes()[..16]);
+    id
+}
+
+fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> Option<Record> {
+    if entry.path.len() > MAX_PATH {
+        odd.say(Odd::LongPath, &entry.path[..64]);
+        return None;
+    }
+    let start = batch.texts.len();
+    if !normal_path(&entry.path, &mut batch.texts) {
+        odd.say(Odd::DotDot, &entry.path);
+        return None;
+    }
+    let mut path = start as u32..batch.texts.len() as u32;
+    let text = &batch.texts[start..];
+    if text.is_empty() && entry.kind != EntryKind::Directory {
+        odd.say(Odd::Root, &entry.path);
+        return None;
+    }
+    let folder = text.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let kind = match text[folder..].strip_prefix(b".wh.") {
+        None => RecordKind::Entry(entry.kind),
+        Some(b".wh..opq") => {
+            path.end = path.start + folder.saturating_sub(1) as u32;
+            RecordKind::Opaque
+        }
+        // aufs' own files, which say nothing about the image.
+        Some(name) if name.starts_with(b".wh.") => return None,
+        Some(b"" | b"." | b"..") => {
+            odd.say(Odd::Whiteout, &entry.path);
+            return None;
+        }
+        Some(_) => {
+            batch.texts.drain(start + folder..start + folder + b".wh.".len());
+            path.end -= b".wh.".len() as u32;
+            RecordKind::Whiteout
+        }
+    };
+    let link = match kind {
+        RecordKind::Entry(EntryKind::Symlink) => batch.keep(&[&entry.link]),
+        RecordKind::Entry(EntryKind::HardLink) => {
+            let start = batch.texts.len();
+            if !normal_path(&entry.link, &mut batch.texts) {
+                odd.say(Odd::LinkDotDot, &entry.path);
+            }
+            start as u32..batch.texts.len() as u32
+        }
+        _ => 0..0,
+    };
+    let xattrs = if entry.xattrs.is_empty() || !matches!(kind, RecordKind::Entry(_)) {
+        0..0
+    } else {
+        let start = batch.texts.len() as u32;
+        for (name, value) in &entry.xattrs {
+            let lengths = [(name.len() as u32).to_le_bytes(), (value.len() as u32).to_le_bytes()];
+            batch.keep(&[&lengths[0], &lengths[1], name, value]);
+        }
+        start..batch.texts.len() as u32
+    };
+    Some(Record {
+        kind,
+        path,
+        link,
+        xattrs,
+        size: if kind == RecordKind::Entry(EntryKind::File) { entry.size } else { 0 },
+        block,
+        mode: entry.mode,
+        uid: entry.uid,
+        gid: entry.gid,
+        mtime: entry.mtime,
+        device: entry.device,
+        content: None,
+        sha256: None,
+    })
+}
+
+/// Entries that no engine would unpack as written. They are passed over and told, the first few by name.
+#[derive(Debug, Default)]
+struct Oddities {
+    said: Vec<String>,
+    counts: [usize; 5],
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Odd {
+    DotDot,
+    LongPath,
+    Root,
+    Whiteout,
+    LinkDotDot,
+}
+
+impl Oddities {
+    fn say(&mut self, odd: Odd, path: &[u8]) {
+        let count = &mut self.counts[odd as usize];
+        *count += 1;
+        if *count > MAX_NOTES {
+            return;
+        }
+        let path = crate::bytes::shown(path);
+        self.said.push(match odd {
+            Odd::DotDot => format!("{path}: passed over, since its path has a `..`"),
+            Odd::LongPath => format!("{path}…: passed over, since its path is longer than 32 KiB"),
+            Odd::Root => format!("`{path}`: passed over, since the root can only be a directory"),
+            Odd::Whiteout => format!("{path}: passed over, a whiteout that names nothing"),
+            Odd::LinkDotDot => format!("{path}: a hard link to a path with a `..`, so to nothing"),
+        });
+    }
+
+    fn notes(mut self) -> Vec<String> {
+        let more: usize = self.counts.iter().map(|count| count.saturating_sub(MAX_NOTES)).sum();
+        if more > 0 {
+            self.said.push(format!("and {more} more entries that are malformed"));
+        }
+        self.said
+    }
+}

@@ -1,0 +1,12 @@
+//! What is in one layer: a tar turned into records, without keeping content.
+//!
+//! Owns what a tar entry means for an image (whiteouts, normal paths, content identity) and how to come back to one entry's content.
+//! Leaves to `tree` what records mean for the file system.
+
+mod content;
+mod index;
+mod record;
+
+pub use content::{ContentError, Found, copy_content, find_entry, identify};
+pub use index::{Hashing, IndexEnd, Keep, index};
+pub use record::{Batch, ContentId, Record, RecordKind, normal_path};

@@ -1,0 +1,16 @@
+//! See what a container image is made of: its layers, every file's history, and the bytes that are wasted.
+//!
+//! The folders stand in the order that data travels, and a folder uses only those before it:
+//! `bytes`, `source`, `image`, `layer`, `tree`, `waste`, `inspect`, then `report` and `tui` side by side.
+//! `docs/architecture.md` is the plan of the house.
+
+pub mod bytes;
+pub mod cli;
+pub mod image;
+pub mod inspect;
+pub mod layer;
+pub mod report;
+pub mod source;
+pub mod tree;
+pub mod tui;
+pub mod waste;

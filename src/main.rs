@@ -1,0 +1,320 @@
+//! Parses, chooses an output, turns the outcome into an exit code.
+
+use std::ffi::OsStr;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use explore::bytes::shown;
+use explore::cli::{Cli, Command, Format, Generated, Open, Reading};
+use explore::inspect::{InspectError, Inspection, Options, Progress, ReadError, inspect, read_file};
+use explore::layer::Keep;
+use explore::report::{self, HistoryFormat, JsonOptions, ListFormat};
+use explore::source::{Target, TargetError};
+use explore::tree::{EventKind, Lookup, NodeId};
+use thiserror::Error;
+
+/// What ends the program early.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("{name} can't be written: {error}")]
+    Write { name: String, error: io::Error },
+    #[error("{path} is not in the image{when}")]
+    NoPath { path: String, when: String },
+    #[error("{path} is a {kind}, not a file")]
+    NoFile { path: String, kind: &'static str },
+    #[error("{0} leads around in circles: too many symbolic links")]
+    Circle(String),
+    #[error("there is no layer {wanted}; the image has {has}, numbered from 0")]
+    NoLayer { wanted: usize, has: usize },
+    #[error("the terminal can't be used: {0}; `--summary` needs none")]
+    Terminal(io::Error),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output; when that is closed there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(failure) if is_closed_pipe(&failure) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(&format!("explore: {failure}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn is_closed_pipe(failure: &Failure) -> bool {
+    match failure {
+        Failure::Write { error, .. } => error.kind() == io::ErrorKind::BrokenPipe,
+        Failure::Read(ReadError::Content { error: explore::layer::ContentError::Io(error), .. }) => {
+            error.kind() == io::ErrorKind::BrokenPipe
+        }
+        _ => false,
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        None => open(cli.open),
+        Some(Command::History { image, reading, no_trunc, format }) => {
+            let target = Target::parse(&image)?;
+            let found = look(&target, &reading, false, None)?;
+            let format = match format {
+                Format::Table => HistoryFormat::Table,
+                Format::Json => HistoryFormat::Json,
+            };
+            let now = jiff::Timestamp::now();
+            print(|out| report::write_history(&found, format, no_trunc, now, out))?;
+            Ok(end(&found, &reading))
+        }
+        Some(Command::Ls { image, path, reading, layer, depth, long, print0, json }) => {
+            let target = Target::parse(&image)?;
+            let found = look(&target, &reading, false, None)?;
+            let format = match (long, print0, json) {
+                (true, ..) => ListFormat::Long,
+                (_, true, _) => ListFormat::Nul,
+                (.., true) => ListFormat::Json,
+                _ => ListFormat::Paths,
+            };
+            let path = path.unwrap_or_default();
+            // A link that is named itself is listed, as `ls -d` would; one that ends in a slash is followed.
+            let follow = path.as_bytes().ends_with(b"/");
+            let Some(layer) = state(&found, layer)? else {
+                print(|out| if format == ListFormat::Json { writeln!(out, "[]") } else { Ok(()) })?;
+                return Ok(end(&found, &reading));
+            };
+            let top = match find(&found, &path, layer, follow)? {
+                Some((node, at)) => (node, Some(at)),
+                None => (NodeId::ROOT, None),
+            };
+            let depth = depth.unwrap_or(usize::MAX);
+            print(|out| report::write_listing(&found.tree, top, layer, depth, format, out))?;
+            Ok(end(&found, &reading))
+        }
+        Some(Command::Cat { image, path, reading, layer }) => cat(&image, &path, &reading, layer),
+        Some(Command::Generate { what }) => {
+            print(|out| generate(what, out))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn open(flags: Open) -> Result<ExitCode, Failure> {
+    let target = Target::parse(flags.image.as_deref().unwrap_or_default())?;
+    let reading = &flags.reading;
+    if flags.json.is_none() && !flags.summary && !reading.timings && io::stdout().is_terminal() {
+        let options = options(reading, false, None);
+        return match explore::tui::run(target, options).map_err(Failure::Terminal)? {
+            Some(error) => Err(error.into()),
+            None => Ok(ExitCode::SUCCESS),
+        };
+    }
+    let found = look(&target, reading, flags.hash, None)?;
+    let json = JsonOptions { files: flags.files, pretty: io::stdout().is_terminal() };
+    match flags.json {
+        None => print(|out| report::write_summary(&found, out))?,
+        Some(None) => print(|out| report::write_json(&found, json, out))?,
+        Some(Some(file)) => write_whole(&file, |out| report::write_json(&found, json, out))?,
+    }
+    Ok(end(&found, reading))
+}
+
+fn cat(image: &OsStr, path: &OsStr, reading: &Reading, layer: Option<usize>) -> Result<ExitCode, Failure> {
+    let target = Target::parse(image)?;
+    let mut normal = Vec::new();
+    explore::layer::normal_path(path.as_bytes(), &mut normal);
+    let keep = Keep { path: normal, limit: 64 * 1024 * 1024 };
+    let found = look(&target, reading, false, Some(keep))?;
+    let shown_path = shown(path.as_bytes());
+    let no_path = |when: String| Failure::NoPath { path: shown_path.clone(), when };
+    let Some(layer) = state(&found, layer)? else { return Err(no_path(", which has no layers".to_owned())) };
+    let no_file = |kind| Failure::NoFile { path: shown_path.clone(), kind };
+    let (_, at) = find(&found, path, layer, true)?.ok_or(no_file("directory"))?;
+    let kind = found.tree.event_at(at).kind();
+    let Some(file) = found.tree.copy_of(at) else {
+        return Err(match kind {
+            EventKind::HardLink => no_path(": it is a hard link to nothing".to_owned()),
+            kind => no_file(kind.name()),
+        });
+    };
+    let mut out = BufWriter::with_capacity(64 * 1024, io::stdout());
+    read_file(&target, &found, file, &mut out)?;
+    out.flush().map_err(|error| Failure::Write { name: "standard output".into(), error })?;
+    Ok(end(&found, reading))
+}
+
+/// The layer that is asked for, or the last; None when there is none at all.
+fn state(found: &Inspection, asked: Option<usize>) -> Result<Option<u16>, Failure> {
+    let has = found.image.layers.len();
+    match asked {
+        Some(wanted) if wanted >= has => Err(Failure::NoLayer { wanted, has }),
+        Some(wanted) => Ok(Some(wanted as u16)),
+        None => Ok(found.tree.top()),
+    }
+}
+
+/// None is the root.
+fn find(
+    found: &Inspection,
+    path: &OsStr,
+    layer: u16,
+    follow: bool,
+) -> Result<Option<(NodeId, explore::tree::EventRef)>, Failure> {
+    let text = || shown(path.as_bytes());
+    match found.tree.lookup(path.as_bytes(), layer, follow) {
+        Lookup::Found(node, at) => Ok(Some((node, at))),
+        Lookup::Root => Ok(None),
+        Lookup::Loop => Err(Failure::Circle(text())),
+        Lookup::Absent => {
+            let last = usize::from(layer) + 1 == found.image.layers.len();
+            let when = if last { String::new() } else { format!(" after layer {layer}") };
+            let known = found.tree.paths.find(path.as_bytes());
+            let ended = known.and_then(|node| found.tree.events_of(node).next());
+            let hint = match ended {
+                Some((at, event)) if event.until <= layer => format!(
+                    "{when}: layer {} takes it away; `--layer {}` shows it",
+                    event.until,
+                    event.until.saturating_sub(1).max(at.layer)
+                ),
+                _ => when,
+            };
+            Err(Failure::NoPath { path: text(), when: hint })
+        }
+    }
+}
+
+fn options(reading: &Reading, hash: bool, keep: Option<Keep>) -> Options {
+    let default = || std::env::var("DOCKER_DEFAULT_PLATFORM").ok().and_then(|text| explore::image::Platform::parse(&text));
+    Options {
+        platform: reading.platform.clone().or_else(default),
+        verify: reading.verify,
+        hash,
+        threads: reading.threads,
+        keep,
+    }
+}
+
+/// Inspects, with progress on standard error where someone may be looking.
+fn look(target: &Target, reading: &Reading, hash: bool, keep: Option<Keep>) -> Result<Inspection, Failure> {
+    let mut line = ProgressLine::new();
+    let found = inspect(target, &options(reading, hash, keep), &mut |progress| {
+        line.show(&progress);
+        true
+    });
+    line.clear();
+    Ok(found?)
+}
+
+/// One line on standard error that is drawn over, after a moment in which most images are done.
+struct ProgressLine {
+    since: std::time::Instant,
+    visible: bool,
+    shown: bool,
+}
+
+impl ProgressLine {
+    fn new() -> Self {
+        Self { since: std::time::Instant::now(), visible: io::stderr().is_terminal(), shown: false }
+    }
+
+    fn show(&mut self, progress: &Progress<'_>) {
+        if !self.visible || self.since.elapsed().as_millis() < 500 {
+            return;
+        }
+        let text = match progress {
+            Progress::Bytes { read, of: Some(of) } => format!("{} of at most {}", report::bytes(*read), report::bytes(*of)),
+            Progress::Bytes { read, of: None } => format!("{} read", report::bytes(*read)),
+            Progress::Comparing { files } => format!("comparing {} files", report::exact(*files as u64)),
+            Progress::Image(_) | Progress::Layer { .. } => return,
+        };
+        self.shown = true;
+        let _ = write!(io::stderr(), "\r\x1b[Kexplore: {text}");
+    }
+
+    fn clear(&mut self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Tells of damage and timings; a damaged image is shown as far as it goes, and is no success.
+fn end(found: &Inspection, reading: &Reading) -> ExitCode {
+    if reading.timings {
+        let _ = report::write_timings(found, &mut io::stderr());
+    }
+    let mut code = ExitCode::SUCCESS;
+    for damage in found.damage() {
+        say(&format!("explore: {}: {damage}", found.reference));
+        code = ExitCode::from(2);
+    }
+    code
+}
+
+fn print(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    write(&mut out)
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::Write { name: "standard output".to_owned(), error })
+}
+
+/// Writes a file whole or not at all: beside its place first, then in its place.
+fn write_whole(
+    file: &Path,
+    write: impl FnOnce(&mut BufWriter<std::fs::File>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let failed = |error| Failure::Write { name: file.display().to_string(), error };
+    // A device or pipe is written to as it is.
+    if std::fs::metadata(file).is_ok_and(|about| !about.is_file()) {
+        let mut out = BufWriter::new(std::fs::OpenOptions::new().write(true).open(file).map_err(failed)?);
+        return write(&mut out).and_then(|()| out.flush()).map_err(failed);
+    }
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = file.with_file_name(name);
+    let written = std::fs::File::create(&part).and_then(|created| {
+        let mut out = BufWriter::with_capacity(64 * 1024, created);
+        write(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        std::fs::rename(&part, file)
+    });
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&part);
+        failed(error)
+    })
+}
+
+fn generate(what: Generated, out: &mut impl Write) -> io::Result<()> {
+    use clap_complete::{Shell, generate};
+    let mut command = Cli::command();
+    let shell = match what {
+        Generated::Man => return clap_mangen::Man::new(command).render(out),
+        Generated::Bash => Shell::Bash,
+        Generated::Zsh => Shell::Zsh,
+        Generated::Fish => Shell::Fish,
+        Generated::Powershell => Shell::PowerShell,
+        Generated::Elvish => Shell::Elvish,
+    };
+    let mut text = Vec::new();
+    generate(shell, &mut command, "explore", &mut text);
+    out.write_all(&text)
+}

@@ -1,0 +1,339 @@
+//! The machine-readable contract, schema 1; `docs/schema.json` describes it.
+
+use std::io::{self, Write};
+
+use serde::ser::{SerializeSeq, Serializer};
+use serde::Serialize;
+
+use super::time::{rfc3339, valid};
+use crate::bytes::shown;
+use crate::image::readable;
+use crate::inspect::Inspection;
+use crate::tree::{Change, EventRef, NodeId, Range};
+use crate::waste::DeadKind;
+
+/// What to write beside the judgement.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JsonOptions {
+    /// Every path that a layer adds, changes or removes.
+    pub files: bool,
+    /// With line breaks and indents, for people.
+    pub pretty: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    tool: Tool,
+    image: Image<'a>,
+    totals: Totals,
+    layers: Vec<Layer<'a>>,
+    history: Vec<Row<'a>>,
+    base: Base,
+    waste: Waste,
+    verification: Verification<'a>,
+    notes: Vec<Note<'a>>,
+    ci: Option<()>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Files<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Image<'a> {
+    reference: &'a str,
+    source: &'static str,
+    id: &'a str,
+    digest: Option<&'a str>,
+    tags: &'a [String],
+    platform: String,
+    created: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Totals {
+    layers: usize,
+    entries: u64,
+    content_bytes: u64,
+    live_bytes: u64,
+    dead_bytes: u64,
+    tar_bytes: u64,
+    compressed_bytes: Option<u64>,
+    files: u64,
+    directories: u64,
+    symlinks: u64,
+    others: u64,
+}
+
+#[derive(Serialize)]
+struct Layer<'a> {
+    index: usize,
+    diff_id: Option<&'a str>,
+    digest: Option<&'a str>,
+    media_type: Option<&'a str>,
+    compression: &'static str,
+    created: Option<&'a str>,
+    created_by: Option<&'a str>,
+    instruction: Option<String>,
+    owner: &'static str,
+    tar_bytes: u64,
+    compressed_bytes: Option<u64>,
+    content_bytes: u64,
+    entries: u64,
+    added: u64,
+    modified: u64,
+    removed: usize,
+    dead_bytes: u64,
+    hides_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    created: Option<&'a str>,
+    created_by: Option<&'a str>,
+    comment: Option<&'a str>,
+    empty: bool,
+    layer: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Base {
+    layers: usize,
+    evidence: &'static str,
+}
+
+#[derive(Serialize)]
+struct Waste {
+    total_bytes: u64,
+    percent: f64,
+    efficiency: f64,
+    own_bytes: u64,
+    base_bytes: u64,
+    own_percent: f64,
+    pull_bytes: Option<u64>,
+    pull_estimated: Option<bool>,
+    dead: Dead,
+    /// Not looked for yet, which is not the same as none.
+    cruft: Unknown,
+    duplicate: Unknown,
+    findings: [(); 0],
+}
+
+#[derive(Serialize)]
+struct Dead {
+    bytes: u64,
+    deleted: u64,
+    overwritten: u64,
+    rewritten: u64,
+    metadata: u64,
+    moved: u64,
+    shadowed: u64,
+}
+
+#[derive(Serialize)]
+struct Unknown {
+    bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Verification<'a> {
+    state: &'static str,
+    problems: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Note<'a> {
+    layer: Option<usize>,
+    message: &'a str,
+}
+
+/// Writes the contract's object and a line end.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn write_json(found: &Inspection, options: JsonOptions, out: &mut impl Write) -> io::Result<()> {
+    let document = document(found, options);
+    if options.pretty {
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+    } else {
+        serde_json::to_writer(&mut *out, &document)?;
+    }
+    writeln!(out)
+}
+
+fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
+    let Inspection { image, tree, waste, .. } = found;
+    let counts = tree.final_counts();
+    let dead = &waste.dead;
+    Document {
+        schema: 1,
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        image: Image {
+            reference: &found.reference,
+            source: image.source,
+            id: image.id.as_str(),
+            digest: image.digest.as_ref().map(crate::image::Digest::as_str),
+            tags: &image.tags,
+            platform: image.platform.to_string(),
+            created: valid(image.config.created.as_ref()),
+        },
+        totals: Totals {
+            layers: image.layers.len(),
+            entries: found.layers.iter().map(|layer| layer.entries).sum(),
+            content_bytes: waste.content_bytes,
+            live_bytes: waste.live_bytes,
+            dead_bytes: dead.bytes(),
+            tar_bytes: found.layers.iter().map(|layer| layer.tar_bytes).sum(),
+            compressed_bytes: found.compressed_bytes(),
+            files: counts.files,
+            directories: counts.directories,
+            symlinks: counts.symlinks,
+            others: counts.others,
+        },
+        layers: (0..image.layers.len()).map(|index| layer(found, index)).collect(),
+        history: image
+            .history
+            .iter()
+            .map(|row| Row {
+                created: valid(row.created.as_ref()),
+                created_by: row.created_by.as_deref(),
+                comment: row.comment.as_deref(),
+                empty: row.empty,
+                layer: row.layer,
+            })
+            .collect(),
+        base: Base { layers: waste.base.layers, evidence: waste.base.evidence },
+        waste: Waste {
+            total_bytes: waste.total_bytes(),
+            percent: waste.percent(),
+            efficiency: waste.efficiency(),
+            own_bytes: waste.own_bytes,
+            base_bytes: waste.base_bytes(),
+            own_percent: waste.own_percent(),
+            pull_bytes: None,
+            pull_estimated: None,
+            dead: Dead {
+                bytes: dead.bytes(),
+                deleted: dead.of(DeadKind::Deleted),
+                overwritten: dead.of(DeadKind::Overwritten),
+                rewritten: dead.of(DeadKind::Rewritten),
+                metadata: dead.of(DeadKind::Metadata),
+                moved: dead.of(DeadKind::Moved),
+                shadowed: dead.of(DeadKind::Shadowed),
+            },
+            cruft: Unknown { bytes: None },
+            duplicate: Unknown { bytes: None },
+            findings: [],
+        },
+        verification: Verification { state: found.verification.name(), problems: &found.problems },
+        notes: found.notes.iter().map(|note| Note { layer: note.layer, message: &note.message }).collect(),
+        ci: None,
+        files: options.files.then_some(Files(found)),
+    }
+}
+
+fn layer(found: &Inspection, index: usize) -> Layer<'_> {
+    let Inspection { image, tree, waste, .. } = found;
+    let (layer, facts, events) = (&image.layers[index], &found.layers[index], &tree.layers[index]);
+    let row = image.row(index);
+    let created_by = row.and_then(|row| row.created_by.as_deref());
+    Layer {
+        index,
+        diff_id: layer.diff_id.as_ref().map(crate::image::Digest::as_str),
+        digest: layer.digest.as_ref().map(crate::image::Digest::as_str),
+        media_type: layer.media_type.as_deref(),
+        compression: facts.compression.name(),
+        created: valid(row.and_then(|row| row.created.as_ref())),
+        created_by,
+        instruction: created_by.map(readable),
+        owner: if index < waste.base.layers { "base" } else { "own" },
+        tar_bytes: facts.tar_bytes,
+        compressed_bytes: facts.compressed_bytes,
+        content_bytes: events.content_bytes,
+        entries: facts.entries,
+        added: events.added,
+        modified: events.modified,
+        removed: events.removed.len(),
+        dead_bytes: waste.dead_of_layer[index],
+        hides_bytes: waste.hidden_by_layer[index],
+    }
+}
+
+/// Written one by one: an image may have millions.
+struct Files<'a>(&'a Inspection);
+
+#[derive(Serialize)]
+struct File<'a> {
+    layer: u16,
+    path: &'a str,
+    change: &'static str,
+    kind: &'static str,
+    bytes: u64,
+    mode: String,
+    uid: u32,
+    gid: u32,
+    mtime: Option<String>,
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+}
+
+impl Serialize for Files<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tree = &self.0.tree;
+        let ranks = tree.paths.ranks();
+        let mut rows = serializer.serialize_seq(None)?;
+        let mut path = Vec::new();
+        for (own, layer) in tree.layers.iter().enumerate() {
+            let own = own as u16;
+            let mut changed: Vec<(NodeId, Change, EventRef)> = Vec::new();
+            for (index, event) in layer.events.iter().enumerate() {
+                if event.change() != Change::None && event.node != NodeId::ROOT {
+                    changed.push((event.node, event.change(), EventRef { layer: own, index: index as u32 }));
+                }
+            }
+            for node in &layer.removed {
+                if let (change, Some(before)) = tree.change(*node, Range::one(own)) {
+                    changed.push((*node, change, before));
+                }
+            }
+            changed.sort_unstable_by_key(|(node, ..)| ranks[node.index()]);
+            for (node, change, at) in changed {
+                tree.paths.write_path(node, &mut path);
+                rows.serialize_element(&self.row(own, &shown(&path), change, at))?;
+            }
+        }
+        rows.end()
+    }
+}
+
+impl Files<'_> {
+    fn row<'p>(&self, layer: u16, path: &'p str, change: Change, at: EventRef) -> File<'p> {
+        let tree = &self.0.tree;
+        let event = tree.event_at(at);
+        let about = tree.attributes(at);
+        let target = tree.symlink(event).map(shown);
+        File {
+            layer,
+            path,
+            change: match change {
+                Change::Added => "added",
+                Change::Removed => "removed",
+                Change::Modified | Change::None => "modified",
+            },
+            kind: event.kind().name(),
+            bytes: event.size,
+            mode: format!("{:04o}", about.mode),
+            uid: about.uid,
+            gid: about.gid,
+            mtime: event.mtime().map(rfc3339),
+            target: target.or_else(|| tree.link_target(event).map(|target| shown(&tree.paths.path(target)))),
+            sha256: tree.sha256(at).map(|hash| crate::image::Digest::from_sha256(*hash).hex().to_owned()),
+        }
+    }
+}

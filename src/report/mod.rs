@@ -1,0 +1,18 @@
+//! What was found, written down: for people without a terminal and for programs.
+//!
+//! Owns the formats. Every one reads the same [`Inspection`](crate::inspect::Inspection) and computes nothing that
+//! another would have to compute again. Names and texts from images are made harmless here.
+
+mod history;
+mod json;
+mod listing;
+mod size;
+mod summary;
+mod time;
+
+pub use history::{HistoryFormat, write_history};
+pub use json::{JsonOptions, write_json};
+pub use listing::{ListFormat, permissions, write_listing};
+pub use size::{bytes, exact, percent};
+pub use summary::{write_summary, write_timings};
+pub use time::{ago, date, rfc3339};

@@ -1,0 +1,59 @@
+use humansize::{DECIMAL, FormatSizeOptions, format_size};
+
+/// A size for people: `1.2 MB`, `340 kB`, `12 B`; thousands, not 1,024s.
+pub fn bytes(bytes: u64) -> String {
+    let places = usize::from(bytes >= 1_000_000);
+    format_size(bytes, FormatSizeOptions::from(DECIMAL).decimal_places(places))
+}
+
+/// A size as `docker history` writes it: three digits and no blank, `1.09MB`.
+pub(super) fn docker(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1000.0 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    // Go's %.3g: three significant digits, zeros at the end dropped.
+    let places = if size < 10.0 { 2 } else { usize::from(size < 100.0) };
+    let text = format!("{size:.places$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "1000" && unit + 1 < UNITS.len() {
+        return format!("1e+03{}", UNITS[unit]);
+    }
+    format!("{text}{}", UNITS[unit])
+}
+
+/// A number with a comma at each thousand.
+pub fn exact(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share in percent with one digit after the point.
+pub fn percent(value: f64) -> String {
+    format!("{value:.1} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_as_people_read_them() {
+        assert_eq!([bytes(0), bytes(999), bytes(6405), bytes(1_220_598)], ["0 B", "999 B", "6 kB", "1.2 MB"]);
+        assert_eq!(
+            [0, 999, 1092, 6405, 1_154_361, 12_000_000, 123_456_789].map(docker),
+            ["0B", "999B", "1.09kB", "6.41kB", "1.15MB", "12MB", "123MB"]
+        );
+        assert_eq!([exact(1), exact(1000), exact(1_234_567)], ["1", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,73 @@
+use jiff::Timestamp;
+
+/// Seconds since 1970 as RFC 3339 in UTC; the nearest time that can be written when it is out of range.
+pub fn rfc3339(seconds: i64) -> String {
+    timestamp(seconds).to_string()
+}
+
+/// Seconds since 1970 as `2026-11-01 10:00` in UTC.
+pub fn date(seconds: i64) -> String {
+    let text = timestamp(seconds).to_string();
+    match text.split_once('T') {
+        Some((day, time)) => format!("{day} {}", &time[..5.min(time.len())]),
+        None => text,
+    }
+}
+
+fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+/// A time of a document, when it is one.
+pub(super) fn valid(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| text.parse::<Timestamp>().is_ok())
+}
+
+/// How long ago a time of a document was, as Docker says it: `3 weeks ago`. `N/A` where there is no time.
+pub fn ago(text: Option<&String>, now: Timestamp) -> String {
+    let Some(then) = text.and_then(|text| text.parse::<Timestamp>().ok()) else { return "N/A".to_owned() };
+    let seconds = now.as_second().saturating_sub(then.as_second());
+    let (minutes, hours) = (seconds / 60, (seconds + 1800) / 3600);
+    let days = hours / 24;
+    let many = |number: i64, unit: &str| format!("{number} {unit} ago");
+    match (seconds, minutes, hours) {
+        (..1, ..) => "Less than a second ago".to_owned(),
+        (1, ..) => "1 second ago".to_owned(),
+        (..60, ..) => many(seconds, "seconds"),
+        (_, 1, _) => "About a minute ago".to_owned(),
+        (_, ..60, _) => many(minutes, "minutes"),
+        (.., 1) => "About an hour ago".to_owned(),
+        (.., ..48) => many(hours, "hours"),
+        _ if hours < 24 * 7 * 2 => many(days, "days"),
+        _ if hours < 24 * 30 * 2 => many(days / 7, "weeks"),
+        _ if hours < 24 * 365 * 2 => many(days / 30, "months"),
+        _ => many(days / 365, "years"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_ago() {
+        let now: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap_or_default();
+        for (then, says) in [
+            ("2026-11-23T23:59:30Z", "30 seconds ago"),
+            ("2026-11-23T23:00:00Z", "About an hour ago"),
+            ("2026-11-20T00:00:00Z", "4 days ago"),
+            ("2026-11-03T00:00:00Z", "3 weeks ago"),
+            ("2024-01-01T00:00:00Z", "2 years ago"),
+            ("0001-01-01T00:00:00Z", "2025 years ago"),
+            ("nonsense", "N/A"),
+        ] {
+            assert_eq!(ago(Some(&then.to_owned()), now), says, "{then}");
+        }
+    }
+
+    #[test]
+    fn times_out_of_range_are_written_all_the_same() {
+        assert_eq!(date(0), "1970-01-01 00:00");
+        assert!(rfc3339(i64::MAX).starts_with("9999"));
+    }
+}

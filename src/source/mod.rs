@@ -1,0 +1,179 @@
+//! Bytes from somewhere: what the user typed, opened.
+//!
+//! Owns where an image's members (`manifest.json`, blobs, layer tars) come from, and gives them by name. A place is
+//! either [`Members`], where any member can be had at any time, or a [`Stream`], which passes once.
+//! Leaves to `image` which members make an image, and to `layer` what is in them.
+
+mod archive;
+mod layout;
+mod reference;
+mod shape;
+mod stream;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use thiserror::Error;
+
+pub use archive::normal_name;
+pub use reference::{Format, Place, Select, Target, TargetError};
+pub use shape::{seems_to_be, unlike_an_image};
+pub use stream::{MAX_DOCUMENT, Member, Pass, Stream, is_document_name};
+
+use crate::bytes::{Compression, TarError, Window, sniff};
+
+/// What keeps a place from being read.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The file system said no.
+    #[error("{} can't be opened: {error}", path.display())]
+    Open {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// Reading broke off.
+    #[error("{name} can't be read: {error}")]
+    Read {
+        /// The file or member.
+        name: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A file without bytes.
+    #[error("{} is empty (0 bytes); save the image again", .0.display())]
+    Empty(PathBuf),
+    /// A directory that is no OCI layout.
+    #[error("{} is a directory without an `oci-layout` file, so it is no OCI layout; {hint}", path.display())]
+    NoLayout {
+        /// The directory.
+        path: PathBuf,
+        /// What to do.
+        hint: String,
+    },
+    /// Bytes that are no tar archive.
+    #[error("{name} is no tar archive: {problem}; expected an image as `docker save` writes it, or an OCI layout")]
+    NoTar {
+        /// The file.
+        name: String,
+        /// What was found.
+        problem: String,
+    },
+    /// A member that should be a small JSON document.
+    #[error("{name} has {size} bytes; a manifest or config has at most {limit}")]
+    TooLarge {
+        /// The member.
+        name: String,
+        /// Its size.
+        size: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// The archive can't be walked to its end and what was found is no image.
+    #[error("{name}: the archive {error}; it may be cut off, so save or download it again")]
+    Tar {
+        /// The archive.
+        name: String,
+        /// Where and why.
+        error: TarError,
+    },
+}
+
+/// An opened place.
+#[derive(Debug)]
+pub enum Opened {
+    /// Any member at any time.
+    Members(Members),
+    /// One pass from the front to the end.
+    Stream(Stream),
+}
+
+/// Members that can be read at any time, in any order, from many threads.
+#[derive(Debug)]
+pub enum Members {
+    /// An uncompressed tar on disk.
+    Archive(archive::Archive),
+    /// An OCI layout directory.
+    Layout(layout::Layout),
+}
+
+impl Members {
+    /// The content of a member, links between members followed; None when there is no such member.
+    ///
+    /// # Errors
+    /// When it is there and can't be opened.
+    pub fn get(&self, name: &str) -> Result<Option<Window>, SourceError> {
+        match self {
+            Self::Archive(archive) => Ok(archive.get(name)),
+            Self::Layout(layout) => layout.get(name),
+        }
+    }
+
+    /// Bytes of the whole archive; None for a directory.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::Archive(archive) => Some(archive.size()),
+            Self::Layout(_) => None,
+        }
+    }
+
+    /// The bytes of a member that should be a small JSON document.
+    ///
+    /// # Errors
+    /// When it can't be read, or is too large to be one.
+    pub fn document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        let Some(mut window) = self.get(name)? else { return Ok(None) };
+        if window.len() > MAX_DOCUMENT {
+            return Err(SourceError::TooLarge { name: name.into(), size: window.len(), limit: MAX_DOCUMENT });
+        }
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut window, &mut bytes)
+            .map_err(|error| SourceError::Read { name: name.into(), error })?;
+        Ok(Some(bytes))
+    }
+}
+
+/// Opens what `target` names on this machine's disk, or standard input. Bytes that are fetched are added to `fetched`.
+///
+/// # Errors
+/// When it isn't there, can't be read, or is plainly nothing that holds an image.
+pub fn open(target: &Target, fetched: &Arc<AtomicU64>) -> Result<Opened, SourceError> {
+    match &target.place {
+        Place::Stdin => Ok(Opened::Stream(Stream::stdin())),
+        Place::Path(path) => open_path(path, fetched),
+    }
+}
+
+fn open_path(path: &Path, fetched: &Arc<AtomicU64>) -> Result<Opened, SourceError> {
+    let failed = |error| SourceError::Open { path: path.to_owned(), error };
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if about.is_dir() {
+        return layout::Layout::open(path, fetched).map(|layout| Opened::Members(Members::Layout(layout)));
+    }
+    if !about.is_file() {
+        return Ok(Opened::Stream(Stream::file(path, false)));
+    }
+    if about.len() == 0 {
+        return Err(SourceError::Empty(path.to_owned()));
+    }
+    let file = File::open(path).map_err(failed)?;
+    let window = Window::whole(file, about.len(), fetched);
+    let mut head = [0; 512];
+    let mut first = window.clone();
+    let got = io::Read::read(&mut first, &mut head).map_err(failed)?;
+    match sniff(&head[..got]) {
+        Compression::None => {
+            let archive = archive::Archive::walk(window, &path.display().to_string())?;
+            Ok(Opened::Members(Members::Archive(archive)))
+        }
+        Compression::Unsupported(name) => Err(SourceError::NoTar {
+            name: path.display().to_string(),
+            problem: format!("it is compressed with {name}, which is not read; decompress it first"),
+        }),
+        Compression::Gzip | Compression::Zstd => Ok(Opened::Stream(Stream::file(path, true))),
+    }
+}

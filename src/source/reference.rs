@@ -1,0 +1,206 @@
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// What the user typed, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// As typed.
+    pub typed: String,
+    /// Where to look.
+    pub place: Place,
+    /// Which of several images.
+    pub select: Option<Select>,
+    /// The format that a prefix promised.
+    pub format: Option<Format>,
+}
+
+/// Where to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file or directory.
+    Path(PathBuf),
+    /// A tar on standard input.
+    Stdin,
+}
+
+/// Which of several images of an archive or layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Select {
+    /// By a name or tag, as it is written there or as Docker would complete it.
+    Name(String),
+    /// By place, from 0.
+    Index(usize),
+}
+
+/// The format that a prefix promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `docker-archive:`
+    DockerArchive,
+    /// `oci-archive:`
+    OciArchive,
+    /// `oci:`, `oci-layout:`, `oci-dir:`
+    OciLayout,
+}
+
+/// What can't be understood.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum TargetError {
+    /// Neither a file nor anything else that can be read.
+    #[error(
+        "no file or directory is named {0}, and images of a Docker or Podman daemon are not read yet; \
+         try `docker save {0} | explore -`"
+    )]
+    NoSuchFile(String),
+    /// It looks like a path and is none.
+    #[error("{} does not exist", .0.display())]
+    NoSuchPath(PathBuf),
+    /// A source that is known and not read yet.
+    #[error("{typed}: {what} are not read yet; try `{instead}`")]
+    NotYet {
+        /// As typed.
+        typed: String,
+        /// What it means.
+        what: &'static str,
+        /// What to do now.
+        instead: String,
+    },
+    /// A prefix with nothing after it.
+    #[error("{0} names no path; write {0}PATH")]
+    NoPath(String),
+}
+
+const DAEMONS: [&str; 4] = ["docker-daemon:", "docker:", "podman:", "containers-storage:"];
+
+impl Target {
+    /// Understands `typed`: `-`, a path, a path with a choice (`PATH:REF`, `PATH@N`), or one of those after a prefix.
+    ///
+    /// # Errors
+    /// When nothing that can be read is meant, with what to do instead.
+    pub fn parse(typed: &OsStr) -> Result<Self, TargetError> {
+        let text = typed.to_string_lossy().into_owned();
+        let target = |place, select, format| Self { typed: text.clone(), place, select, format };
+        if typed == "-" {
+            return Ok(target(Place::Stdin, None, None));
+        }
+        // An existing path is meant literally, whatever it looks like.
+        if Path::new(typed).exists() {
+            return Ok(target(Place::Path(typed.into()), None, None));
+        }
+        for (prefix, format) in [
+            ("docker-archive:", Format::DockerArchive),
+            ("oci-archive:", Format::OciArchive),
+            ("oci-layout:", Format::OciLayout),
+            ("oci-dir:", Format::OciLayout),
+            ("oci:", Format::OciLayout),
+        ] {
+            let Some(rest) = text.strip_prefix(prefix) else { continue };
+            // `docker-archive://PATH` is how dive's users write it.
+            let rest = rest.strip_prefix("//").unwrap_or(rest);
+            return match rest {
+                "" => Err(TargetError::NoPath(prefix.to_owned())),
+                "-" => Ok(target(Place::Stdin, None, Some(format))),
+                rest => {
+                    let (path, select) = split(rest).unwrap_or_else(|| (PathBuf::from(rest), None));
+                    if path.exists() {
+                        Ok(target(Place::Path(path), select, Some(format)))
+                    } else {
+                        Err(TargetError::NoSuchPath(path))
+                    }
+                }
+            };
+        }
+        if let Some((path, select)) = split(&text) {
+            return Ok(target(Place::Path(path), select, None));
+        }
+        if let Some(name) = text.strip_prefix("docker://").or_else(|| text.strip_prefix("registry:")) {
+            return Err(TargetError::NotYet {
+                typed: text.clone(),
+                what: "images of a daemon or a registry",
+                instead: format!("docker save {name} | explore -"),
+            });
+        }
+        if let Some(prefix) = DAEMONS.iter().find(|prefix| text.starts_with(**prefix)) {
+            let name = text[prefix.len()..].trim_start_matches("//");
+            let tool = if matches!(*prefix, "podman:" | "containers-storage:") { "podman" } else { "docker" };
+            return Err(TargetError::NotYet {
+                typed: text.clone(),
+                what: "images of a daemon",
+                instead: format!("{tool} save {name} | explore -"),
+            });
+        }
+        let path_like = text.starts_with(['/', '.', '~'])
+            || Path::new(&text).extension().is_some_and(|end| {
+                ["tar", "tgz", "gz", "zst", "zstd", "oci"].iter().any(|known| end.eq_ignore_ascii_case(known))
+            });
+        Err(if path_like { TargetError::NoSuchPath(text.into()) } else { TargetError::NoSuchFile(text) })
+    }
+}
+
+/// Splits `PATH:REF`, `PATH@N` or `PATH:@N` where PATH exists; the longest such path.
+fn split(text: &str) -> Option<(PathBuf, Option<Select>)> {
+    if Path::new(text).exists() {
+        return Some((text.into(), None));
+    }
+    text.rmatch_indices([':', '@']).find_map(|(at, sign)| {
+        let (path, rest) = (&text[..at], &text[at + 1..]);
+        if path.is_empty() || rest.is_empty() || !Path::new(path).exists() {
+            return None;
+        }
+        let number = if sign == "@" { rest } else { rest.strip_prefix('@').unwrap_or("") };
+        let select = match number.parse() {
+            Ok(index) => Select::Index(index),
+            Err(_) => Select::Name(rest.to_owned()),
+        };
+        Some((path.into(), Some(select)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(typed: &str) -> Result<Target, TargetError> {
+        Target::parse(OsStr::new(typed))
+    }
+
+    #[test]
+    fn what_users_type() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let file = folder.path().join("a:b.tar");
+        std::fs::write(&file, b"x").unwrap_or_else(|error| panic!("{error}"));
+        let file = file.display().to_string();
+        let name = |name: &str| Some(Select::Name(name.to_owned()));
+        for (typed, select, format) in [
+            (file.clone(), None, None),
+            (format!("{file}:app:1.0"), name("app:1.0"), None),
+            (format!("{file}:reg:5000/app@sha256:ab"), name("reg:5000/app@sha256:ab"), None),
+            (format!("{file}@2"), Some(Select::Index(2)), None),
+            (format!("docker-archive:{file}:@1"), Some(Select::Index(1)), Some(Format::DockerArchive)),
+            (format!("docker-archive://{file}"), None, Some(Format::DockerArchive)),
+            (format!("oci-archive:{file}:latest"), name("latest"), Some(Format::OciArchive)),
+            (format!("oci-layout:{file}"), None, Some(Format::OciLayout)),
+        ] {
+            let got = parse(&typed).unwrap_or_else(|error| panic!("{typed}: {error}"));
+            assert_eq!((got.select, got.format), (select, format), "{typed}");
+            assert_eq!(got.place, Place::Path(file.clone().into()), "{typed}");
+        }
+        assert_eq!(parse("-").map(|target| target.place), Ok(Place::Stdin));
+    }
+
+    #[test]
+    fn what_can_not_be_read_says_what_to_do() {
+        for (typed, says) in [
+            ("nginx:1.27", "docker save nginx:1.27 | explore -"),
+            ("podman:app", "podman save app | explore -"),
+            ("docker://app", "docker save app | explore -"),
+            ("./no.tar", "does not exist"),
+            ("oci:", "write oci:PATH"),
+        ] {
+            let error = parse(typed).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(says), "{typed}: {error}");
+        }
+    }
+}

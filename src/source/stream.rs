@@ -1,0 +1,159 @@
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::Scope;
+
+use super::archive::{link_target, normal_name};
+use super::{SourceError, shape};
+use crate::bytes::tar::Content;
+use crate::bytes::{Compression, Counted, Entry, EntryKind, Flowing, ReadAhead, TarError, Walker, sniff};
+
+/// The largest manifest, index or config. Registries refuse manifests over 4 MiB.
+pub const MAX_DOCUMENT: u64 = 16 * 1024 * 1024;
+
+/// An archive that is read once from front to end: standard input, a pipe, or a compressed file.
+#[derive(Debug)]
+pub struct Stream {
+    path: Option<PathBuf>,
+    again: bool,
+}
+
+/// A member as it passes.
+pub enum Member<'w> {
+    /// A file; its bytes are there until the next member is asked for.
+    File {
+        /// Its name, without `./`.
+        name: String,
+        /// Bytes.
+        size: u64,
+        /// Its bytes.
+        content: Content<'w, Flowing<ReadAhead>>,
+    },
+    /// A link to another member.
+    Link {
+        /// Its name, without `./`.
+        name: String,
+        /// The other's name.
+        target: String,
+    },
+}
+
+/// The pass itself.
+pub struct Pass {
+    name: String,
+    walker: Walker<Flowing<ReadAhead>>,
+    entry: Entry,
+    any: bool,
+}
+
+impl Stream {
+    pub(super) fn stdin() -> Self {
+        Self { path: None, again: false }
+    }
+
+    /// `again`: true for a file that can be opened a second time.
+    pub(super) fn file(path: &Path, again: bool) -> Self {
+        Self { path: Some(path.to_owned()), again }
+    }
+
+    /// True when the pass can be made again.
+    pub fn repeatable(&self) -> bool {
+        self.again
+    }
+
+    /// What to call it.
+    pub fn name(&self) -> String {
+        self.path.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
+    }
+
+    /// Starts a pass; reading and inflating go on ahead on a thread of `scope`, bytes read are added to `count`.
+    ///
+    /// # Errors
+    /// When it can't be opened or holds no tar.
+    pub fn pass<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        count: Arc<AtomicU64>,
+    ) -> Result<Pass, SourceError> {
+        let name = self.name();
+        let read = |error| SourceError::Read { name: name.clone(), error };
+        let mut raw: Box<dyn Read + Send> = match &self.path {
+            None => Box::new(Counted::new(io::stdin(), count)),
+            Some(path) => {
+                let file = File::open(path).map_err(|error| SourceError::Open { path: path.clone(), error })?;
+                Box::new(Counted::new(file, count))
+            }
+        };
+        let mut head = Vec::new();
+        raw.by_ref().take(512).read_to_end(&mut head).map_err(read)?;
+        if head.is_empty() {
+            return Err(SourceError::Empty(PathBuf::from(name)));
+        }
+        let compression = sniff(&head);
+        let whole = io::Cursor::new(head.clone()).chain(raw);
+        let plain: Box<dyn Read + Send> = match compression {
+            Compression::None => Box::new(whole),
+            Compression::Unsupported(kind) => {
+                return Err(SourceError::NoTar {
+                    name,
+                    problem: format!("it is compressed with {kind}, which is not read; decompress it first"),
+                });
+            }
+            other => other.decode(BufReader::with_capacity(256 * 1024, whole)).map_err(read)?,
+        };
+        let walker = Walker::new(Flowing::new(ReadAhead::spawn(scope, plain)), 0);
+        Ok(Pass { name, walker, entry: Entry::default(), any: false })
+    }
+}
+
+impl Pass {
+    /// The next member; None at the end.
+    ///
+    /// # Errors
+    /// When the archive breaks off or is none.
+    pub fn next(&mut self) -> Result<Option<Member<'_>>, SourceError> {
+        loop {
+            match self.walker.next(&mut self.entry) {
+                Ok(true) => {}
+                Ok(false) if !self.any => {
+                    return Err(SourceError::NoTar {
+                        name: self.name.clone(),
+                        problem: "it begins with zero bytes".to_owned(),
+                    });
+                }
+                Ok(false) => return Ok(None),
+                Err(error) if !self.any => return Err(shape::no_tar(&self.name, error)),
+                Err(error) => return Err(SourceError::Tar { name: self.name.clone(), error }),
+            }
+            self.any = true;
+            let name = normal_name(&self.entry.path);
+            match self.entry.kind {
+                EntryKind::File => {
+                    let size = self.walker.remaining();
+                    return Ok(Some(Member::File { name, size, content: self.walker.reader() }));
+                }
+                EntryKind::Symlink | EntryKind::HardLink => {
+                    return Ok(Some(Member::Link { target: link_target(&self.entry), name }));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// True for names that manifests and configs have; blobs have names that say nothing.
+pub fn is_document_name(name: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    // `json` and `VERSION` stand beside each `layer.tar` of old archives; kaniko's config has a digest for a name.
+    base.ends_with(".json")
+        || matches!(base, "json" | "VERSION" | "repositories" | "oci-layout")
+        || base.starts_with("sha256:")
+}
+
+impl From<TarError> for SourceError {
+    fn from(error: TarError) -> Self {
+        Self::Tar { name: "the archive".to_owned(), error }
+    }
+}

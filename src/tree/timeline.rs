@@ -1,0 +1,509 @@
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+use thiserror::Error;
+
+use super::path::{NodeId, Paths};
+use crate::bytes::EntryKind;
+use crate::layer::{Batch, ContentId, Record, RecordKind};
+
+/// One entry of one layer, or a directory that a layer implies. It holds from its layer until the layer that ended it.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Bytes of content; 0 for all that is no file, hard links too.
+    pub size: u64,
+    /// The path it is about.
+    pub node: NodeId,
+    /// First block in the layer's tar (512 bytes each); [`Event::IMPLIED`] for a directory that no entry names.
+    pub block: u32,
+    previous_index: u32,
+    attributes: u32,
+    /// A file: its content identity. A symbolic link: its text. A hard link: its row. A device: its numbers.
+    /// An index each, or NONE.
+    pub(super) extra: u32,
+    previous_layer: u16,
+    /// The first layer after which this is no longer so; [`Event::HOLDS`] while it is.
+    pub until: u16,
+    mtime: [u8; 5],
+    kind: EventKind,
+    change: Change,
+    dead: bool,
+}
+
+/// What a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A further name of a file.
+    HardLink,
+    /// A character device.
+    Char,
+    /// A block device.
+    Block,
+    /// A named pipe.
+    Fifo,
+}
+
+impl From<EntryKind> for EventKind {
+    fn from(kind: EntryKind) -> Self {
+        match kind {
+            EntryKind::File => Self::File,
+            EntryKind::Directory => Self::Directory,
+            EntryKind::Symlink => Self::Symlink,
+            EntryKind::HardLink => Self::HardLink,
+            EntryKind::Char => Self::Char,
+            EntryKind::Block => Self::Block,
+            EntryKind::Fifo => Self::Fifo,
+        }
+    }
+}
+
+impl EventKind {
+    /// As the JSON contract names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::HardLink => "hardlink",
+            Self::Char => "char",
+            Self::Block => "block",
+            Self::Fifo => "fifo",
+        }
+    }
+}
+
+/// What a layer does to a path, against the file system below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// Nothing that lasts: a directory named again as it was, or an entry that the same layer replaces.
+    None,
+    /// It was not there.
+    Added,
+    /// It was there; a file that is stored again counts, however equal.
+    Modified,
+    /// It is gone.
+    Removed,
+}
+
+/// Which event: the layer that has it, and its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventRef {
+    /// The layer, from 0.
+    pub layer: u16,
+    /// Tar order; implied directories come after all entries.
+    pub index: u32,
+}
+
+impl EventRef {
+    pub(super) const NONE: Self = Self { layer: u16::MAX, index: u32::MAX };
+
+    pub(super) fn some(self) -> Option<Self> {
+        (self != Self::NONE).then_some(self)
+    }
+}
+
+pub(super) const NONE: u32 = u32::MAX;
+
+impl Event {
+    /// [`Event::until`] of what holds to the end.
+    pub const HOLDS: u16 = u16::MAX;
+    /// [`Event::block`] of what no entry names.
+    pub const IMPLIED: u32 = u32::MAX;
+
+    /// What the path is.
+    pub fn kind(&self) -> EventKind {
+        self.kind
+    }
+
+    /// Seconds since 1970; None for an implied directory.
+    pub fn mtime(&self) -> Option<i64> {
+        let mut bytes = [if self.mtime[4] & 0x80 == 0 { 0 } else { 0xff }; 8];
+        bytes[..5].copy_from_slice(&self.mtime);
+        (!self.is_implied()).then(|| i64::from_le_bytes(bytes))
+    }
+
+    /// A directory that must be there, since something is in it, but that no layer names.
+    pub fn is_implied(&self) -> bool {
+        self.block == Self::IMPLIED
+    }
+
+    /// What it changes against the file system below its layer.
+    pub fn change(&self) -> Change {
+        self.change
+    }
+
+    /// A file whose last name is gone in the end.
+    pub fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    pub(super) fn previous(&self) -> EventRef {
+        EventRef { layer: self.previous_layer, index: self.previous_index }
+    }
+
+    fn holds_at(&self, own: u16, layer: u16) -> bool {
+        own <= layer && layer < self.until
+    }
+
+    pub(super) fn set_previous(&mut self, previous: EventRef) {
+        (self.previous_layer, self.previous_index) = (previous.layer, previous.index);
+    }
+
+    pub(super) fn set_change(&mut self, change: Change) {
+        self.change = change;
+    }
+
+    pub(super) fn set_dead(&mut self) {
+        self.dead = true;
+    }
+
+    pub(super) fn same_attributes(&self, other: &Self) -> bool {
+        self.attributes == other.attributes
+    }
+
+    pub(super) fn same_mtime(&self, other: &Self) -> bool {
+        self.mtime == other.mtime
+    }
+
+    /// A directory with the mode that engines give what nobody names.
+    pub(super) fn implied(node: NodeId, attributes: u32) -> Self {
+        Self {
+            size: 0,
+            node,
+            block: Self::IMPLIED,
+            previous_index: NONE,
+            attributes,
+            extra: NONE,
+            previous_layer: u16::MAX,
+            until: Self::HOLDS,
+            mtime: [0; 5],
+            kind: EventKind::Directory,
+            change: Change::None,
+            dead: false,
+        }
+    }
+}
+
+/// Mode, owner, group and extended attributes: what A.2 of the waste rules calls metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Attributes {
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Extended attributes in a canonical form; empty is none.
+    pub xattrs: Box<[u8]>,
+}
+
+/// All events of one layer.
+#[derive(Debug, Default)]
+pub struct LayerEvents {
+    /// Entries in tar order, then implied directories.
+    pub events: Vec<Event>,
+    /// How many of the events are entries.
+    pub listed: usize,
+    pub(super) whiteouts: Vec<(NodeId, bool)>,
+    /// Paths that this layer takes away, in no order.
+    pub removed: Vec<NodeId>,
+    /// Files whose last name this layer takes away, its own among them.
+    pub deaths: Vec<EventRef>,
+    /// Bytes of content of all its files.
+    pub content_bytes: u64,
+    /// Paths that it adds.
+    pub added: u64,
+    /// Paths that it changes.
+    pub modified: u64,
+}
+
+/// A hard link: the path that it names, and the file that it resolves to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HardLink {
+    pub(super) target: NodeId,
+    pub(super) copy: EventRef,
+    pub(super) own: EventRef,
+}
+
+/// What is in the file system after the last layer, the root not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FinalCounts {
+    /// Regular files, a hard link being one of its own.
+    pub files: u64,
+    /// Directories, implied ones too.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Devices and pipes.
+    pub others: u64,
+}
+
+/// The tree can't hold more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the image has more paths than can be kept (four billion bytes of names)")]
+pub struct TreeError;
+
+/// All layers' paths and their timelines.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// The paths.
+    pub paths: Paths,
+    /// Each node's last event.
+    pub(super) last: Vec<EventRef>,
+    /// The layers that are stacked, the base first.
+    pub layers: Vec<LayerEvents>,
+    pub(super) attributes: Interner<Attributes>,
+    texts: Interner<Box<[u8]>>,
+    devices: Vec<(u32, u32)>,
+    contents: Vec<ContentId>,
+    /// SHA-256 of contents, where it was asked for; as long as `contents` then.
+    sha256: Vec<[u8; 32]>,
+    pub(super) hard_links: Vec<HardLink>,
+    /// How many names of a file are there, where it ever had several.
+    pub(super) names: FxHashMap<EventRef, u32>,
+    /// Children that came back to a directory after it was emptied, so that emptying it again costs what is in it.
+    pub(super) reborn: FxHashMap<NodeId, Vec<NodeId>>,
+}
+
+/// Equal values once, by number.
+#[derive(Debug)]
+pub(super) struct Interner<T> {
+    values: Vec<T>,
+    numbers: hashbrown::HashMap<T, u32>,
+}
+
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), numbers: hashbrown::HashMap::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Interner<T> {
+    pub(super) fn number(&mut self, value: T) -> u32 {
+        if let Some(number) = self.numbers.get(&value) {
+            return *number;
+        }
+        let number = self.values.len() as u32;
+        self.values.push(value.clone());
+        self.numbers.insert(value, number);
+        number
+    }
+}
+
+impl Tree {
+    /// Takes records of a layer that is not stacked yet. Layers may come in any order and mixed; records of one layer
+    /// come in tar order.
+    ///
+    /// # Errors
+    /// When the tree is full.
+    pub fn collect(&mut self, layer: &mut LayerEvents, batch: &Batch) -> Result<(), TreeError> {
+        let mut folder = (NodeId::ROOT, &[][..]);
+        for record in &batch.records {
+            let path = batch.text(&record.path);
+            let node = self.make(path, &mut folder)?;
+            match record.kind {
+                RecordKind::Whiteout => layer.whiteouts.push((node, false)),
+                RecordKind::Opaque => layer.whiteouts.push((node, true)),
+                RecordKind::Entry(kind) => {
+                    let event = self.event(node, kind.into(), record, batch)?;
+                    layer.content_bytes = layer.content_bytes.saturating_add(event.size);
+                    layer.events.push(event);
+                    layer.listed += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The node of `path`; `folder` remembers the last directory, since entries of one directory stand together.
+    fn make<'t>(&mut self, path: &'t [u8], folder: &mut (NodeId, &'t [u8])) -> Result<NodeId, TreeError> {
+        let Some(slash) = path.iter().rposition(|byte| *byte == b'/') else {
+            return if path.is_empty() { Ok(NodeId::ROOT) } else { self.paths.make_child(NodeId::ROOT, path).map_err(|_| TreeError) };
+        };
+        if folder.1 != &path[..slash] {
+            let mut node = NodeId::ROOT;
+            for name in path[..slash].split(|byte| *byte == b'/') {
+                node = self.paths.make_child(node, name).map_err(|_| TreeError)?;
+            }
+            *folder = (node, &path[..slash]);
+        }
+        self.paths.make_child(folder.0, &path[slash + 1..]).map_err(|_| TreeError)
+    }
+
+    fn event(&mut self, node: NodeId, kind: EventKind, record: &Record, batch: &Batch) -> Result<Event, TreeError> {
+        let attributes = self.attributes.number(Attributes {
+            mode: record.mode,
+            uid: record.uid,
+            gid: record.gid,
+            xattrs: batch.text(&record.xattrs).into(),
+        });
+        let extra = match kind {
+            EventKind::File => record.content.map_or(NONE, |content| self.keep_content(content, record.sha256)),
+            EventKind::Symlink => self.texts.number(batch.text(&record.link).into()),
+            EventKind::HardLink => {
+                let target = self.make(batch.text(&record.link), &mut (NodeId::ROOT, &[]))?;
+                self.hard_links.push(HardLink { target, copy: EventRef::NONE, own: EventRef::NONE });
+                self.hard_links.len() as u32 - 1
+            }
+            EventKind::Char | EventKind::Block => {
+                self.devices.push(record.device);
+                self.devices.len() as u32 - 1
+            }
+            EventKind::Directory | EventKind::Fifo => NONE,
+        };
+        // Five bytes hold 17,000 years on either side.
+        let mtime = record.mtime.clamp(-(1 << 39), (1 << 39) - 1).to_le_bytes();
+        Ok(Event {
+            size: record.size,
+            block: record.block,
+            attributes,
+            extra,
+            mtime: [mtime[0], mtime[1], mtime[2], mtime[3], mtime[4]],
+            kind,
+            ..Event::implied(node, attributes)
+        })
+    }
+
+    fn keep_content(&mut self, content: ContentId, sha256: Option<[u8; 32]>) -> u32 {
+        self.contents.push(content);
+        if let Some(sha256) = sha256 {
+            self.sha256.resize(self.contents.len() - 1, [0; 32]);
+            self.sha256.push(sha256);
+        }
+        self.contents.len() as u32 - 1
+    }
+
+    /// Remembers what a file's content is.
+    pub fn set_content(&mut self, file: EventRef, content: ContentId) {
+        let number = self.keep_content(content, None);
+        self.layers[usize::from(file.layer)].events[file.index as usize].extra = number;
+    }
+
+    /// One event.
+    pub fn event_at(&self, at: EventRef) -> &Event {
+        &self.layers[usize::from(at.layer)].events[at.index as usize]
+    }
+
+    pub(super) fn event_mut(&mut self, at: EventRef) -> &mut Event {
+        &mut self.layers[usize::from(at.layer)].events[at.index as usize]
+    }
+
+    /// All events of a path, the last first.
+    pub fn events_of(&self, node: NodeId) -> impl Iterator<Item = (EventRef, &Event)> {
+        let last = self.last.get(node.index()).copied().unwrap_or(EventRef::NONE).some();
+        std::iter::successors(last, |at| self.event_at(*at).previous().some()).map(|at| (at, self.event_at(at)))
+    }
+
+    /// What a path is after `layer`; None when it is not there.
+    pub fn state(&self, node: NodeId, layer: u16) -> Option<EventRef> {
+        self.events_of(node).find(|(at, event)| event.holds_at(at.layer, layer)).map(|(at, _)| at)
+    }
+
+    /// The file that a regular file or hard link stands for; None for a link to nothing and all that is no file.
+    pub fn copy_of(&self, at: EventRef) -> Option<EventRef> {
+        let event = self.event_at(at);
+        match event.kind {
+            EventKind::File => Some(at),
+            EventKind::HardLink => self.hard_links[event.extra as usize]
+                .copy
+                .some()
+                .filter(|copy| self.event_at(*copy).kind == EventKind::File),
+            _ => None,
+        }
+    }
+
+    /// All hard links that resolve to a file, as (file, link).
+    pub fn links(&self) -> impl Iterator<Item = (EventRef, EventRef)> {
+        self.hard_links.iter().filter_map(|link| Some((link.copy.some()?, link.own.some()?)))
+    }
+
+    /// Mode, owner, group and extended attributes. A hard link has those of its file.
+    pub fn attributes(&self, at: EventRef) -> &Attributes {
+        let at = self.copy_of(at).unwrap_or(at);
+        &self.attributes.values[self.event_at(at).attributes as usize]
+    }
+
+    /// Whether two events have equal metadata.
+    pub fn same_attributes(&self, a: EventRef, b: EventRef) -> bool {
+        self.event_at(a).same_attributes(self.event_at(b))
+    }
+
+    /// A symbolic link's text, any bytes.
+    pub fn symlink(&self, event: &Event) -> Option<&[u8]> {
+        (event.kind == EventKind::Symlink).then(|| &*self.texts.values[event.extra as usize])
+    }
+
+    /// The path that a hard link names.
+    pub fn link_target(&self, event: &Event) -> Option<NodeId> {
+        (event.kind == EventKind::HardLink).then(|| self.hard_links[event.extra as usize].target)
+    }
+
+    /// Major and minor number of a device.
+    pub fn device(&self, event: &Event) -> Option<(u32, u32)> {
+        matches!(event.kind, EventKind::Char | EventKind::Block).then(|| self.devices[event.extra as usize])
+    }
+
+    /// Identity of a file's content, where it is known.
+    pub fn content(&self, file: EventRef) -> Option<ContentId> {
+        let event = self.event_at(file);
+        (event.kind == EventKind::File && event.extra != NONE).then(|| self.contents[event.extra as usize])
+    }
+
+    /// SHA-256 of a file's content, where it was asked for.
+    pub fn sha256(&self, file: EventRef) -> Option<&[u8; 32]> {
+        let event = self.event_at(file);
+        (event.kind == EventKind::File).then(|| self.sha256.get(event.extra as usize)).flatten()
+    }
+
+    /// The last layer; None when nothing is stacked.
+    pub fn top(&self) -> Option<u16> {
+        self.layers.len().checked_sub(1).map(|top| top as u16)
+    }
+
+    /// Bytes of content of all layers.
+    pub fn content_bytes(&self) -> u64 {
+        self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.content_bytes))
+    }
+
+    /// Bytes of files whose last name is gone, of all layers.
+    pub fn dead_bytes(&self) -> u64 {
+        let files = self.layers.iter().flat_map(|layer| &layer.deaths);
+        files.fold(0, |sum, file| sum.saturating_add(self.event_at(*file).size))
+    }
+
+    /// What is there in the end.
+    pub fn final_counts(&self) -> FinalCounts {
+        let mut counts = FinalCounts::default();
+        for event in self.layers.iter().flat_map(|layer| &layer.events) {
+            if event.until != Event::HOLDS || event.node == NodeId::ROOT {
+                continue;
+            }
+            match event.kind {
+                EventKind::File | EventKind::HardLink => counts.files += 1,
+                EventKind::Directory => counts.directories += 1,
+                EventKind::Symlink => counts.symlinks += 1,
+                EventKind::Char | EventKind::Block | EventKind::Fifo => counts.others += 1,
+            }
+        }
+        counts
+    }
+
+    /// Bytes of memory for each event, for benchmarks to hold against the promise.
+    pub const EVENT_BYTES: usize = size_of::<Event>();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_small() {
+        assert_eq!(Tree::EVENT_BYTES, 40);
+    }
+}

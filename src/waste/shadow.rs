@@ -1,0 +1,253 @@
+//! Dead bytes: content that is stored and not there in the end, each byte charged once (waste rules, A.2 to A.5).
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::layer::ContentId;
+use crate::tree::{EventRef, Tree};
+
+/// Why bytes are dead (waste rules, A.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeadKind {
+    /// A later layer took the last name away.
+    Deleted,
+    /// A later layer put other content in its place.
+    Overwritten,
+    /// The same content, stored again at the same path.
+    Rewritten,
+    /// The same content at the same path, stored again for another mode, owner or attribute.
+    Metadata,
+    /// The same content, stored again at another path.
+    Moved,
+    /// Made and dead in one layer.
+    Shadowed,
+}
+
+impl DeadKind {
+    /// All kinds, in the order of the JSON contract.
+    pub const ALL: [Self; 6] =
+        [Self::Deleted, Self::Overwritten, Self::Rewritten, Self::Metadata, Self::Moved, Self::Shadowed];
+
+    /// As the JSON contract names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::Overwritten => "overwritten",
+            Self::Rewritten => "rewritten",
+            Self::Metadata => "metadata",
+            Self::Moved => "moved",
+            Self::Shadowed => "shadowed",
+        }
+    }
+}
+
+/// One stored file that need not have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge {
+    /// The file whose bytes are charged.
+    pub file: EventRef,
+    /// Why.
+    pub kind: DeadKind,
+    /// Its size.
+    pub bytes: u64,
+    /// The layer that has the bytes.
+    pub stored_in: u16,
+    /// The layer whose instruction makes them waste.
+    pub caused_by: u16,
+}
+
+/// All dead bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Dead {
+    /// Each charged file, in the order (layer, position).
+    pub charges: Vec<Charge>,
+}
+
+impl Dead {
+    /// All of them.
+    pub fn bytes(&self) -> u64 {
+        self.charges.iter().map(|charge| charge.bytes).sum()
+    }
+
+    /// Those of one kind.
+    pub fn of(&self, kind: DeadKind) -> u64 {
+        self.charges.iter().filter(|charge| charge.kind == kind).map(|charge| charge.bytes).sum()
+    }
+}
+
+/// Files that died in a layer, and files that it brought.
+struct Exchange {
+    died: Vec<EventRef>,
+    born: Vec<EventRef>,
+}
+
+/// What layer `layer` took away from lower layers, and what it brought that outlives it; files with content only, in the
+/// order (layer, position).
+fn exchange(tree: &Tree, layer: u16) -> Exchange {
+    let has_content = |file: &EventRef| tree.event_at(*file).size > 0;
+    let events = &tree.layers[usize::from(layer)];
+    let mut died: Vec<EventRef> =
+        events.deaths.iter().copied().filter(|file| file.layer < layer).filter(has_content).collect();
+    died.sort_unstable();
+    if died.is_empty() {
+        return Exchange { died, born: Vec::new() };
+    }
+    let stillborn: FxHashSet<EventRef> = events.deaths.iter().copied().filter(|file| file.layer == layer).collect();
+    let born = (0..events.listed as u32)
+        .map(|index| EventRef { layer, index })
+        .filter(|at| tree.copy_of(*at) == Some(*at) && has_content(at) && !stillborn.contains(at))
+        .collect();
+    Exchange { died, born }
+}
+
+/// Files whose content must be known to tell the kinds of dead bytes apart: what a layer took away and what it brought,
+/// where sizes are equal. Those whose content is known already are not asked for.
+pub fn questions(tree: &Tree) -> Vec<EventRef> {
+    let mut asked = FxHashSet::default();
+    for layer in 0..tree.layers.len() as u16 {
+        let Exchange { died, born } = exchange(tree, layer);
+        let size = |file: &EventRef| tree.event_at(*file).size;
+        let gone: FxHashSet<u64> = died.iter().map(size).collect();
+        let came: FxHashSet<u64> = born.iter().map(size).filter(|size| gone.contains(size)).collect();
+        asked.extend(died.into_iter().chain(born).filter(|file| came.contains(&size(file))));
+    }
+    let mut asked: Vec<EventRef> = asked.into_iter().filter(|file| tree.content(*file).is_none()).collect();
+    asked.sort_unstable();
+    asked
+}
+
+/// A file's content as far as equality goes; None when it is not known, and then it equals nothing.
+fn content(tree: &Tree, file: EventRef) -> Option<(u64, ContentId)> {
+    Some((tree.event_at(file).size, tree.content(file)?))
+}
+
+/// Charges every dead byte once. Content that [`questions`] asked for should be known by now; what is not is taken to
+/// differ from everything.
+pub fn dead(tree: &Tree) -> Dead {
+    let mut links: FxHashMap<EventRef, Vec<EventRef>> = FxHashMap::default();
+    for (file, link) in tree.links() {
+        links.entry(file).or_default().push(link);
+    }
+    let mut successors: FxHashMap<EventRef, EventRef> = FxHashMap::default();
+    let mut charges = Vec::new();
+    for layer in 0..tree.layers.len() as u16 {
+        let exchange = exchange(tree, layer);
+        for (before, after, kind) in matches(tree, layer, &exchange, &links) {
+            successors.insert(before, after);
+            charges.push(Charge {
+                file: after,
+                kind,
+                bytes: tree.event_at(after).size,
+                stored_in: layer,
+                caused_by: layer,
+            });
+        }
+        for file in &tree.layers[usize::from(layer)].deaths {
+            if file.layer == layer && tree.event_at(*file).size > 0 {
+                let bytes = tree.event_at(*file).size;
+                charges.push(Charge { file: *file, kind: DeadKind::Shadowed, bytes, stored_in: layer, caused_by: layer });
+            }
+        }
+    }
+    let followed: FxHashSet<EventRef> = successors.values().copied().collect();
+    let deaths: FxHashMap<EventRef, u16> = tree
+        .layers
+        .iter()
+        .enumerate()
+        .flat_map(|(layer, events)| events.deaths.iter().map(move |file| (*file, layer as u16)))
+        .collect();
+    for (carrier, died) in &deaths {
+        if followed.contains(carrier) || *died == carrier.layer || tree.event_at(*carrier).size == 0 {
+            continue;
+        }
+        let mut last = *carrier;
+        while let Some(next) = successors.get(&last) {
+            last = *next;
+        }
+        // The lineage lives on in its last copy.
+        let Some(end) = deaths.get(&last).copied() else { continue };
+        let kind = if replaced(tree, last, end, &links) { DeadKind::Overwritten } else { DeadKind::Deleted };
+        let bytes = tree.event_at(*carrier).size;
+        charges.push(Charge { file: *carrier, kind, bytes, stored_in: carrier.layer, caused_by: end });
+    }
+    charges.sort_unstable_by_key(|charge| charge.file);
+    Dead { charges }
+}
+
+/// The names of a file that a layer took away: events, its own and those of hard links.
+fn names_lost(
+    tree: &Tree,
+    file: EventRef,
+    layer: u16,
+    links: &FxHashMap<EventRef, Vec<EventRef>>,
+) -> impl Iterator<Item = EventRef> {
+    std::iter::once(file)
+        .chain(links.get(&file).into_iter().flatten().copied())
+        .filter(move |at| tree.event_at(*at).until == layer)
+}
+
+/// Whether one of the names that died last is there again after that layer.
+fn replaced(tree: &Tree, file: EventRef, layer: u16, links: &FxHashMap<EventRef, Vec<EventRef>>) -> bool {
+    names_lost(tree, file, layer, links).any(|at| tree.state(tree.event_at(at).node, layer).is_some())
+}
+
+/// Content that the layer took away and stored again: (before, after, kind), one to one.
+fn matches(
+    tree: &Tree,
+    layer: u16,
+    exchange: &Exchange,
+    links: &FxHashMap<EventRef, Vec<EventRef>>,
+) -> Vec<(EventRef, EventRef, DeadKind)> {
+    let mut found = Vec::new();
+    let mut taken: FxHashSet<EventRef> = FxHashSet::default();
+    let mut rest = Vec::new();
+    for before in &exchange.died {
+        let Some(wanted) = content(tree, *before) else { continue };
+        let mut names: Vec<EventRef> = names_lost(tree, *before, layer, links).collect();
+        if names.len() > 1 {
+            names.sort_by_cached_key(|at| tree.paths.path(tree.event_at(*at).node));
+        }
+        let same_path = names
+            .iter()
+            .filter_map(|at| tree.state(tree.event_at(*at).node, layer))
+            .filter(|at| at.layer == layer)
+            .filter_map(|at| tree.copy_of(at))
+            .find(|after| {
+                after.layer == layer && !taken.contains(after) && content(tree, *after) == Some(wanted)
+            });
+        match same_path {
+            Some(after) => {
+                taken.insert(after);
+                let same = tree.same_attributes(*before, after);
+                found.push((*before, after, if same { DeadKind::Rewritten } else { DeadKind::Metadata }));
+            }
+            None => rest.push((*before, wanted)),
+        }
+    }
+    let asked: FxHashSet<(u64, ContentId)> = rest.iter().map(|(_, wanted)| *wanted).collect();
+    // By content and by content and last name, both in tar order; what is taken meanwhile is passed over.
+    let mut any: FxHashMap<(u64, ContentId), Vec<EventRef>> = FxHashMap::default();
+    let mut named: FxHashMap<((u64, ContentId), &[u8]), Vec<EventRef>> = FxHashMap::default();
+    let name = |file: EventRef| tree.paths.name(tree.event_at(file).node);
+    for after in exchange.born.iter().rev() {
+        let Some(known) = content(tree, *after).filter(|known| asked.contains(known)) else { continue };
+        any.entry(known).or_default().push(*after);
+        // A file that has further names can be met by each of them.
+        for own in std::iter::once(*after).chain(links.get(after).into_iter().flatten().copied()) {
+            named.entry((known, name(own))).or_default().push(*after);
+        }
+    }
+    for (before, wanted) in rest {
+        let mut free = |queue: Option<&mut Vec<EventRef>>| {
+            let queue = queue?;
+            while let Some(after) = queue.pop() {
+                if taken.insert(after) {
+                    return Some(after);
+                }
+            }
+            None
+        };
+        let after = free(named.get_mut(&(wanted, name(before)))).or_else(|| free(any.get_mut(&wanted)));
+        found.extend(after.map(|after| (before, after, DeadKind::Moved)));
+    }
+    found
+}
