@@ -171,7 +171,7 @@ impl Cli {
             Err(error) if error.kind() == clap::error::ErrorKind::MissingRequiredArgument => {
                 let Some(at) = arguments.iter().position(|argument| argument == "--json") else { return Err(error) };
                 let mut again = arguments;
-                again[at] = "--json=".into();
+                again[at] = "--json=-".into();
                 let mut cli = Self::try_parse_from(&again).map_err(|_| error)?;
                 cli.open.json = Some(None);
                 Ok(cli)

@@ -25,7 +25,9 @@ pub(super) fn valid(text: Option<&String>) -> Option<&str> {
 
 /// How long ago a time of a document was, as Docker says it: `3 weeks ago`. `N/A` where there is no time.
 pub fn ago(text: Option<&String>, now: Timestamp) -> String {
-    let Some(then) = text.and_then(|text| text.parse::<Timestamp>().ok()) else { return "N/A".to_owned() };
+    // Builders that leave the time out write the year 1, or 1970.
+    let then = text.and_then(|text| text.parse::<Timestamp>().ok()).filter(|then| then.as_second() > 0);
+    let Some(then) = then else { return "N/A".to_owned() };
     let seconds = now.as_second().saturating_sub(then.as_second());
     let (minutes, hours) = (seconds / 60, (seconds + 1800) / 3600);
     let days = hours / 24;
@@ -58,7 +60,7 @@ mod tests {
             ("2026-11-20T00:00:00Z", "4 days ago"),
             ("2026-11-03T00:00:00Z", "3 weeks ago"),
             ("2024-01-01T00:00:00Z", "2 years ago"),
-            ("0001-01-01T00:00:00Z", "2025 years ago"),
+            ("0001-01-01T00:00:00Z", "N/A"),
             ("nonsense", "N/A"),
         ] {
             assert_eq!(ago(Some(&then.to_owned()), now), says, "{then}");

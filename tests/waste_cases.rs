@@ -1,0 +1,121 @@
+//! The micro-examples of the waste rules (part A.11), as they stand there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{Entry, device, dir, fifo, file, folder, gone, hardlink, image, look, opaque, symlink};
+
+/// Kinds that are told from structure alone; the others need the catalogue of rules.
+const DEAD: [&str; 6] = ["deleted", "overwritten", "rewritten", "metadata", "moved", "shadowed"];
+
+#[derive(Debug, Default)]
+struct Case {
+    name: String,
+    layers: Vec<Vec<Entry>>,
+    base: usize,
+    totals: BTreeMap<String, u64>,
+    items: Vec<String>,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for line in include_str!("waste-cases.txt").lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let Some(first) = words.first() else { continue };
+        if *first == "case" {
+            cases.push(Case { name: words[1].into(), ..Case::default() });
+            continue;
+        }
+        let case = cases.last_mut().unwrap();
+        if line.starts_with('L') {
+            case.layers.push(Vec::new());
+            case.base += usize::from(words.get(1) == Some(&"base"));
+        } else if *first == "expect" && words[1].contains('=') {
+            for word in &words[1..] {
+                let (key, value) = word.split_once('=').unwrap();
+                case.totals.insert(key.into(), value.parse().unwrap());
+            }
+        } else if *first == "expect" {
+            if DEAD.contains(&words[1]) {
+                case.items.push(words[1..].join(" "));
+            }
+        } else {
+            case.layers.last_mut().unwrap().push(entry(&words));
+        }
+    }
+    cases
+}
+
+/// `f PATH SIZE CONTENT [mode= own= mt=]` and so on: content is repeated to its size, so equal letters are equal content.
+fn entry(words: &[&str]) -> Entry {
+    let path = words[1];
+    let mut entry = match words[0] {
+        "f" => {
+            let size = words[2].parse().unwrap();
+            file(path, words[3].bytes().cycle().take(size).collect::<Vec<u8>>())
+        }
+        "d" => dir(path),
+        "l" => symlink(path, "usr/lib"),
+        "h" => hardlink(path, words[2]),
+        "c" => device(path),
+        "p" => fifo(path),
+        "w" => gone(path),
+        "o" => opaque(path),
+        other => panic!("{other}"),
+    };
+    for word in words.iter().skip(2) {
+        match word.split_once('=') {
+            Some(("mode", mode)) => entry = entry.mode(u32::from_str_radix(mode, 8).unwrap()),
+            Some(("mt", time)) => entry = entry.mtime(time.parse().unwrap()),
+            Some(("own", owner)) => {
+                let (uid, gid) = owner.split_once(':').unwrap();
+                entry = entry.owner(uid.parse().unwrap(), gid.parse().unwrap());
+            }
+            _ => {}
+        }
+    }
+    entry
+}
+
+#[test]
+fn dead_bytes_of_every_micro_example() {
+    let cases = cases();
+    assert!(cases.len() >= 30, "only {} examples were found", cases.len());
+    let mut failures = Vec::new();
+    for case in cases {
+        let folder = folder();
+        let built = case.layers.iter().fold(image(), |image, entries| image.layer(entries));
+        let path = folder.write("image.tar", &built.save(common::Shape::Docker));
+        let found = look(&path);
+        let waste = &found.waste;
+        let mut got: Vec<String> = waste
+            .dead
+            .charges
+            .iter()
+            .map(|charge| {
+                let path = String::from_utf8(found.tree.paths.path(found.tree.event_at(charge.file).node)).unwrap();
+                let in_base = usize::from(charge.stored_in) < case.base;
+                let fix = if in_base { "base".to_owned() } else { charge.stored_in.to_string() };
+                format!(
+                    "{} {} in={} by={} fix={fix} path=/{path}",
+                    charge.kind.name(), charge.bytes, charge.stored_in, charge.caused_by
+                )
+            })
+            .collect();
+        got.sort();
+        let mut want = case.items.clone();
+        want.sort();
+        let totals = [
+            ("stored", waste.content_bytes),
+            ("live", waste.live_bytes),
+            ("dead", waste.dead.bytes()),
+        ];
+        if got != want || totals.iter().any(|(key, value)| case.totals[*key] != *value) {
+            failures.push(format!("{}\n  want {want:?}\n  got  {got:?}\n  {totals:?}", case.name));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
