@@ -63,6 +63,23 @@ impl Rows {
         self.work_out(tree);
     }
 
+    /// Unfolds from the top as long as no more than `limit` rows come of it.
+    pub fn unfold_some(&mut self, tree: &Tree, limit: usize) {
+        let mut from = 0;
+        while self.rows.len() < limit {
+            let next = self.rows[from..].iter().position(|row| row.folder && !row.open).map(|at| at + from);
+            let Some(at) = next else { return };
+            from = at + 1;
+            let node = self.rows[at].node;
+            // Worked out again only when it fits: what a folder holds is known without.
+            let mut children = Vec::new();
+            self.unfold(tree, node, 0, 0, &mut children);
+            if self.rows.len() + children.len() <= limit {
+                self.toggle(tree, node);
+            }
+        }
+    }
+
     /// Where a path stands; None when it is folded away.
     pub fn position(&self, node: NodeId) -> Option<usize> {
         self.rows.iter().position(|row| row.node == node)

@@ -1,6 +1,18 @@
-//! stub
-use std::io;
-use crate::source::Target;
-use crate::inspect::{Options, InspectError};
-/// stub
-pub fn run(_t: Target, _o: Options) -> io::Result<Option<InspectError>> { Ok(None) }
+//! The screen.
+//!
+//! Owns the terminal, the keys and what is drawn. Everything that changes does so in [`App::update`]; keys, signals and
+//! the inspection only send it messages. Computes nothing about images itself: it reads the `Inspection` and the rows of
+//! its tree.
+
+mod app;
+mod keymap;
+mod run;
+mod text;
+mod theme;
+mod view;
+
+pub use app::{App, Focus, Msg};
+pub use keymap::{Action, BINDINGS, Binding};
+pub use run::run;
+pub use theme::Theme;
+pub use view::draw;

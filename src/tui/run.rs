@@ -1,0 +1,138 @@
+//! The loop: waits for a message, takes all that are there, draws once. Idle it uses no CPU.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ratatui::DefaultTerminal;
+
+use super::app::{App, Effect, Msg};
+use super::theme::Theme;
+use super::view::draw;
+use crate::inspect::{InspectError, Options, Progress, inspect};
+use crate::report::{bytes, exact};
+use crate::source::Target;
+
+/// Opens the screen and stays until the user leaves. Returns what kept the image from being shown.
+///
+/// # Errors
+/// When the terminal can't be used.
+pub fn run(target: Target, options: Options) -> io::Result<Option<InspectError>> {
+    let (sender, messages) = channel();
+    let stop = Arc::new(AtomicBool::new(false));
+    // From here on a panic in any thread gives the terminal back before it is told.
+    let mut terminal = ratatui::try_init()?;
+    let mut app = App::new(target.typed.clone(), Theme::from_environment());
+    listen(&sender)?;
+    look(target, options, sender, Arc::clone(&stop));
+    let ended = serve(&mut terminal, &mut app, &messages);
+    stop.store(true, Ordering::Relaxed);
+    ratatui::try_restore()?;
+    ended?;
+    if let Some(broken) = app.broken {
+        return Err(io::Error::other(broken));
+    }
+    Ok(app.failure)
+}
+
+fn serve(terminal: &mut DefaultTerminal, app: &mut App, messages: &Receiver<Msg>) -> io::Result<()> {
+    let size = terminal.size()?;
+    app.update(Msg::Terminal(crossterm::event::Event::Resize(size.width, size.height)));
+    loop {
+        terminal.draw(|frame| draw(app, frame))?;
+        let Ok(first) = messages.recv() else { return Ok(()) };
+        let mut next = Some(first);
+        while let Some(msg) = next {
+            match app.update(msg) {
+                Some(Effect::Quit) => return Ok(()),
+                Some(Effect::Suspend) => suspend(terminal, app)?,
+                None => {}
+            }
+            next = messages.try_recv().ok();
+        }
+    }
+}
+
+/// Reads keys and signals on threads of their own, which end with the program.
+fn listen(sender: &Sender<Msg>) -> io::Result<()> {
+    let keys = sender.clone();
+    thread::spawn(move || {
+        loop {
+            match crossterm::event::read() {
+                Ok(event) => {
+                    if keys.send(Msg::Terminal(event)).is_err() {
+                        return;
+                    }
+                }
+                // The terminal is gone.
+                Err(_) => {
+                    let _ = keys.send(Msg::Terminate);
+                    return;
+                }
+            }
+        }
+    });
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+        let sender = sender.clone();
+        thread::spawn(move || {
+            if signals.forever().next().is_some() {
+                let _ = sender.send(Msg::Terminate);
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Inspects on a thread of its own. A thread that breaks ends the screen too.
+fn look(target: Target, options: Options, sender: Sender<Msg>, stop: Arc<AtomicBool>) {
+    let started = Instant::now();
+    let tell = sender.clone();
+    let worker = thread::spawn(move || {
+        let result = inspect(&target, &options, &mut |progress| {
+            let msg = match progress {
+                Progress::Image(image) => Msg::Image(Box::new(image.clone())),
+                Progress::Bytes { read, of } => Msg::Progress(rate(read, of, started.elapsed())),
+                Progress::Layer { layer } => Msg::Progress(format!("layer {layer} read")),
+                Progress::Comparing { files } => Msg::Progress(format!("comparing {} files", exact(files as u64))),
+            };
+            tell.send(msg).is_ok() && !stop.load(Ordering::Relaxed)
+        });
+        let _ = tell.send(match result {
+            Ok(found) => Msg::Ready(Box::new(found)),
+            Err(error) => Msg::Failed(error),
+        });
+    });
+    thread::spawn(move || {
+        if worker.join().is_err() {
+            let _ = sender.send(Msg::Broken("reading the image broke off by a fault of the program".to_owned()));
+        }
+    });
+}
+
+fn rate(read: u64, of: Option<u64>, took: Duration) -> String {
+    let speed = read as f64 / took.as_secs_f64().max(0.001);
+    let of = of.map(|of| format!(" of {}", bytes(of))).unwrap_or_default();
+    format!("reading {}{of}, {}/s", bytes(read), bytes(speed as u64))
+}
+
+/// Gives the terminal back, stops, and takes it again when continued.
+fn suspend(terminal: &mut DefaultTerminal, app: &mut App) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        ratatui::try_restore()?;
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        *terminal = ratatui::try_init()?;
+        terminal.clear()?;
+        let size = terminal.size()?;
+        app.update(Msg::Terminal(crossterm::event::Event::Resize(size.width, size.height)));
+    }
+    #[cfg(not(unix))]
+    let _ = (terminal, app);
+    Ok(())
+}
