@@ -159,7 +159,10 @@ impl Inspection {
             let damage = facts.damage.as_ref()?;
             Some(format!("layer {index} ({}) {damage}; the rest is shown", layer.label()))
         });
-        broken.chain(self.problems.iter().cloned())
+        let archive = self.image.damage.iter().map(|damage| {
+            format!("the archive {damage}; it may be cut off, so save or download it again; what was found is shown")
+        });
+        archive.chain(broken).chain(self.problems.iter().cloned())
     }
 }
 

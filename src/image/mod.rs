@@ -40,6 +40,8 @@ pub struct Image {
     pub notes: Vec<String>,
     /// Documents whose digest was claimed and is another: "config sha256:…: …".
     pub problems: Vec<String>,
+    /// What kept the archive from being read to its end; what comes after is missing.
+    pub damage: Option<String>,
     /// How many claimed digests of documents were computed and hold.
     pub verified: usize,
 }

@@ -172,7 +172,7 @@ pub fn resolve(lookup: &impl Lookup, request: &Request) -> Result<Image, ImageEr
     let (variant, note) = choose_platform(lookup, candidate.variants, request.platform.as_ref())?;
     let mut image = build(lookup, source, names, variant)?;
     image.notes.extend(note);
-    image.notes.extend(lookup.damage().map(|damage| format!("the archive {damage}")));
+    image.damage = lookup.damage();
     Ok(image)
 }
 
@@ -495,6 +495,7 @@ fn with_config(
         layers,
         notes,
         problems,
+        damage: None,
         verified,
     })
 }
@@ -561,6 +562,7 @@ fn ancient(lookup: &impl Lookup, source: &'static str, top: String) -> Result<Im
         layers,
         notes: vec!["saved by a Docker before 1.10: it has no config, so digests are not known".to_owned()],
         problems: Vec::new(),
+        damage: None,
         verified: 0,
     })
 }

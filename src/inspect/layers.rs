@@ -594,7 +594,13 @@ impl Loaded {
         let mut loaded = Self {
             facts: Vec::new(),
             windows: order.iter().map(|slot| windows[*slot].clone()).collect(),
-            notes: image.notes.iter().map(|message| Note { layer: None, message: message.clone() }).collect(),
+            notes: image
+                .notes
+                .iter()
+                .cloned()
+                .chain(image.damage.iter().map(|damage| format!("the archive {damage}")))
+                .map(|message| Note { layer: None, message })
+                .collect(),
             problems: image.problems.clone(),
             checked: image.verified,
             unchecked: 0,
@@ -619,10 +625,11 @@ impl Loaded {
         let mut note = |message: String| self.notes.push(Note { layer: Some(index), message });
         let Some(blob) = blob else {
             facts.missing = true;
-            note(format!(
-                "{} is not in the archive, which was saved in part; this layer is shown empty",
-                layer.label()
-            ));
+            let why = match self.image.damage {
+                Some(_) => "breaks off before it",
+                None => "was saved in part",
+            };
+            note(format!("{} is not in the archive, which {why}; this layer is shown empty", layer.label()));
             self.unchecked += 1;
             self.facts.push(facts);
             return;
