@@ -190,6 +190,7 @@ mod tests {
     use super::*;
     use clap::CommandFactory as _;
 
+    #[allow(clippy::option_option, reason = "as the flag has it")]
     fn open(line: &str) -> Option<(Option<OsString>, Option<Option<PathBuf>>)> {
         let words = line.split_whitespace().map(OsString::from);
         Cli::read(words).ok().map(|cli| (cli.open.image, cli.open.json))

@@ -213,8 +213,7 @@ pub fn inspect(
     options: &Options,
     tell: &mut dyn FnMut(Progress<'_>) -> bool,
 ) -> Result<Inspection, InspectError> {
-    let request =
-        Request { select: target.select.clone(), platform: options.platform.clone(), format: target.format };
+    let request = Request { select: target.select.clone(), platform: options.platform.clone(), format: target.format };
     let shared = Shared::default();
     let mut timings = Vec::new();
     let mut clock = Clock::new(&shared);
@@ -223,7 +222,7 @@ pub fn inspect(
         Opened::Members(members) => {
             layers::from_members(members, target, &request, options, &shared, &mut clock, &mut timings, tell)?
         }
-        Opened::Stream(stream) => layers::from_stream(stream, target, &request, options, &shared, tell)?,
+        Opened::Stream(stream) => layers::from_stream(stream, &request, options, &shared, tell)?,
     };
     timings.push(clock.lap("tree"));
     let asked = waste::questions(&loaded.tree);
@@ -264,5 +263,3 @@ fn threads(options: &Options) -> usize {
         some => some,
     }
 }
-
-

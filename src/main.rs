@@ -203,7 +203,8 @@ fn find(
 }
 
 fn options(reading: &Reading, hash: bool, keep: Option<Keep>) -> Options {
-    let default = || std::env::var("DOCKER_DEFAULT_PLATFORM").ok().and_then(|text| explore::image::Platform::parse(&text));
+    let default =
+        || std::env::var("DOCKER_DEFAULT_PLATFORM").ok().and_then(|text| explore::image::Platform::parse(&text));
     Options {
         platform: reading.platform.clone().or_else(default),
         verify: reading.verify,
@@ -241,7 +242,9 @@ impl ProgressLine {
             return;
         }
         let text = match progress {
-            Progress::Bytes { read, of: Some(of) } => format!("{} of at most {}", report::bytes(*read), report::bytes(*of)),
+            Progress::Bytes { read, of: Some(of) } => {
+                format!("{} of at most {}", report::bytes(*read), report::bytes(*of))
+            }
             Progress::Bytes { read, of: None } => format!("{} read", report::bytes(*read)),
             Progress::Comparing { files } => format!("comparing {} files", report::exact(*files as u64)),
             Progress::Image(_) | Progress::Layer { .. } => return,

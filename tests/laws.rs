@@ -55,8 +55,14 @@ impl Model {
         for part in path.split('/').filter(|part| !part.is_empty()) {
             at = if at.is_empty() { part.to_owned() } else { format!("{at}/{part}") };
             if !self.is_directory(&at) {
-                let implied =
-                    Item { kind: EventKind::Directory, mode: 0o755, uid: 0, mtime: None, target: Vec::new(), copy: None };
+                let implied = Item {
+                    kind: EventKind::Directory,
+                    mode: 0o755,
+                    uid: 0,
+                    mtime: None,
+                    target: Vec::new(),
+                    copy: None,
+                };
                 self.paths.insert(at.clone(), implied);
             }
         }
@@ -233,7 +239,9 @@ proptest! {
     fn live_and_dead_are_all_content_to_the_byte(layers in any_layers()) {
         let tree = stacked(&layers);
         let mut model = Model::default();
-        layers.iter().for_each(|entries| model.apply(entries));
+        for entries in &layers {
+            model.apply(entries);
+        }
         let dead = waste::dead(&tree);
         prop_assert_eq!(tree.content_bytes(), model.copies.iter().sum::<u64>());
         prop_assert_eq!(tree.content_bytes() - tree.dead_bytes(), model.live());

@@ -70,6 +70,6 @@ fn every_folder_says_what_it_owns() {
             .find(|(path, _)| path.ends_with("mod.rs") || path.ends_with(format!("{folder}.rs")))
             .unwrap();
         let opening: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
-        assert!(opening.contains("Owns") , "{} does not say what it owns", path.display());
+        assert!(opening.contains("Owns"), "{} does not say what it owns", path.display());
     }
 }

@@ -1,14 +1,14 @@
 //! Every way that an image comes, and every way in which it can be broken; by the real program where users meet it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test that can't go on has failed")]
 
 mod common;
 
 use std::path::Path;
 
 use common::{
-    Folder, ImageBuilder, Shape, archive, dir, explore, explore_json, explore_with, file, folder, gone, gzip, image, text,
-    zstd,
+    Folder, ImageBuilder, Shape, archive, dir, explore, explore_json, explore_with, file, folder, gone, gzip, image,
+    text, zstd,
 };
 use explore::image::Digest;
 use serde_json::{Value, json};
@@ -218,12 +218,12 @@ fn several_platforms() {
         assert!(!message.contains("unknown"), "attestations are no images: {message}");
     }
     // One platform that is not the machine's is shown all the same, unless another was asked for.
-    let single = folder.write("s390x.tar", &image().platform("linux", "s390x", None).layer([file("s", "1")]).save(Shape::Oci));
+    let single =
+        folder.write("s390x.tar", &image().platform("linux", "s390x", None).layer([file("s", "1")]).save(Shape::Oci));
     assert_eq!(ls(&[path(&single)]), "s\n");
     let message = failure(&["ls", path(&single), "--platform", "linux/amd64"], None);
     assert!(message.contains("linux/s390x"), "{message}");
 }
-
 
 #[test]
 fn an_archive_with_one_platform_of_several() {
@@ -231,7 +231,8 @@ fn an_archive_with_one_platform_of_several() {
     let arm = image().platform("linux", "arm64", None).layer([file("arm64", "1")]);
     let mut members = index_of(&[(&amd, platform("amd64")), (&arm, platform("arm64"))]);
     let (manifest, _) = arm.manifest();
-    let absent: Vec<String> = [Digest::of(&manifest), Digest::of(&arm.config()), Digest::of(&arm.tars[0])].iter().map(Digest::blob).collect();
+    let absent: Vec<String> =
+        [Digest::of(&manifest), Digest::of(&arm.config()), Digest::of(&arm.tars[0])].iter().map(Digest::blob).collect();
     members.retain(|(name, _)| !absent.contains(name));
     let folder = folder();
     let file = nested(&folder, "sparse.tar", members);
@@ -263,7 +264,12 @@ fn several_images_in_one_archive() {
     let two = image().name("reg.io/two:2").layer([file("two", "1")]);
     let mut members = one.members(Shape::V1);
     members.retain(|(name, _)| name != "manifest.json");
-    members.extend(two.members(Shape::V1).into_iter().filter(|(name, _)| name != "manifest.json").map(|(name, bytes)| (name.replacen("000/", "0ff/", 1), bytes)));
+    members.extend(
+        two.members(Shape::V1)
+            .into_iter()
+            .filter(|(name, _)| name != "manifest.json")
+            .map(|(name, bytes)| (name.replacen("000/", "0ff/", 1), bytes)),
+    );
     let config = |image: &ImageBuilder| format!("{}.json", Digest::of(&image.config()).hex());
     members.push(("manifest.json".into(), json!([
         {"Config": config(&one), "RepoTags": ["one:1"], "Layers": [format!("{:064x}/layer.tar", 0)]},
@@ -292,7 +298,10 @@ fn odd_histories_are_shown_sensibly() {
         (rows(1), [None, None, Some("RUN step0")]),
         (json!([]), [None; 3]),
         (Value::Null, [None; 3]),
-        (json!([{"created_by": "RUN a"}, {"created_by": "ENV x", "empty_layer": true}, {"created_by": "RUN b"}, {"created_by": "RUN c"}]), ["RUN a", "RUN b", "RUN c"].map(Some)),
+        (
+            json!([{"created_by": "RUN a"}, {"created_by": "ENV x", "empty_layer": true}, {"created_by": "RUN b"}, {"created_by": "RUN c"}]),
+            ["RUN a", "RUN b", "RUN c"].map(Some),
+        ),
     ] {
         let file = folder.write("image.tar", &sample().history(history.clone()).save(Shape::Docker));
         let found = explore_json(&[path(&file), "--json"]);
@@ -329,7 +338,8 @@ fn other_peoples_images() {
     assert_eq!(found["totals"]["live_bytes"], 1_188_573);
     assert_eq!(found["totals"]["dead_bytes"], 32_025);
     assert_eq!(found["verification"]["state"], "verified");
-    let layers: Vec<u64> = found["layers"].as_array().unwrap().iter().map(|l| l["content_bytes"].as_u64().unwrap()).collect();
+    let layers: Vec<u64> =
+        found["layers"].as_array().unwrap().iter().map(|l| l["content_bytes"].as_u64().unwrap()).collect();
     assert_eq!(layers, [1_154_361, 6405, 0, 6405, 6405, 6405, 6405, 6405, 6405, 0, 2187, 6405, 6405, 6405]);
     let found = explore_json(&[path(&fixtures.join("test-oci-gzip-image.tar")), "--json", "--verify"]);
     assert_eq!((&found["totals"]["live_bytes"], &found["totals"]["dead_bytes"]), (&json!(11_189), &json!(0)));
@@ -352,13 +362,21 @@ fn history_as_docker_prints_it() {
     let id = explore_json(&[path(&file), "--json"])["image"]["id"].as_str().unwrap()[7..19].to_owned();
     assert!(lines[0].starts_with("IMAGE          CREATED"), "{output}");
     assert!(lines[1].starts_with(&id) && lines[1].contains("evil \\x1b[31m"), "{output}");
-    assert!(lines[2].starts_with("<missing>") && lines[2].contains("RUN /bin/sh -c apt x # buildkit") && lines[2].contains("8B"), "{output}");
+    assert!(
+        lines[2].starts_with("<missing>")
+            && lines[2].contains("RUN /bin/sh -c apt x # buildkit")
+            && lines[2].contains("8B"),
+        "{output}"
+    );
     assert!(lines[3].contains("CMD [\"sh\"]") && lines[3].contains(" 0B"), "{output}");
     assert!(lines[4].contains("ADD file:0123456789…") || lines[4].contains('…'), "{output}");
     assert!(lines[4].contains("2.01kB"), "{output}");
     let whole = text(&explore(&["history", path(&file), "--no-trunc"]).stdout);
     assert!(whole.contains("0123456789abcdef0123456789abcdef in /") && whole.contains("sha256:"), "{whole}");
-    let rows: Vec<Value> = text(&explore(&["history", path(&file), "--format", "json"]).stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<Value> = text(&explore(&["history", path(&file), "--format", "json"]).stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(rows.len(), 4);
     assert_eq!(rows[1]["Comment"], "buildkit.dockerfile.v0");
     assert_eq!(rows[1]["Size"], "8B");
@@ -407,15 +425,37 @@ fn files_of_each_layer() {
     let folder = folder();
     let saved = folder.write("image.tar", &sample().save(Shape::Docker));
     let found = explore_json(&[path(&saved), "--json", "--files", "--hash"]);
-    let rows: Vec<String> = found["files"].as_array().unwrap().iter().map(|row| format!("{} {} {} {}", row["layer"], row["change"].as_str().unwrap(), row["kind"].as_str().unwrap(), row["path"].as_str().unwrap())).collect();
-    assert_eq!(rows, [
-        "0 added directory bin", "0 added file bin/sh", "0 added directory etc", "0 added file etc/motd",
-        "1 removed file bin/sh", "1 modified file etc/motd",
-    ]);
+    let rows: Vec<String> = found["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            format!(
+                "{} {} {} {}",
+                row["layer"],
+                row["change"].as_str().unwrap(),
+                row["kind"].as_str().unwrap(),
+                row["path"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "0 added directory bin",
+            "0 added file bin/sh",
+            "0 added directory etc",
+            "0 added file etc/motd",
+            "1 removed file bin/sh",
+            "1 modified file etc/motd",
+        ]
+    );
     let hash = &found["files"][3]["sha256"];
     assert_eq!(*hash, Digest::of(b"hello\n").hex());
     for layer in found["layers"].as_array().unwrap() {
-        let count = |change: &str| rows.iter().filter(|row| row.starts_with(&format!("{} {change} ", layer["index"]))).count() as u64;
+        let count = |change: &str| {
+            rows.iter().filter(|row| row.starts_with(&format!("{} {change} ", layer["index"]))).count() as u64
+        };
         for change in ["added", "modified", "removed"] {
             assert_eq!(layer[change], count(change), "layer {}", layer["index"]);
         }
@@ -424,7 +464,9 @@ fn files_of_each_layer() {
     let out = folder.path().join("out.json");
     assert!(explore(&[path(&saved), "--json", path(&out)]).status.success());
     assert_eq!(serde_json::from_slice::<Value>(&std::fs::read(&out).unwrap()).unwrap()["schema"], 1);
-    assert!(failure(&[path(&saved), "--json", path(&folder.path().join("no/where.json"))], None).contains("where.json"));
+    assert!(
+        failure(&[path(&saved), "--json", path(&folder.path().join("no/where.json"))], None).contains("where.json")
+    );
 }
 
 #[test]
@@ -432,7 +474,14 @@ fn the_output_is_what_the_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("../docs/schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let folder = folder();
-    let odd = image().layer([file(b"\xff\n", "1"), common::symlink("l", "\x1b"), common::hardlink("h", "nowhere"), common::device("c")]).history(Value::Null);
+    let odd = image()
+        .layer([
+            file(b"\xff\n", "1"),
+            common::symlink("l", "\x1b"),
+            common::hardlink("h", "nowhere"),
+            common::device("c"),
+        ])
+        .history(Value::Null);
     let mut files = vec![
         folder.write("a.tar", &sample().save(Shape::V1)),
         folder.write("b.tar", &sample().compress(gzip).save(Shape::Oci)),
@@ -443,7 +492,8 @@ fn the_output_is_what_the_schema_says() {
     for file in files {
         for flags in [&[][..], &["--files"], &["--files", "--hash", "--verify"]] {
             let found = explore_json(&[&[path(&file), "--json"], flags].concat());
-            let errors: Vec<String> = validator.iter_errors(&found).map(|error| format!("{}: {error}", error.instance_path())).collect();
+            let errors: Vec<String> =
+                validator.iter_errors(&found).map(|error| format!("{}: {error}", error.instance_path())).collect();
             assert!(errors.is_empty(), "{}: {errors:#?}", file.display());
         }
     }
@@ -499,7 +549,10 @@ fn documents_that_are_none() {
         (vec![("manifest.json", named("c.json"))], "config c.json is not in the archive"),
         (vec![("manifest.json", named("c.json")), ("c.json", bomb.into_bytes())], "config can't be understood"),
         (vec![("manifest.json", named("../../etc/passwd"))], "not in the archive"),
-        (vec![("index.json", json!({"manifests": [{"digest": "sha256:../../x"}]}).to_string().into_bytes())], "is no digest"),
+        (
+            vec![("index.json", json!({"manifests": [{"digest": "sha256:../../x"}]}).to_string().into_bytes())],
+            "is no digest",
+        ),
         (vec![("index.json", json!({"manifests": []}).to_string().into_bytes())], "no image in it"),
     ] {
         let members: Vec<_> = members.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
@@ -518,7 +571,9 @@ fn documents_that_are_none() {
 #[test]
 fn archives_that_are_cut_off_anywhere() {
     let folder = folder();
-    for (shape, compress) in [(Shape::V1, <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), (Shape::Docker, gzip), (Shape::Oci, zstd)] {
+    for (shape, compress) in
+        [(Shape::V1, <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), (Shape::Docker, gzip), (Shape::Oci, zstd)]
+    {
         let tar = sample().compress(compress).save(shape);
         let content_end = tar.len() - 1024;
         for cut in (0..content_end).step_by(611).chain([1, 511, 512, 513]) {
@@ -537,7 +592,11 @@ fn archives_that_are_cut_off_anywhere() {
 fn a_hurt_layer_is_told_and_the_rest_is_shown() {
     let folder = folder();
     for compress in [gzip as fn(&[u8]) -> Vec<u8>, zstd] {
-        let built = image().layer([file("a", "1")]).layer([file("b", "2".repeat(5000)), file("c", "3")]).layer([file("d", "4")]).compress(compress);
+        let built = image()
+            .layer([file("a", "1")])
+            .layer([file("b", "2".repeat(5000)), file("c", "3")])
+            .layer([file("d", "4")])
+            .compress(compress);
         let mut members = built.members(Shape::Docker);
         let hurt = Digest::of(&built.blobs()[1]).blob();
         let blob = members.iter_mut().find(|(name, _)| *name == hurt).unwrap();
@@ -568,12 +627,20 @@ fn wrong_digests() {
         };
         let member = members.iter_mut().find(|(own, _)| *own == name).unwrap();
         match which {
-            "layer" => member.1 = compress(&common::layer(&[dir("etc"), file("etc/motd", "HELLO\n"), file("bin/sh", "y".repeat(2000))])),
+            "layer" => {
+                member.1 = compress(&common::layer(&[
+                    dir("etc"),
+                    file("etc/motd", "HELLO\n"),
+                    file("bin/sh", "y".repeat(2000)),
+                ]));
+            }
             _ => member.1.push(b' '),
         }
         path(&folder.write(&format!("{which}.tar"), &archive(&members))).to_owned()
     };
-    for (which, compress) in [("layer", <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), ("layer", gzip), ("config", gzip), ("manifest", gzip)] {
+    for (which, compress) in
+        [("layer", <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), ("layer", gzip), ("config", gzip), ("manifest", gzip)]
+    {
         let file = swap(which, Shape::Oci, compress);
         let output = explore(&[&file, "--json", "--verify"]);
         assert_eq!(output.status.code(), Some(2), "{which}");
@@ -598,7 +665,7 @@ fn a_file_that_may_not_be_read() {
     let file = folder.write("secret.tar", b"x");
     let program = folder.path().join("explore");
     std::fs::copy(env!("CARGO_BIN_EXE_explore"), &program).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = std::process::Command::new(program);
     // Root reads everything, so it becomes nobody.
@@ -621,12 +688,17 @@ fn a_bomb_needs_no_memory() {
     let zeros = vec![0; 64 << 20];
     let frame = zstd(&zeros);
     let mut blob = zstd(header.as_bytes());
-    (0..128).for_each(|_| blob.extend_from_slice(&frame));
+    for _ in 0..128 {
+        blob.extend_from_slice(&frame);
+    }
     blob.extend(zstd(&[0; 1024]));
     let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [Digest::of(b"").to_string()]}}).to_string().into_bytes();
     let saved = json!([{"Config": "c.json", "RepoTags": ["a:b"], "Layers": ["l.tar"]}]).to_string().into_bytes();
     let folder = folder();
-    let file = folder.write("bomb.tar", &archive(&[("c.json".into(), config.clone()), ("l.tar".into(), blob), ("manifest.json".into(), saved.clone())]));
+    let file = folder.write(
+        "bomb.tar",
+        &archive(&[("c.json".into(), config.clone()), ("l.tar".into(), blob), ("manifest.json".into(), saved.clone())]),
+    );
     let limited = |file: &Path| {
         std::process::Command::new("sh")
             .args(["-c", "ulimit -v 1500000; exec \"$0\" \"$1\" --json"])
@@ -644,8 +716,13 @@ fn a_bomb_needs_no_memory() {
     header.set_size(8 << 30);
     header.set_cksum();
     let mut blob = zstd(header.as_bytes());
-    (0..128).for_each(|_| blob.extend_from_slice(&frame));
-    let file = folder.write("name.tar", &archive(&[("c.json".into(), config), ("l.tar".into(), blob), ("manifest.json".into(), saved)]));
+    for _ in 0..128 {
+        blob.extend_from_slice(&frame);
+    }
+    let file = folder.write(
+        "name.tar",
+        &archive(&[("c.json".into(), config), ("l.tar".into(), blob), ("manifest.json".into(), saved)]),
+    );
     let output = limited(&file);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("longer than 1 MiB"), "{}", text(&output.stderr));
@@ -655,7 +732,11 @@ fn a_bomb_needs_no_memory() {
 fn hostile_texts_are_harmless_in_the_summary() {
     let folder = folder();
     let rows = json!([{"created_by": "RUN \u{1b}]0;owned\u{7} \u{202e}x"}, {"created_by": "RUN rm \u{1b}[2J"}]);
-    let built = image().name("evil\u{1b}[31m:latest").layer([file("a\u{1b}[31m\u{202e}", "12345")]).layer([gone("a\u{1b}[31m\u{202e}")]).history(rows);
+    let built = image()
+        .name("evil\u{1b}[31m:latest")
+        .layer([file("a\u{1b}[31m\u{202e}", "12345")])
+        .layer([gone("a\u{1b}[31m\u{202e}")])
+        .history(rows);
     let file = folder.write("image.tar", &built.save(Shape::Docker));
     let output = explore(&[path(&file)]);
     assert!(output.status.success());
@@ -677,7 +758,14 @@ fn a_closed_pipe_is_no_error() {
 
 #[test]
 fn completions_and_man_page() {
-    for (what, has) in [("man", ".TH explore"), ("bash", "_explore"), ("zsh", "#compdef explore"), ("fish", "complete -c explore"), ("powershell", "explore"), ("elvish", "explore")] {
+    for (what, has) in [
+        ("man", ".TH explore"),
+        ("bash", "_explore"),
+        ("zsh", "#compdef explore"),
+        ("fish", "complete -c explore"),
+        ("powershell", "explore"),
+        ("elvish", "explore"),
+    ] {
         let output = explore(&["generate", what]);
         assert!(output.status.success() && text(&output.stdout).contains(has), "{what}");
     }
@@ -688,6 +776,7 @@ fn timings_name_each_stage() {
     let folder = folder();
     let saved = folder.write("image.tar", &sample().save(Shape::Docker));
     let output = explore(&[path(&saved), "--timings"]);
-    let stages: Vec<String> = text(&output.stderr).lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    let stages: Vec<String> =
+        text(&output.stderr).lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
     assert_eq!(stages, ["documents", "tree", "content", "waste"]);
 }

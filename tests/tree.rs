@@ -5,14 +5,14 @@
 mod common;
 
 use common::{
-    Entry, Shape, dir, file, folder, gone, hardlink, image, layer, look, opaque, pax_record, paths, raw, symlink,
+    Entry, Shape, dir, file, folder, gone, hardlink, image, layer, look, opaque, paths, pax_record, raw, symlink,
 };
 use explore::inspect::Inspection;
 use explore::tree::Lookup;
 
 /// Stacks layers and looks at them.
 fn stack(layers: &[&[Entry]]) -> Inspection {
-    let built = layers.iter().fold(image(), |image, entries| image.layer(entries));
+    let built = layers.iter().fold(image(), common::ImageBuilder::layer);
     let folder = folder();
     look(&folder.write("image.tar", &built.save(Shape::Docker)))
 }
@@ -189,7 +189,8 @@ fn names_that_are_split_over_two_fields() {
 fn sizes_and_owners_beyond_octal() {
     // A pax size wins over the header's, base 256 is read, and ids go on after 2^21.
     let mut tar = Vec::new();
-    let records = [pax_record("size", b"5"), pax_record("uid", b"3000000"), pax_record("mtime", b"1700000000.75")].concat();
+    let records =
+        [pax_record("size", b"5"), pax_record("uid", b"3000000"), pax_record("mtime", b"1700000000.75")].concat();
     raw(&mut tar, tar::EntryType::XHeader, b"pax", b"", &records, &file("", ""));
     let mut header = tar::Header::new_ustar();
     header.set_path("a").unwrap();
@@ -270,11 +271,19 @@ fn sizes_that_lie_hurt_only_their_layer() {
         let mut tar = layer(&[file("good", "1"), file("bad", "2")]);
         let at = 1024;
         tar[at + 124..at + 136].copy_from_slice(size);
-        let sum: u32 = tar[at..at + 512].iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) }).sum();
+        let sum: u32 = tar[at..at + 512]
+            .iter()
+            .enumerate()
+            .map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) })
+            .sum();
         tar[at + 148..at + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         tar
     };
-    for size in [b"77777777777\0", b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"] {
+    for size in [
+        b"77777777777\0",
+        b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+    ] {
         let folder = folder();
         let path = folder.write("i.tar", &image().tar(lie(size)).layer([file("other", "3")]).save(Shape::Docker));
         let found = look(&path);
@@ -285,7 +294,8 @@ fn sizes_that_lie_hurt_only_their_layer() {
 
 #[test]
 fn links_that_lead_in_circles_are_told() {
-    let found = stack(&[&[symlink("a", "b"), symlink("b", "a"), symlink("up", "../../x"), file("x", "1"), symlink("d", ".")]]);
+    let found =
+        stack(&[&[symlink("a", "b"), symlink("b", "a"), symlink("up", "../../x"), file("x", "1"), symlink("d", ".")]]);
     assert_eq!(found.tree.lookup(b"a", 0, true), Lookup::Loop);
     assert!(matches!(found.tree.lookup(b"up", 0, true), Lookup::Found(..)), "`..` of the root is the root");
     assert!(matches!(found.tree.lookup(b"d/d/d/x", 0, true), Lookup::Found(..)));
@@ -293,10 +303,8 @@ fn links_that_lead_in_circles_are_told() {
 
 #[test]
 fn metadata_is_what_the_last_layer_says() {
-    let found = stack(&[
-        &[file("a", "1").mode(0o600).xattr("user.k", b"v")],
-        &[file("a", "1").mode(0o4755).owner(33, 34)],
-    ]);
+    let found =
+        stack(&[&[file("a", "1").mode(0o600).xattr("user.k", b"v")], &[file("a", "1").mode(0o4755).owner(33, 34)]]);
     let Lookup::Found(_, at) = found.tree.lookup(b"a", 1, false) else { panic!() };
     let about = found.tree.attributes(at);
     assert_eq!((about.mode, about.uid, about.gid, about.xattrs.is_empty()), (0o4755, 33, 34, true));

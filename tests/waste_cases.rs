@@ -87,7 +87,7 @@ fn dead_bytes_of_every_micro_example() {
     let mut failures = Vec::new();
     for case in cases {
         let folder = folder();
-        let built = case.layers.iter().fold(image(), |image, entries| image.layer(entries));
+        let built = case.layers.iter().fold(image(), common::ImageBuilder::layer);
         let path = folder.write("image.tar", &built.save(common::Shape::Docker));
         let found = look(&path);
         let waste = &found.waste;
@@ -101,18 +101,17 @@ fn dead_bytes_of_every_micro_example() {
                 let fix = if in_base { "base".to_owned() } else { charge.stored_in.to_string() };
                 format!(
                     "{} {} in={} by={} fix={fix} path=/{path}",
-                    charge.kind.name(), charge.bytes, charge.stored_in, charge.caused_by
+                    charge.kind.name(),
+                    charge.bytes,
+                    charge.stored_in,
+                    charge.caused_by
                 )
             })
             .collect();
         got.sort();
         let mut want = case.items.clone();
         want.sort();
-        let totals = [
-            ("stored", waste.content_bytes),
-            ("live", waste.live_bytes),
-            ("dead", waste.dead.bytes()),
-        ];
+        let totals = [("stored", waste.content_bytes), ("live", waste.live_bytes), ("dead", waste.dead.bytes())];
         if got != want || totals.iter().any(|(key, value)| case.totals[*key] != *value) {
             failures.push(format!("{}\n  want {want:?}\n  got  {got:?}\n  {totals:?}", case.name));
         }

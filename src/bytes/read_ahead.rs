@@ -195,8 +195,7 @@ mod tests {
             }
         }
         let mut read = Vec::new();
-        let error =
-            std::thread::scope(|scope| ReadAhead::spawn(scope, Breaks(1000)).read_to_end(&mut read).err());
+        let error = std::thread::scope(|scope| ReadAhead::spawn(scope, Breaks(1000)).read_to_end(&mut read).err());
         assert_eq!((read.len(), error.map(|e| e.to_string())), (1000, Some("torn".to_owned())));
     }
 

@@ -350,10 +350,9 @@ impl<I: Input> Walker<I> {
         entry.gid = said.gid.unwrap_or_else(|| clamped(number(&old.gid)));
         entry.mtime = said.mtime.unwrap_or_else(|| number(&old.mtime).unwrap_or(0));
         entry.device = match entry.kind {
-            EntryKind::Char | EntryKind::Block => (
-                header.device_major().ok().flatten().unwrap_or(0),
-                header.device_minor().ok().flatten().unwrap_or(0),
-            ),
+            EntryKind::Char | EntryKind::Block => {
+                (header.device_major().ok().flatten().unwrap_or(0), header.device_minor().ok().flatten().unwrap_or(0))
+            }
             _ => (0, 0),
         };
         entry.xattrs = said.xattrs;

@@ -22,6 +22,7 @@ impl Window {
     }
 
     /// The part of this window from `start`, at most `len` bytes long; cut where this window ends.
+    #[must_use]
     pub fn part(&self, start: u64, len: u64) -> Self {
         let start = start.min(self.len);
         Self { start: self.start + start, len: len.min(self.len - start), position: 0, ..self.clone() }

@@ -114,8 +114,7 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("`{}` is no digest", text.escape_default())))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{}` is no digest", text.escape_default())))
     }
 }
 
@@ -127,7 +126,8 @@ mod tests {
     fn only_well_formed_digests() {
         let good = format!("sha256:{}", "ab".repeat(32));
         assert_eq!(Digest::parse(&good).map(|digest| digest.blob()), Some(format!("blobs/sha256/{}", "ab".repeat(32))));
-        for bad in ["", "sha256:", "sha256:AB", "sha256:../../etc/passwd", "../x:00", &good[..70], &format!("{good}0")] {
+        for bad in ["", "sha256:", "sha256:AB", "sha256:../../etc/passwd", "../x:00", &good[..70], &format!("{good}0")]
+        {
             assert_eq!(Digest::parse(bad), None, "{bad}");
         }
     }

@@ -123,7 +123,11 @@ struct Variant {
 /// Where a variant's config and layers are named.
 #[derive(Debug, Clone)]
 enum Parts {
-    Oci { digest: Digest, manifest: Manifest, holds: bool },
+    Oci {
+        digest: Digest,
+        manifest: Box<Manifest>,
+        holds: bool,
+    },
     Saved(SavedImage),
     Ancient(String),
     /// Named by an index, not in the archive.
@@ -208,12 +212,11 @@ fn from_index(lookup: &impl Lookup, index: &Index) -> Vec<Candidate> {
                     && other.variants.iter().all(|v| v.platform.as_ref().is_some_and(|p| *p != platform))
             })
         });
-        match sibling {
-            Some(candidate) => candidate.variants.append(&mut variants),
-            None => {
-                tops.push((top.digest.clone(), candidates.len()));
-                candidates.push(Candidate { names, variants });
-            }
+        if let Some(candidate) = sibling {
+            candidate.variants.append(&mut variants);
+        } else {
+            tops.push((top.digest.clone(), candidates.len()));
+            candidates.push(Candidate { names, variants });
         }
     }
     candidates
@@ -241,7 +244,7 @@ fn follow(
         }
     } else if !manifest.is_no_image() {
         let holds = Digest::of(&bytes) == at.digest;
-        let parts = Parts::Oci { digest: at.digest.clone(), manifest, holds };
+        let parts = Parts::Oci { digest: at.digest.clone(), manifest: Box::new(manifest), holds };
         out.push(Variant { platform: at.platform(), parts });
     }
 }
@@ -382,12 +385,11 @@ fn build(
 ) -> Result<Image, ImageError> {
     let mut image = match variant.parts {
         Parts::Oci { digest, manifest, holds } => {
-            let config = manifest.config.as_ref();
-            let named = config.map(|config| config.digest.clone());
-            let bytes = match &named {
-                Some(digest) => lookup
-                    .document(&digest.blob())?
-                    .ok_or_else(|| missing(lookup, "config", digest.as_str()))?,
+            let claimed = manifest.config.as_ref().map(|config| config.digest.clone());
+            let bytes = match &claimed {
+                Some(digest) => {
+                    lookup.document(&digest.blob())?.ok_or_else(|| missing(lookup, "config", digest.as_str()))?
+                }
                 None => return Err(missing(lookup, "config", "of the manifest")),
             };
             let layers = manifest.layers.iter().map(|layer| Layer {
@@ -398,7 +400,7 @@ fn build(
                 member: layer.digest.blob(),
                 history: None,
             });
-            let mut image = with_config(source, named.as_ref(), &bytes, layers.collect())?;
+            let mut image = with_config(source, claimed.as_ref(), &bytes, layers.collect())?;
             image.verified += usize::from(holds);
             if !holds {
                 image.problems.push(format!("manifest {digest}: its bytes have another digest"));
@@ -423,13 +425,13 @@ fn build(
             });
             with_config(source, claimed.as_ref(), &bytes, layers.collect())?
         }
-        Parts::Ancient(id) => ancient(lookup, source, id)?,
+        Parts::Ancient(id) => ancient(lookup, source, &id)?,
         Parts::Absent(digest) => return Err(missing(lookup, "manifest", digest.as_str())),
     };
     if image.layers.len() > MAX_LAYERS {
         return Err(ImageError::TooManyLayers(image.layers.len()));
     }
-    image.tags = tags(names);
+    image.tags = tags(&names);
     if let Some(platform) = variant.platform
         && image.platform.architecture == "unknown"
     {
@@ -442,9 +444,9 @@ fn build(
 }
 
 /// Names without their long forms: `docker.io/library/app:1` says the same as `app:1`, and `1` less.
-fn tags(names: Vec<String>) -> Vec<String> {
+fn tags(names: &[String]) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
-    for name in &names {
+    for name in names {
         let name = name.strip_prefix("docker.io/library/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name);
         let part_of_another =
             !name.contains([':', '/']) && names.iter().any(|other| other.ends_with(&format!(":{name}")));
@@ -519,11 +521,11 @@ struct AncientCommand {
     cmd: Vec<String>,
 }
 
-fn ancient(lookup: &impl Lookup, source: &'static str, top: String) -> Result<Image, ImageError> {
+fn ancient(lookup: &impl Lookup, source: &'static str, top: &str) -> Result<Image, ImageError> {
     let mut rows = Vec::new();
     let mut layers = Vec::new();
     let mut first = None;
-    let mut next = Some(top);
+    let mut next = Some(top.to_owned());
     while let Some(id) = next {
         if layers.len() > MAX_LAYERS {
             return Err(ImageError::TooManyLayers(layers.len()));
@@ -587,6 +589,6 @@ mod tests {
     #[test]
     fn tags_say_each_name_once() {
         let names = ["docker.io/library/app:1", "1", "app:1", "reg.io/app:1"].map(String::from).to_vec();
-        assert_eq!(tags(names), ["app:1", "reg.io/app:1"]);
+        assert_eq!(tags(&names), ["app:1", "reg.io/app:1"]);
     }
 }

@@ -1,14 +1,16 @@
 //! Reading all layers, several side by side, into one tree.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use super::{Clock, InspectError, Inspection, LayerFacts, Note, Options, Progress, Shared, Timing, Verification, threads};
+use super::{
+    Clock, InspectError, Inspection, LayerFacts, Note, Options, Progress, Shared, Timing, Verification, threads,
+};
 use crate::bytes::{Compression, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff};
 use crate::image::{Digest, Image, ImageError, Lookup, Presence, Request, resolve};
 use crate::layer::{Batch, Hashing, IndexEnd, Keep, identify, index};
@@ -151,25 +153,22 @@ pub(super) fn from_members(
         return Err(InspectError::Stopped);
     }
     // One slot for each blob; an image may name one blob several times.
-    let mut slots: Vec<(String, Option<Window>)> = Vec::new();
+    let mut slots: Vec<Option<Window>> = Vec::new();
     let mut slot_of_member: HashMap<&str, usize> = HashMap::new();
     let mut order = Vec::new();
     for layer in &image.layers {
-        let slot = match slot_of_member.get(layer.member.as_str()) {
-            Some(slot) => *slot,
-            None => {
-                slots.push((layer.label().to_owned(), members.get(&layer.member)?));
-                slot_of_member.insert(&layer.member, slots.len() - 1);
-                slots.len() - 1
-            }
-        };
-        order.push(slot);
+        let known = slot_of_member.get(layer.member.as_str()).copied();
+        if known.is_none() {
+            slot_of_member.insert(&layer.member, slots.len());
+            slots.push(members.get(&layer.member)?);
+        }
+        order.push(known.unwrap_or(slots.len() - 1));
     }
-    let of = slots.iter().filter_map(|(_, window)| window.as_ref()).map(Window::len).sum();
+    let of = slots.iter().flatten().map(Window::len).sum();
     let mut builder = Builder::new(slots.len(), shared, Some(of), tell);
     // The largest first, so that no thread is left with it at the end.
-    let mut queue: Vec<usize> = (0..slots.len()).filter(|slot| slots[*slot].1.is_some()).collect();
-    queue.sort_by_key(|slot| std::cmp::Reverse(slots[*slot].1.as_ref().map_or(0, Window::len)));
+    let mut queue: Vec<usize> = (0..slots.len()).filter(|slot| slots[*slot].is_some()).collect();
+    queue.sort_by_key(|slot| std::cmp::Reverse(slots[*slot].as_ref().map_or(0, Window::len)));
     let next = AtomicUsize::new(0);
     let mut windows: Vec<Option<Window>> = vec![None; slots.len()];
     std::thread::scope(|scope| -> Result<(), InspectError> {
@@ -178,8 +177,8 @@ pub(super) fn from_members(
             let (sender, queue, next, slots) = (sender.clone(), &queue, &next, &slots);
             scope.spawn(move || {
                 while let Some(slot) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Some(window) = &slots[*slot].1 else { continue };
-                    let blob = read_window(window, options, shared, &mut |batch| {
+                    let Some(window) = &slots[*slot] else { continue };
+                    let blob = read_window(window, options, &mut |batch| {
                         sender.send(Message::Batch(*slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
                     });
                     if sender.send(Message::End(*slot, Box::new(blob))).is_err() {
@@ -197,7 +196,7 @@ pub(super) fn from_members(
     })?;
     for (slot, window) in windows.iter_mut().enumerate() {
         let plain = builder.slots[slot].blob.as_ref().is_some_and(|blob| blob.compression == Compression::None);
-        *window = slots[slot].1.take().filter(|_| plain);
+        *window = slots[slot].take().filter(|_| plain);
     }
     let Builder { tree, slots, .. } = builder;
     Ok(Loaded::new(image, tree, slots, &order, &windows, options))
@@ -246,19 +245,17 @@ fn push(builder: &mut Builder<'_>, order: &[usize], layer: usize) {
     builder.tree.push(events);
 }
 
-fn read_window(window: &Window, options: &Options, shared: &Shared, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
+fn read_window(window: &Window, options: &Options, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
     let mut head = [0; 6];
     let got = window.clone().read(&mut head).unwrap_or(0);
     let plain = sniff(&head[..got]) == Compression::None;
     if plain && !options.verify {
         let hashing = if options.hash { Hashing::Sha256 } else { Hashing::None };
-        let input =
-            if options.hash { Hopping::for_content(window.clone()) } else { Hopping::new(window.clone()) };
+        let input = if options.hash { Hopping::for_content(window.clone()) } else { Hopping::new(window.clone()) };
         return Blob { end: walk(input, hashing, None, send), ..Blob::default() };
     }
     let mut blob = read_flowing(window.clone(), options, None, send);
     blob.compressed_bytes = blob.compressed_bytes.map(|_| window.len());
-    let _ = shared;
     blob
 }
 
@@ -269,7 +266,7 @@ fn walk(input: impl Input, hashing: Hashing, keep: Option<&Keep>, send: &mut dyn
 /// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another. The digest of
 /// what is stored comes along where it is compressed, since all of it is read; that of the tar only when asked for.
 fn read_flowing(
-    stored: impl Read + Send,
+    mut stored: impl Read + Send,
     options: &Options,
     keep: Option<&Keep>,
     send: &mut dyn FnMut(Batch) -> bool,
@@ -283,15 +280,17 @@ fn read_flowing(
             }
         })
     };
+    let mut head = Vec::new();
+    // An error comes again with the next read.
+    let _ = stored.by_ref().take(6).read_to_end(&mut head);
+    let compression = sniff(&head);
     let count = Arc::default();
-    let stored = crate::bytes::Counted::new(stored, Arc::clone(&count));
-    let mut stored = BufReader::with_capacity(256 * 1024, Peeked::new(stored));
+    let stored = crate::bytes::Counted::new(Cursor::new(head).chain(stored), Arc::clone(&count));
     let hashing = if options.hash { Hashing::Sha256 } else { Hashing::Identity };
-    let compression = sniff(stored.fill_buf().unwrap_or_default());
     let hash_stored = (compression != Compression::None).then(|| note(0));
     let hash_plain = options.verify.then(|| note(1));
     let end = if compression == Compression::None && !options.verify {
-        walk(Flowing::new(stored), hashing, keep, send)
+        walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), hashing, keep, send)
     } else {
         let stored = BufReader::with_capacity(64 * 1024, Tee::new(stored, hash_stored));
         match compression.decode(stored) {
@@ -311,35 +310,6 @@ fn read_flowing(
         compressed_bytes: (!plain).then(|| count.load(Ordering::Relaxed)),
         stored: if plain { uncompressed } else { digest(0) },
         uncompressed,
-    }
-}
-
-/// Passes everything through. A place for a first look that keeps short reads from hiding a magic number.
-struct Peeked<R> {
-    reader: R,
-    head: Vec<u8>,
-    given: usize,
-}
-
-impl<R: Read> Peeked<R> {
-    fn new(mut reader: R) -> Self {
-        let mut head = Vec::new();
-        // An error comes again with the next read.
-        let _ = reader.by_ref().take(512).read_to_end(&mut head);
-        Self { reader, head, given: 0 }
-    }
-}
-
-impl<R: Read> Read for Peeked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let left = &self.head[self.given..];
-        if left.is_empty() {
-            return self.reader.read(buffer);
-        }
-        let step = left.len().min(buffer.len());
-        buffer[..step].copy_from_slice(&left[..step]);
-        self.given += step;
-        Ok(step)
     }
 }
 
@@ -397,7 +367,6 @@ impl Lookup for Passed {
 /// the very end, so each member that can be one is indexed as it passes.
 pub(super) fn from_stream(
     stream: &Stream,
-    target: &Target,
     request: &Request,
     options: &Options,
     shared: &Shared,
@@ -421,7 +390,6 @@ pub(super) fn from_stream(
     }
     let failed = |error: ImageError| InspectError::Image { name: stream.name(), error };
     let image = resolve(&passed, request).map_err(failed)?;
-    let _ = target;
     if !(builder.tell)(Progress::Image(&image)) {
         return Err(InspectError::Stopped);
     }
@@ -457,7 +425,7 @@ fn feed_members<'scope>(
         if shared.stop.load(Ordering::Relaxed) {
             return;
         }
-        let (name, size, mut content) = match pass.next() {
+        let (name, size, mut content) = match pass.next_member() {
             Ok(Some(Member::File { name, size, content })) => (name, size, content),
             Ok(Some(Member::Link { name, target })) => {
                 let _ = sender.send(Message::Link(name, target));
@@ -502,7 +470,7 @@ fn feed_members<'scope>(
             });
             let _ = own.send(Message::End(slot, Box::new(blob)));
         }));
-        feeder.feed(&mut std::io::Cursor::new(head).chain(content));
+        feeder.feed(&mut Cursor::new(head).chain(content));
     };
     let _ = sender.send(Message::Over(damage));
 }
@@ -672,13 +640,7 @@ impl Loaded {
         self.facts.push(facts);
     }
 
-    pub(super) fn finish(
-        self,
-        target: &Target,
-        waste: Waste,
-        options: &Options,
-        timings: Vec<Timing>,
-    ) -> Inspection {
+    pub(super) fn finish(self, target: &Target, waste: Waste, options: &Options, timings: Vec<Timing>) -> Inspection {
         let verification = match (self.problems.is_empty(), self.checked, self.unchecked) {
             (false, ..) => Verification::Failed,
             (true, 1.., 0) if options.verify => Verification::Verified,

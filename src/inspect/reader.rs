@@ -67,7 +67,7 @@ pub fn read_file(
         Opened::Stream(stream) if !stream.repeatable() => Err(ReadError::Once),
         Opened::Stream(stream) => std::thread::scope(|scope| {
             let mut pass = stream.pass(scope, count)?;
-            while let Some(found) = pass.next()? {
+            while let Some(found) = pass.next_member()? {
                 match found {
                     Member::File { name, content, .. } if name == *member => {
                         return copy_from_blob(content, block, out).map_err(failed);
@@ -94,7 +94,7 @@ fn copy_linked(
     for _ in 0..128 {
         let linked = std::thread::scope(|scope| -> Result<Option<String>, ReadError> {
             let mut pass = stream.pass(scope, Arc::default())?;
-            while let Some(found) = pass.next()? {
+            while let Some(found) = pass.next_member()? {
                 match found {
                     Member::File { name, content, .. } if name == member => {
                         copy_from_blob(content, block, out).map_err(|error| ReadError::Content { layer, error })?;

@@ -59,7 +59,8 @@ fn write_layers(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
         })
         .collect();
     let heads = ["LAYER", "SIZE", "DEAD", "PATHS"];
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).chain([heads[column].len()]).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].len()).chain([heads[column].len()]).max().unwrap_or(0);
     let (a, b, c, d) = (width(0), width(1), width(2), width(3));
     writeln!(out, "{:>a$}  {:>b$}  {:>c$}  {:<d$}  INSTRUCTION", heads[0], heads[1], heads[2], heads[3])?;
     for (index, [layer, size, dead, changes]) in rows.iter().enumerate() {
@@ -106,12 +107,23 @@ fn write_waste(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{:>9}  {} {plural} {}", bytes(sum), exact(files as u64), sentence(kind))?;
         writeln!(out, "{:9}  stored by layer {stored_in}: {}", "", instruction(found, stored_in.into(), WIDTH - 8))?;
         if stored_in != caused_by {
-            writeln!(out, "{:9}  hidden by layer {caused_by}: {}", "", instruction(found, caused_by.into(), WIDTH - 8))?;
+            writeln!(
+                out,
+                "{:9}  hidden by layer {caused_by}: {}",
+                "",
+                instruction(found, caused_by.into(), WIDTH - 8)
+            )?;
         }
         if let Some(largest) = charges.iter().max_by_key(|charge| charge.bytes) {
             let path = shown(&found.tree.paths.path(found.tree.event_at(largest.file).node));
             let size = if files == 1 { String::new() } else { format!(", {}", bytes(largest.bytes)) };
-            writeln!(out, "{:9}  {}{}{size}", "", if files == 1 { "" } else { "the largest: " }, cut_middle(&path, WIDTH))?;
+            writeln!(
+                out,
+                "{:9}  {}{}{size}",
+                "",
+                if files == 1 { "" } else { "the largest: " },
+                cut_middle(&path, WIDTH)
+            )?;
         }
     }
     if more > 0 {

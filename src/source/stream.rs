@@ -72,11 +72,7 @@ impl Stream {
     ///
     /// # Errors
     /// When it can't be opened or holds no tar.
-    pub fn pass<'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        count: Arc<AtomicU64>,
-    ) -> Result<Pass, SourceError> {
+    pub fn pass<'scope>(&self, scope: &'scope Scope<'scope, '_>, count: Arc<AtomicU64>) -> Result<Pass, SourceError> {
         let name = self.name();
         let read = |error| SourceError::Read { name: name.clone(), error };
         let mut raw: Box<dyn Read + Send> = match &self.path {
@@ -113,7 +109,7 @@ impl Pass {
     ///
     /// # Errors
     /// When the archive breaks off or is none.
-    pub fn next(&mut self) -> Result<Option<Member<'_>>, SourceError> {
+    pub fn next_member(&mut self) -> Result<Option<Member<'_>>, SourceError> {
         loop {
             match self.walker.next(&mut self.entry) {
                 Ok(true) => {}
@@ -147,7 +143,7 @@ impl Pass {
 pub fn is_document_name(name: &str) -> bool {
     let base = name.rsplit('/').next().unwrap_or(name);
     // `json` and `VERSION` stand beside each `layer.tar` of old archives; kaniko's config has a digest for a name.
-    base.ends_with(".json")
+    std::path::Path::new(base).extension().is_some_and(|end| end == "json")
         || matches!(base, "json" | "VERSION" | "repositories" | "oci-layout")
         || base.starts_with("sha256:")
 }

@@ -97,9 +97,7 @@ impl Paths {
     pub fn child(&self, parent: NodeId, name: &[u8]) -> Option<NodeId> {
         let hash = self.hasher.hash_one((parent.0, name));
         self.table
-            .find(hash, |node| {
-                self.nodes[*node as usize].parent == parent && self.name(NodeId(*node)) == name
-            })
+            .find(hash, |node| self.nodes[*node as usize].parent == parent && self.name(NodeId(*node)) == name)
             .map(|node| NodeId(*node))
     }
 
@@ -161,9 +159,7 @@ impl Paths {
                     siblings.push((child, true));
                 }
             }
-            let key = |(node, below): &(NodeId, bool)| {
-                self.name(*node).iter().copied().chain(below.then_some(b'/'))
-            };
+            let key = |(node, below): &(NodeId, bool)| self.name(*node).iter().copied().chain(below.then_some(b'/'));
             siblings.sort_by(|a, b| key(b).cmp(key(a)));
             stack.append(&mut siblings);
         }
@@ -221,9 +217,8 @@ mod tests {
     #[test]
     fn ranks_are_the_order_of_whole_paths() {
         let mut paths = Paths::default();
-        let mut all = ["b", "a/c", "a", "a-b", "a/c/d", "a0", "a/b-", "a/b", "a/b/z"].map(|path| {
-            (path, make(&mut paths, path))
-        });
+        let mut all =
+            ["b", "a/c", "a", "a-b", "a/c/d", "a0", "a/b-", "a/b", "a/b/z"].map(|path| (path, make(&mut paths, path)));
         let ranks = paths.ranks();
         all.sort_by_key(|(_, node)| ranks[node.index()]);
         let got: Vec<_> = all.iter().map(|(path, _)| *path).collect();

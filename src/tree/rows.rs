@@ -32,7 +32,7 @@ pub struct Rows {
     /// Bytes below each path, where the whole file system is shown.
     all: Option<Vec<u64>>,
     open: FxHashSet<NodeId>,
-    rows: Vec<Row>,
+    visible: Vec<Row>,
 }
 
 impl Rows {
@@ -40,14 +40,14 @@ impl Rows {
     pub fn new(tree: &Tree, range: Range, all: bool, open: FxHashSet<NodeId>) -> Self {
         let changes = tree.changes(range);
         let all = all.then(|| tree.bytes_below(range.last));
-        let mut rows = Self { changes, all, open, rows: Vec::new() };
+        let mut rows = Self { changes, all, open, visible: Vec::new() };
         rows.work_out(tree);
         rows
     }
 
     /// All rows, the first on top.
     pub fn rows(&self) -> &[Row] {
-        &self.rows
+        &self.visible
     }
 
     /// What is unfolded.
@@ -66,15 +66,15 @@ impl Rows {
     /// Unfolds from the top as long as no more than `limit` rows come of it.
     pub fn unfold_some(&mut self, tree: &Tree, limit: usize) {
         let mut from = 0;
-        while self.rows.len() < limit {
-            let next = self.rows[from..].iter().position(|row| row.folder && !row.open).map(|at| at + from);
+        while self.visible.len() < limit {
+            let next = self.visible[from..].iter().position(|row| row.folder && !row.open).map(|at| at + from);
             let Some(at) = next else { return };
             from = at + 1;
-            let node = self.rows[at].node;
+            let node = self.visible[at].node;
             // Worked out again only when it fits: what a folder holds is known without.
             let mut children = Vec::new();
             self.unfold(tree, node, 0, 0, &mut children);
-            if self.rows.len() + children.len() <= limit {
+            if self.visible.len() + children.len() <= limit {
                 self.toggle(tree, node);
             }
         }
@@ -82,11 +82,11 @@ impl Rows {
 
     /// Where a path stands; None when it is folded away.
     pub fn position(&self, node: NodeId) -> Option<usize> {
-        self.rows.iter().position(|row| row.node == node)
+        self.visible.iter().position(|row| row.node == node)
     }
 
     fn work_out(&mut self, tree: &Tree) {
-        self.rows.clear();
+        self.visible.clear();
         let mut stack: Vec<(NodeId, u16, u64)> = Vec::new();
         self.unfold(tree, NodeId::ROOT, 0, 0, &mut stack);
         while let Some((node, depth, lasts)) = stack.pop() {
@@ -103,7 +103,7 @@ impl Rows {
                 _ => event.map_or(0, |event| event.size),
             };
             let open = folder && self.open.contains(&node);
-            self.rows.push(Row { node, at, change, depth, bytes, folder, open, lasts });
+            self.visible.push(Row { node, at, change, depth, bytes, folder, open, lasts });
             if open {
                 self.unfold(tree, node, depth + 1, lasts, &mut stack);
             }

@@ -62,8 +62,7 @@ impl Stacking<'_> {
     }
 
     fn is_directory(&self, node: NodeId) -> bool {
-        node == NodeId::ROOT
-            || self.now(node).is_some_and(|at| self.tree.event_at(at).kind() == EventKind::Directory)
+        node == NodeId::ROOT || self.now(node).is_some_and(|at| self.tree.event_at(at).kind() == EventKind::Directory)
     }
 
     fn take_away(&mut self, node: NodeId, opaque: bool) {
@@ -80,12 +79,11 @@ impl Stacking<'_> {
     fn empty(&mut self, directory: NodeId) {
         let mut stack = vec![directory];
         while let Some(directory) = stack.pop() {
-            let children = match self.tree.reborn.get_mut(&directory) {
-                Some(reborn) => std::mem::take(reborn),
-                None => {
-                    self.tree.reborn.insert(directory, Vec::new());
-                    self.tree.paths.children(directory).collect()
-                }
+            let children = if let Some(reborn) = self.tree.reborn.get_mut(&directory) {
+                std::mem::take(reborn)
+            } else {
+                self.tree.reborn.insert(directory, Vec::new());
+                self.tree.paths.children(directory).collect()
             };
             for child in children {
                 if let Some(at) = self.now(child) {
@@ -177,9 +175,8 @@ impl Stacking<'_> {
                 }
             });
             // A directory has one name only.
-            let copy = found
-                .and_then(EventRef::some)
-                .filter(|copy| self.tree.event_at(*copy).kind() != EventKind::Directory);
+            let copy =
+                found.and_then(EventRef::some).filter(|copy| self.tree.event_at(*copy).kind() != EventKind::Directory);
             let link = &mut self.tree.hard_links[extra];
             link.own = at;
             link.copy = copy.unwrap_or(EventRef::NONE);
@@ -228,9 +225,7 @@ impl Stacking<'_> {
         let removed: Vec<NodeId> = ended
             .into_iter()
             .map(|at| tree.event_at(at).node)
-            .filter(|node| {
-                tree.last[node.index()].some().is_none_or(|at| tree.event_at(at).until != Event::HOLDS)
-            })
+            .filter(|node| tree.last[node.index()].some().is_none_or(|at| tree.event_at(at).until != Event::HOLDS))
             .collect();
         let layer = &mut tree.layers[usize::from(own)];
         layer.added = added;

@@ -324,7 +324,11 @@ impl Tree {
     /// The node of `path`; `folder` remembers the last directory, since entries of one directory stand together.
     fn make<'t>(&mut self, path: &'t [u8], folder: &mut (NodeId, &'t [u8])) -> Result<NodeId, TreeError> {
         let Some(slash) = path.iter().rposition(|byte| *byte == b'/') else {
-            return if path.is_empty() { Ok(NodeId::ROOT) } else { self.paths.make_child(NodeId::ROOT, path).map_err(|_| TreeError) };
+            return if path.is_empty() {
+                Ok(NodeId::ROOT)
+            } else {
+                self.paths.make_child(NodeId::ROOT, path).map_err(|_| TreeError)
+            };
         };
         if folder.1 != &path[..slash] {
             let mut node = NodeId::ROOT;

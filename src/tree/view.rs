@@ -161,7 +161,10 @@ impl Tree {
         }
         match found {
             Some(at) if node != NodeId::ROOT => Lookup::Found(node, at),
-            _ => self.state(node, layer).filter(|_| node != NodeId::ROOT).map_or(Lookup::Root, |at| Lookup::Found(node, at)),
+            _ => self
+                .state(node, layer)
+                .filter(|_| node != NodeId::ROOT)
+                .map_or(Lookup::Root, |at| Lookup::Found(node, at)),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The loop: waits for a message, takes all that are there, draws once. Idle it uses no CPU.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -61,17 +61,11 @@ fn listen(sender: &Sender<Msg>) -> io::Result<()> {
     let keys = sender.clone();
     thread::spawn(move || {
         loop {
-            match crossterm::event::read() {
-                Ok(event) => {
-                    if keys.send(Msg::Terminal(event)).is_err() {
-                        return;
-                    }
-                }
-                // The terminal is gone.
-                Err(_) => {
-                    let _ = keys.send(Msg::Terminate);
-                    return;
-                }
+            // An error means that the terminal is gone.
+            let (msg, last) =
+                crossterm::event::read().map_or((Msg::Terminate, true), |event| (Msg::Terminal(event), false));
+            if keys.send(msg).is_err() || last {
+                return;
             }
         }
     });

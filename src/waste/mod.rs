@@ -7,7 +7,7 @@ mod base;
 mod shadow;
 
 pub use base::{Base, base};
-pub use shadow::{Charge, DeadKind, Dead, dead, questions};
+pub use shadow::{Charge, Dead, DeadKind, dead, questions};
 
 use crate::tree::Tree;
 
@@ -48,8 +48,12 @@ impl Waste {
                 }
             }
         }
-        let own_bytes =
-            dead.charges.iter().filter(|charge| usize::from(charge.stored_in) >= base.layers).map(|charge| charge.bytes).sum();
+        let own_bytes = dead
+            .charges
+            .iter()
+            .filter(|charge| usize::from(charge.stored_in) >= base.layers)
+            .map(|charge| charge.bytes)
+            .sum();
         Self {
             content_bytes,
             live_bytes: content_bytes.saturating_sub(tree.dead_bytes()),

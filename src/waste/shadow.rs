@@ -115,8 +115,11 @@ pub fn questions(tree: &Tree) -> Vec<EventRef> {
     asked
 }
 
+/// Content as far as equality goes: size and identity.
+type Known = (u64, ContentId);
+
 /// A file's content as far as equality goes; None when it is not known, and then it equals nothing.
-fn content(tree: &Tree, file: EventRef) -> Option<(u64, ContentId)> {
+fn content(tree: &Tree, file: EventRef) -> Option<Known> {
     Some((tree.event_at(file).size, tree.content(file)?))
 }
 
@@ -144,7 +147,13 @@ pub fn dead(tree: &Tree) -> Dead {
         for file in &tree.layers[usize::from(layer)].deaths {
             if file.layer == layer && tree.event_at(*file).size > 0 {
                 let bytes = tree.event_at(*file).size;
-                charges.push(Charge { file: *file, kind: DeadKind::Shadowed, bytes, stored_in: layer, caused_by: layer });
+                charges.push(Charge {
+                    file: *file,
+                    kind: DeadKind::Shadowed,
+                    bytes,
+                    stored_in: layer,
+                    caused_by: layer,
+                });
             }
         }
     }
@@ -211,9 +220,7 @@ fn matches(
             .filter_map(|at| tree.state(tree.event_at(*at).node, layer))
             .filter(|at| at.layer == layer)
             .filter_map(|at| tree.copy_of(at))
-            .find(|after| {
-                after.layer == layer && !taken.contains(after) && content(tree, *after) == Some(wanted)
-            });
+            .find(|after| after.layer == layer && !taken.contains(after) && content(tree, *after) == Some(wanted));
         match same_path {
             Some(after) => {
                 taken.insert(after);
@@ -223,10 +230,10 @@ fn matches(
             None => rest.push((*before, wanted)),
         }
     }
-    let asked: FxHashSet<(u64, ContentId)> = rest.iter().map(|(_, wanted)| *wanted).collect();
+    let asked: FxHashSet<Known> = rest.iter().map(|(_, wanted)| *wanted).collect();
     // By content and by content and last name, both in tar order; what is taken meanwhile is passed over.
-    let mut any: FxHashMap<(u64, ContentId), Vec<EventRef>> = FxHashMap::default();
-    let mut named: FxHashMap<((u64, ContentId), &[u8]), Vec<EventRef>> = FxHashMap::default();
+    let mut any: FxHashMap<Known, Vec<EventRef>> = FxHashMap::default();
+    let mut named: FxHashMap<(Known, &[u8]), Vec<EventRef>> = FxHashMap::default();
     let name = |file: EventRef| tree.paths.name(tree.event_at(file).node);
     for after in exchange.born.iter().rev() {
         let Some(known) = content(tree, *after).filter(|known| asked.contains(known)) else { continue };

@@ -334,7 +334,8 @@ impl ImageBuilder {
                 members.push(("index.json".into(), index.to_string().into_bytes()));
                 if shape == Shape::Docker {
                     let layers: Vec<_> = blobs.iter().map(|blob| Digest::of(blob).blob()).collect();
-                    let saved = json!([{"Config": format!("blobs/sha256/{hex}"), "RepoTags": [self.name], "Layers": layers}]);
+                    let saved =
+                        json!([{"Config": format!("blobs/sha256/{hex}"), "RepoTags": [self.name], "Layers": layers}]);
                     members.push(("manifest.json".into(), saved.to_string().into_bytes()));
                 }
                 members

@@ -25,7 +25,7 @@ pub(super) fn tree(app: &App, area: Rect, buffer: &mut Buffer) {
         (_, false) => format!("Changes of layer {layer}"),
         (_, true) => format!("All files after layer {layer}"),
     };
-    let inside = pane(app, title, focused, area, buffer);
+    let inside = pane(app, &title, focused, area, buffer);
     let (Some(found), Some(rows)) = (&app.found, &app.rows) else {
         Line::styled(cut_end(&app.progress, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
         return;
@@ -59,7 +59,8 @@ fn draw_row(app: &App, found: &Inspection, row: &Row, area: Rect, buffer: &mut B
     let mut spans = vec![Span::styled(format!("{sign} "), style)];
     let mut used = 2;
     if area.width >= WIDE {
-        let about = row.at.map(|at| (permissions(tree.event_at(at).kind(), tree.attributes(at).mode), tree.attributes(at)));
+        let about =
+            row.at.map(|at| (permissions(tree.event_at(at).kind(), tree.attributes(at).mode), tree.attributes(at)));
         let text = about.map_or_else(String::new, |(mode, about)| format!("{mode} {:>5}:{:<5}", about.uid, about.gid));
         let text = format!("{text:<23} ");
         used += text.width();

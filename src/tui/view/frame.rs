@@ -11,9 +11,9 @@ use crate::tui::keymap::BINDINGS;
 use crate::tui::text::{cut_end, cut_middle};
 
 /// A pane's frame; returns what is inside.
-pub(super) fn pane(app: &App, title: String, focused: bool, area: Rect, buffer: &mut Buffer) -> Rect {
+pub(super) fn pane(app: &App, title: &str, focused: bool, area: Rect, buffer: &mut Buffer) -> Rect {
     let style = if focused { app.theme.title } else { app.theme.faint };
-    let title = cut_end(&title, usize::from(area.width.saturating_sub(4)));
+    let title = cut_end(title, usize::from(area.width.saturating_sub(4)));
     let title = if title.is_empty() { title } else { format!(" {title} ") };
     let kind = if focused { BorderType::Thick } else { BorderType::Plain };
     let block = Block::bordered().border_type(kind).border_style(style).title(Span::styled(title, app.theme.title));
@@ -42,8 +42,11 @@ pub(in crate::tui) fn header(app: &App, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     let room = width.saturating_sub(right.width() + 2);
     let name = cut_middle(&shown_text(name), room.saturating_sub(platform.width()));
-    Line::from(vec![Span::styled(format!(" {name}"), app.theme.title), Span::styled(shown_text(&platform), app.theme.faint)])
-        .render(area, buffer);
+    Line::from(vec![
+        Span::styled(format!(" {name}"), app.theme.title),
+        Span::styled(shown_text(&platform), app.theme.faint),
+    ])
+    .render(area, buffer);
     if right.width() < width {
         let style = if app.found.as_ref().is_some_and(|found| found.waste.total_bytes() > 0) {
             app.theme.wasted

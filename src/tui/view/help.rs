@@ -14,10 +14,7 @@ pub(super) fn popup(app: &App, area: Rect, buffer: &mut Buffer) {
         .iter()
         .map(|binding| {
             let gap = " ".repeat(label - binding.label.width() + 2);
-            Line::from(vec![
-                Span::styled(format!(" {}{gap}", binding.label), app.theme.key),
-                Span::raw(binding.help),
-            ])
+            Line::from(vec![Span::styled(format!(" {}{gap}", binding.label), app.theme.key), Span::raw(binding.help)])
         })
         .collect();
     lines.push(Line::raw(""));

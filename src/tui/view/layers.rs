@@ -18,7 +18,7 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         Some(_) => format!("Layers ({count})"),
         None => "Layers".to_owned(),
     };
-    let inside = pane(app, title, focused, area, buffer);
+    let inside = pane(app, &title, focused, area, buffer);
     let Some(image) = image else {
         Line::styled(cut_end(&app.progress, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
         return;
@@ -58,7 +58,7 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let layer = app.layers.at;
-    let inside = pane(app, format!("Layer {layer}"), false, area, buffer);
+    let inside = pane(app, &format!("Layer {layer}"), false, area, buffer);
     let Some(image) = app.image().filter(|image| layer < image.layers.len()) else { return };
     let mut lines: Vec<Line<'_>> = Vec::new();
     if let Some(found) = &app.found {
