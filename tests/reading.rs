@@ -348,6 +348,25 @@ fn other_peoples_images() {
 }
 
 #[test]
+fn the_demo_image_holds_what_its_maker_counts() {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    let counted =
+        std::process::Command::new("python3").arg(assets.join("make-demo")).arg("--numbers").output().unwrap();
+    let want: Value = serde_json::from_slice(&counted.stdout).unwrap();
+    let found = explore_json(&[path(&assets.join("demo.tar")), "--json", "--verify"]);
+    for total in ["content_bytes", "live_bytes", "dead_bytes", "entries"] {
+        assert_eq!(found["totals"][total], want[total], "{total}");
+    }
+    for kind in ["deleted", "overwritten", "rewritten", "metadata", "moved", "shadowed"] {
+        assert_eq!(found["waste"]["dead"][kind], want["dead"][kind], "{kind}");
+        assert_ne!(want["dead"][kind], 0, "the demo shows no {kind} bytes");
+    }
+    let layers: Vec<&Value> = found["layers"].as_array().unwrap().iter().map(|layer| &layer["content_bytes"]).collect();
+    assert_eq!(json!(layers), want["layers"]);
+    assert_eq!(found["verification"]["state"], "verified");
+}
+
+#[test]
 fn history_as_docker_prints_it() {
     let folder = folder();
     let rows = json!([

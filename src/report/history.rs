@@ -48,7 +48,7 @@ pub fn write_history(
     let image = &found.image;
     let mut rows: Vec<Row> = Vec::new();
     let unnamed = (0..image.layers.len()).filter(|layer| image.layers[*layer].history.is_none());
-    let size = |layer: Option<usize>| docker(layer.map_or(0, |layer| found.tree.layers[layer].content_bytes));
+    let size = |layer: Option<usize>| docker(layer.map_or(0, |layer| docker_bytes(found, layer)));
     // Layers that no history row made come first: they are the base's.
     for layer in unnamed {
         rows.push(Row {
@@ -93,6 +93,13 @@ pub fn write_history(
             write_table(&table, out)
         }
     }
+}
+
+/// What Docker's overlay2 store counts of a layer: content, and the texts of symbolic links.
+fn docker_bytes(found: &Inspection, layer: usize) -> u64 {
+    let events = &found.tree.layers[layer];
+    let links = events.events.iter().filter_map(|event| found.tree.symlink(event));
+    events.content_bytes + links.map(|text| text.len() as u64).sum::<u64>()
 }
 
 fn write_table<const N: usize>(table: &[[String; N]], out: &mut impl Write) -> io::Result<()> {

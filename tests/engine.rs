@@ -1,0 +1,407 @@
+//! Images that a real engine builds, held against what the engine itself says of them.
+//!
+//! Needs a Docker engine; podman, skopeo and umoci where a test names them. `tests/run` brings them. Without them a test
+//! says that it is left out, unless EXPLORE_TEST_ENGINES is `required`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+#![allow(clippy::print_stderr, reason = "what is left out must be told")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use common::{explore, explore_with, folder, gzip, text, zstd};
+use serde_json::Value;
+
+const IMAGES: [&str; 4] = ["whiteouts", "links", "names", "metadata"];
+
+fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(program).args(arguments).stderr(Stdio::piped()).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    output.stdout
+}
+
+/// Whether all of these answer; else says so, or fails where nothing may be left out.
+fn have(tools: &[&str]) -> bool {
+    let missing: Vec<_> = tools
+        .iter()
+        .filter(|tool| {
+            let arguments: &[&str] = if **tool == "docker" { &["info"] } else { &["--version"] };
+            !Command::new(tool).args(arguments).output().is_ok_and(|output| output.status.success())
+        })
+        .collect();
+    if missing.is_empty() {
+        return true;
+    }
+    assert!(std::env::var("EXPLORE_TEST_ENGINES").as_deref() != Ok("required"), "{missing:?} do not answer");
+    eprintln!("left out: {missing:?} do not answer");
+    false
+}
+
+/// Builds all images once, and saves each to a file.
+fn saved(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine");
+        let _ = std::fs::remove_dir_all(&target);
+        for name in IMAGES {
+            build(name, &target.join(name));
+            run("docker", &["save", &tag(name), "-o", target.join(format!("{name}.tar")).to_str().unwrap()]);
+        }
+        target
+    });
+    folder.join(format!("{name}.tar"))
+}
+
+fn tag(name: &str) -> String {
+    format!("explore-test-{name}:latest")
+}
+
+fn build(name: &str, context: &Path) {
+    std::fs::create_dir_all(context).unwrap();
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images").join(name).join("Dockerfile");
+    std::fs::copy(recipe, context.join("Dockerfile")).unwrap();
+    std::fs::copy("/bin/busybox", context.join("busybox")).expect("busybox-static is installed");
+    let tree = common::layer(&[
+        common::dir("from-tar").mode(0o700).owner(7, 8),
+        common::file("from-tar/file", "in a tar").owner(9, 10).mtime(1),
+        common::hardlink("from-tar/hard", "from-tar/file").owner(9, 10),
+    ]);
+    std::fs::write(context.join("tree.tar"), tree).unwrap();
+    let mut docker = Command::new("docker");
+    // The classic builder is what every engine has.
+    docker.env("DOCKER_BUILDKIT", "0").args(["build", "--no-cache", "--force-rm", "-q", "-t", &tag(name)]).arg(context);
+    let output = docker.output().unwrap();
+    assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+}
+
+/// What is compared of a path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Item {
+    kind: String,
+    mode: String,
+    owner: (u64, u64),
+    size: u64,
+    target: String,
+}
+
+type FileSystem = BTreeMap<Vec<u8>, Item>;
+
+/// Undoes `\xHH`.
+fn raw(shown: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = shown.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        if *first == b'\\' {
+            out.push(u8::from_str_radix(std::str::from_utf8(&after[1..3]).unwrap(), 16).unwrap());
+            rest = &after[3..];
+        } else {
+            out.push(*first);
+            rest = after;
+        }
+    }
+    out
+}
+
+/// Names of one file are a group, whichever of them a tar calls the link. A file's target becomes its group.
+fn grouped(mut all: FileSystem, groups: &BTreeMap<Vec<u8>, Vec<u8>>) -> FileSystem {
+    let mut members: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> = BTreeMap::new();
+    for (link, target) in groups {
+        let mut end = target;
+        while let Some(next) = groups.get(end) {
+            end = next;
+        }
+        members.entry(end.clone()).or_default().extend([link.clone(), end.clone()]);
+    }
+    for names in members.values() {
+        // The name that a link was made from may be gone from the final file system.
+        let names: BTreeSet<_> = names.iter().filter(|name| all.contains_key(*name)).collect();
+        if names.len() > 1 {
+            for name in &names {
+                all.get_mut(*name).unwrap().target = format!("{:?}", names.iter().map(|n| text(n)).collect::<Vec<_>>());
+            }
+        }
+    }
+    all
+}
+
+/// The file system as `explore ls --json` tells it.
+fn told(image: &str, stdin: Option<&[u8]>) -> FileSystem {
+    let output = explore_with(&["ls", image, "--json"], stdin);
+    assert!(output.status.success(), "{image}: {}", text(&output.stderr));
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let mut all = FileSystem::new();
+    let mut groups = BTreeMap::new();
+    for row in rows {
+        let path = raw(row["path"].as_str().unwrap());
+        let mut target = row["target"].as_str().map(raw).unwrap_or_default();
+        let mut kind = row["kind"].as_str().unwrap().to_owned();
+        if kind == "hardlink" {
+            groups.insert(path.clone(), std::mem::take(&mut target));
+            "file".clone_into(&mut kind);
+        }
+        let number = |key: &str| row[key].as_u64().unwrap();
+        let mode = row["mode"].as_str().unwrap().to_owned();
+        let item =
+            Item { kind, mode, owner: (number("uid"), number("gid")), size: number("bytes"), target: text(&target) };
+        all.insert(path, item);
+    }
+    grouped(all, &groups)
+}
+
+/// The file system of a tar of a root, as `docker export` writes it.
+fn exported(tar: &[u8]) -> FileSystem {
+    let mut all = FileSystem::new();
+    let mut groups = BTreeMap::new();
+    let mut archive = tar::Archive::new(tar);
+    for entry in archive.entries().unwrap() {
+        let entry = entry.unwrap();
+        let trim = |path: &[u8]| {
+            let path = path.strip_prefix(b"./").unwrap_or(path);
+            path.strip_suffix(b"/").unwrap_or(path).to_vec()
+        };
+        let path = trim(&entry.path_bytes());
+        let header = entry.header();
+        let mut target = entry.link_name_bytes().map(|name| name.to_vec()).unwrap_or_default();
+        let kind = match header.entry_type() {
+            tar::EntryType::Directory => "directory",
+            tar::EntryType::Symlink => "symlink",
+            tar::EntryType::Char => "char",
+            tar::EntryType::Block => "block",
+            tar::EntryType::Fifo => "fifo",
+            tar::EntryType::Link => {
+                groups.insert(path.clone(), trim(&std::mem::take(&mut target)));
+                "file"
+            }
+            _ => "file",
+        };
+        let mode = format!("{:04o}", header.mode().unwrap() & 0o7777);
+        let owner = (header.uid().unwrap(), header.gid().unwrap());
+        let size = if kind == "file" { entry.size() } else { 0 };
+        all.insert(path, Item { kind: kind.into(), mode, owner, size, target: text(&target) });
+    }
+    // A hard link's header says nothing of its size.
+    for (link, target) in &groups {
+        let about = all[target].clone();
+        all.insert(link.clone(), about);
+    }
+    grouped(all, &groups)
+}
+
+/// What Docker itself adds to a container's root when it is made: places for its mounts, and a mark.
+fn without_dockers_own(mut all: FileSystem, image: &FileSystem) -> FileSystem {
+    const OWN: [&str; 11] = [
+        ".dockerenv",
+        "dev/console",
+        "dev/pts",
+        "dev/shm",
+        "etc/hostname",
+        "etc/hosts",
+        "etc/mtab",
+        "etc/resolv.conf",
+        "dev",
+        "proc",
+        "sys",
+    ];
+    for path in OWN.iter().chain(&["etc"]) {
+        if !image.contains_key(path.as_bytes()) {
+            all.remove(path.as_bytes());
+        }
+    }
+    all
+}
+
+fn export(image: &str) -> Vec<u8> {
+    let container = text(&run("docker", &["create", image])).trim().to_owned();
+    let tar = run("docker", &["export", &container]);
+    run("docker", &["rm", &container]);
+    tar
+}
+
+fn assert_same(got: &FileSystem, want: &FileSystem, what: &str) {
+    let mut differences = Vec::new();
+    for path in got.keys().chain(want.keys()).collect::<BTreeSet<_>>() {
+        if got.get(path) != want.get(path) {
+            differences.push(format!(
+                "{}\n  explore: {:?}\n  engine:  {:?}",
+                text(path),
+                got.get(path),
+                want.get(path)
+            ));
+        }
+    }
+    assert!(differences.is_empty(), "{what}:\n{}", differences.join("\n"));
+    assert!(got.len() > 100, "{what}: hardly anything was compared");
+}
+
+#[test]
+fn the_final_file_system_is_what_docker_export_shows() {
+    if !have(&["docker"]) {
+        return;
+    }
+    for name in IMAGES {
+        let got = told(saved(name).to_str().unwrap(), None);
+        let want = without_dockers_own(exported(&export(&tag(name))), &got);
+        assert_same(&got, &want, name);
+    }
+}
+
+#[test]
+fn the_history_is_what_docker_history_prints() {
+    if !have(&["docker"]) {
+        return;
+    }
+    for name in IMAGES {
+        let file = saved(name);
+        let ours = explore(&["history", file.to_str().unwrap(), "--format", "json", "--no-trunc"]);
+        let ours: Vec<Value> = text(&ours.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let theirs = run("docker", &["history", "--no-trunc", "--format", "{{json .}}", &tag(name)]);
+        let theirs: Vec<Value> = text(&theirs).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(ours.len(), theirs.len(), "{name}");
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            assert_eq!(ours["CreatedBy"], theirs["CreatedBy"], "{name}");
+            assert_eq!(ours["Comment"], theirs["Comment"], "{name}");
+            assert_eq!(ours["Size"], theirs["Size"], "{name}: {}", ours["CreatedBy"]);
+        }
+        assert_eq!(ours[0]["ID"], theirs[0]["ID"], "{name}");
+    }
+}
+
+#[test]
+fn sizes_are_what_docker_counts() {
+    if !have(&["docker"]) {
+        return;
+    }
+    for name in IMAGES {
+        let found = common::explore_json(&[saved(name).to_str().unwrap(), "--json", "--files", "--verify"]);
+        assert_eq!(found["verification"]["state"], "verified", "{name}: {:?}", found["verification"]);
+        let links: u64 = found["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["kind"] == "symlink" && row["change"] != "removed")
+            .map(|row| raw(row["target"].as_str().unwrap()).len() as u64)
+            .sum();
+        let theirs: u64 = text(&run("docker", &["inspect", "-f", "{{.Size}}", &tag(name)])).trim().parse().unwrap();
+        assert_eq!(found["totals"]["content_bytes"].as_u64().unwrap() + links, theirs, "{name}");
+    }
+}
+
+#[test]
+fn a_file_is_what_docker_copies_out() {
+    if !have(&["docker"]) {
+        return;
+    }
+    let container = text(&run(
+        "docker",
+        &[
+            "create",
+            &tag({
+                saved("links");
+                "links"
+            }),
+        ],
+    ))
+    .trim()
+    .to_owned();
+    for path in ["bin/busybox", "l/two", "l/three", "l/four", "l/kept"] {
+        let copied = run("docker", &["cp", &format!("{container}:/{path}"), "-"]);
+        let mut archive = tar::Archive::new(&copied[..]);
+        let mut want = Vec::new();
+        archive.entries().unwrap().next().unwrap().unwrap().read_to_end(&mut want).unwrap();
+        let got = explore(&["cat", saved("links").to_str().unwrap(), path]);
+        assert!(got.stdout == want, "{path}: {} bytes, not {}", got.stdout.len(), want.len());
+    }
+    run("docker", &["rm", &container]);
+}
+
+#[test]
+fn the_same_from_a_pipe_and_compressed() {
+    if !have(&["docker"]) {
+        return;
+    }
+    for name in IMAGES {
+        let file = saved(name);
+        let want = told(file.to_str().unwrap(), None);
+        let tar = std::fs::read(&file).unwrap();
+        let folder = folder();
+        let zipped = folder.write("image.tar.gz", &gzip(&tar));
+        let squeezed = folder.write("image.tar.zst", &zstd(&tar));
+        assert_same(&told("-", Some(&tar)), &want, name);
+        assert_same(&told(zipped.to_str().unwrap(), None), &want, name);
+        assert_same(&told(squeezed.to_str().unwrap(), None), &want, name);
+    }
+}
+
+#[test]
+fn the_same_as_other_tools_save_it() {
+    if !have(&["docker", "skopeo"]) {
+        return;
+    }
+    for name in IMAGES {
+        let file = saved(name);
+        let want = told(file.to_str().unwrap(), None);
+        let folder = folder();
+        let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let from = format!("docker-archive:{}", file.display());
+        for (name, to, more) in [
+            ("docker.tar", "docker-archive", &[][..]),
+            ("oci.tar", "oci-archive", &[]),
+            ("oci", "oci", &[]),
+            ("zstd", "oci", &["--dest-compress-format", "zstd"]),
+        ] {
+            let to = format!("{to}:{}:app:1", place(name));
+            run("skopeo", &[&["copy", "--insecure-policy", "-q"], more, &[&from, &to]].concat());
+            assert_same(&told(&place(name), None), &want, &to);
+            assert_same(&told(&to, None), &want, &to);
+        }
+    }
+}
+
+#[test]
+fn the_same_as_podman_saves_it() {
+    if !have(&["docker", "podman"]) {
+        return;
+    }
+    let folder = folder();
+    let root = folder.path().join("root").to_str().unwrap().to_owned();
+    let state = folder.path().join("run").to_str().unwrap().to_owned();
+    let podman = |arguments: &[&str]| {
+        run("podman", &[&["--root", &root, "--runroot", &state, "--storage-driver", "vfs"], arguments].concat())
+    };
+    for name in ["whiteouts", "links"] {
+        let file = saved(name);
+        let want = told(file.to_str().unwrap(), None);
+        podman(&["load", "-q", "-i", file.to_str().unwrap()]);
+        for (format, place) in [("docker-archive", "d.tar"), ("oci-archive", "o.tar"), ("oci-dir", "o")] {
+            let place = folder.path().join(format!("{name}-{place}")).to_str().unwrap().to_owned();
+            podman(&["save", "-q", "--format", format, "-o", &place, &tag(name)]);
+            assert_same(&told(&place, None), &want, &format!("{name} {format}"));
+        }
+    }
+}
+
+#[test]
+fn the_final_file_system_is_what_umoci_unpacks() {
+    if !have(&["docker", "skopeo", "umoci"]) {
+        return;
+    }
+    for name in IMAGES {
+        let folder = folder();
+        let layout = folder.path().join("layout").to_str().unwrap().to_owned();
+        let bundle = folder.path().join("bundle").to_str().unwrap().to_owned();
+        let (from, to) = (format!("docker-archive:{}", saved(name).display()), format!("oci:{layout}:app"));
+        run("skopeo", &["copy", "--insecure-policy", "-q", &from, &to]);
+        run("umoci", &["unpack", "--image", &format!("{layout}:app"), &bundle]);
+        let tar = run("tar", &["-C", &format!("{bundle}/rootfs"), "--numeric-owner", "-cf", "-", "."]);
+        let mut want = exported(&tar);
+        want.remove(&b"."[..]);
+        want.remove(&b""[..]);
+        assert_same(&told(&layout, None), &want, name);
+    }
+}
