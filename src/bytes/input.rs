@@ -31,6 +31,13 @@ impl Hopping {
         Self::with_capacity(FLOW, window)
     }
 
+    /// Starts at the header of a file of `size` bytes, for reading just that.
+    pub fn for_file(window: Window, size: u64) -> Self {
+        // The header's block, and most often those of its pax header.
+        let all = usize::try_from(size).map_or(FLOW, |size| size.saturating_add(3 * 512));
+        Self::with_capacity(all.clamp(512, FLOW), window)
+    }
+
     fn with_capacity(capacity: usize, window: Window) -> Self {
         Self { len: window.len(), position: 0, reader: BufReader::with_capacity(capacity, window) }
     }

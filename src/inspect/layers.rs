@@ -263,8 +263,7 @@ fn walk(input: impl Input, hashing: Hashing, keep: Option<&Keep>, send: &mut dyn
     index(&mut Walker::new(input, 0), hashing, keep, send)
 }
 
-/// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another. The digest of
-/// what is stored comes along where it is compressed, since all of it is read; that of the tar only when asked for.
+/// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another.
 fn read_flowing(
     mut stored: impl Read + Send,
     options: &Options,
@@ -287,7 +286,8 @@ fn read_flowing(
     let count = Arc::default();
     let stored = crate::bytes::Counted::new(Cursor::new(head).chain(stored), Arc::clone(&count));
     let hashing = if options.hash { Hashing::Sha256 } else { Hashing::Identity };
-    let hash_stored = (compression != Compression::None).then(|| note(0));
+    // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
+    let hash_stored = (options.verify && compression != Compression::None).then(|| note(0));
     let hash_plain = options.verify.then(|| note(1));
     let end = if compression == Compression::None && !options.verify {
         walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), hashing, keep, send)
@@ -530,7 +530,8 @@ pub(super) fn answer(
             for file in &asked[from..asked.len().min(from + 64)] {
                 let layer = usize::from(file.layer);
                 let Some(window) = &loaded.windows[layer] else { continue };
-                let content = identify(window, loaded.tree.event_at(*file).block)
+                let event = loaded.tree.event_at(*file);
+                let content = identify(window, event.block, event.size)
                     .map_err(|error| InspectError::Content { layer, error })?;
                 answers.push((*file, content));
             }

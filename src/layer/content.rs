@@ -65,13 +65,13 @@ pub fn copy_content<I: Input>(found: &mut Found<I>, out: &mut impl Write) -> Res
     Ok(())
 }
 
-/// Hashes the file that begins at `block` of a plain layer.
+/// Hashes the file of `size` bytes that begins at `block` of a plain layer.
 ///
 /// # Errors
 /// When it is not there or breaks off.
-pub fn identify(layer: &Window, block: u32) -> Result<ContentId, ContentError> {
+pub fn identify(layer: &Window, block: u32, size: u64) -> Result<ContentId, ContentError> {
     let at = u64::from(block) * BLOCK;
-    let mut found = find_entry(Hopping::for_content(layer.part(at, u64::MAX)), 0)?;
+    let mut found = find_entry(Hopping::for_file(layer.part(at, u64::MAX), size), 0)?;
     let mut hash = blake3::Hasher::new();
     found.walker.content(|piece| {
         hash.update(piece);
