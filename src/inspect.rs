@@ -230,6 +230,7 @@ pub fn inspect(
         return Err(InspectError::Stopped);
     }
     layers::answer(&mut loaded, &asked, options, &shared)?;
+    drop(asked);
     timings.push(clock.lap("content"));
     let base = waste::base(&loaded.image.history, loaded.image.layers.len());
     let dead = waste::dead(&loaded.tree);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::bytes::{Compression, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff};
 use crate::image::{Digest, Image, ImageError, Lookup, Presence, Request, resolve};
-use crate::layer::{Batch, Hashing, IndexEnd, Keep, identify, index};
+use crate::layer::{Batch, ContentId, Hashing, IndexEnd, Keep, identify, index};
 use crate::source::{MAX_DOCUMENT, Member, Members, SourceError, Stream, Target, is_document_name, unlike_an_image};
 use crate::tree::{EventRef, LayerEvents, Tree};
 use crate::waste::Waste;
@@ -512,6 +512,9 @@ fn collect_members(
     Ok(())
 }
 
+/// Files whose contents are found out before the tree learns of them.
+const ANSWERS: usize = 1 << 16;
+
 /// Finds out contents of plain layers, on all threads.
 pub(super) fn answer(
     loaded: &mut Loaded,
@@ -519,15 +522,30 @@ pub(super) fn answer(
     options: &Options,
     shared: &Shared,
 ) -> Result<(), InspectError> {
+    for some in asked.chunks(ANSWERS) {
+        for (file, content) in answers(loaded, some, options, shared)? {
+            loaded.tree.set_content(file, content);
+        }
+    }
+    Ok(())
+}
+
+fn answers(
+    loaded: &Loaded,
+    asked: &[EventRef],
+    options: &Options,
+    shared: &Shared,
+) -> Result<Vec<(EventRef, ContentId)>, InspectError> {
+    const STEP: usize = 64;
     let next = AtomicUsize::new(0);
-    let work = |loaded: &Loaded| -> Result<Vec<_>, InspectError> {
+    let work = || -> Result<Vec<_>, InspectError> {
         let mut answers = Vec::new();
         while !shared.stop.load(Ordering::Relaxed) {
-            let from = next.fetch_add(64, Ordering::Relaxed);
+            let from = next.fetch_add(STEP, Ordering::Relaxed);
             if from >= asked.len() {
                 break;
             }
-            for file in &asked[from..asked.len().min(from + 64)] {
+            for file in &asked[from..asked.len().min(from + STEP)] {
                 let layer = usize::from(file.layer);
                 let Some(window) = &loaded.windows[layer] else { continue };
                 let event = loaded.tree.event_at(*file);
@@ -538,17 +556,15 @@ pub(super) fn answer(
         }
         Ok(answers)
     };
-    let answers = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..threads(options).min(asked.len().div_ceil(64))).map(|_| scope.spawn(|| work(loaded))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or(Err(InspectError::Stopped))).collect::<Vec<_>>()
-    });
-    for answers in answers {
-        for (file, content) in answers? {
-            loaded.tree.set_content(file, content);
+    std::thread::scope(|scope| {
+        let workers = threads(options).min(asked.len().div_ceil(STEP));
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let mut all = Vec::new();
+        for worker in workers {
+            all.extend(worker.join().unwrap_or(Err(InspectError::Stopped))?);
         }
-    }
-    Ok(())
+        Ok(all)
+    })
 }
 
 impl Loaded {

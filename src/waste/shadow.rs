@@ -102,16 +102,18 @@ fn exchange(tree: &Tree, layer: u16) -> Exchange {
 /// Files whose content must be known to tell the kinds of dead bytes apart: what a layer took away and what it brought,
 /// where sizes are equal. Those whose content is known already are not asked for.
 pub fn questions(tree: &Tree) -> Vec<EventRef> {
-    let mut asked = FxHashSet::default();
+    let mut asked = Vec::new();
     for layer in 0..tree.layers.len() as u16 {
         let Exchange { died, born } = exchange(tree, layer);
         let size = |file: &EventRef| tree.event_at(*file).size;
         let gone: FxHashSet<u64> = died.iter().map(size).collect();
         let came: FxHashSet<u64> = born.iter().map(size).filter(|size| gone.contains(size)).collect();
-        asked.extend(died.into_iter().chain(born).filter(|file| came.contains(&size(file))));
+        let unknown = |file: &EventRef| came.contains(&size(file)) && tree.content(*file).is_none();
+        asked.extend(died.into_iter().chain(born).filter(unknown));
     }
-    let mut asked: Vec<EventRef> = asked.into_iter().filter(|file| tree.content(*file).is_none()).collect();
+    // A file may be born in one layer and die in another.
     asked.sort_unstable();
+    asked.dedup();
     asked
 }
 
@@ -130,56 +132,56 @@ pub fn dead(tree: &Tree) -> Dead {
     for (file, link) in tree.links() {
         links.entry(file).or_default().push(link);
     }
-    let mut successors: FxHashMap<EventRef, EventRef> = FxHashMap::default();
+    // (before, after), in the order of before: lists, since an image may store a million files twice.
+    let mut successors: Vec<(EventRef, EventRef)> = Vec::new();
     let mut charges = Vec::new();
     for layer in 0..tree.layers.len() as u16 {
+        let mut charge = |file: EventRef, kind| {
+            charges.push(Charge { file, kind, bytes: tree.event_at(file).size, stored_in: layer, caused_by: layer });
+        };
         let exchange = exchange(tree, layer);
-        for (before, after, kind) in matches(tree, layer, &exchange, &links) {
-            successors.insert(before, after);
-            charges.push(Charge {
-                file: after,
-                kind,
-                bytes: tree.event_at(after).size,
-                stored_in: layer,
-                caused_by: layer,
-            });
-        }
+        match_copies(tree, layer, &exchange, &links, &mut |before, after, kind| {
+            successors.push((before, after));
+            charge(after, kind);
+        });
         for file in &tree.layers[usize::from(layer)].deaths {
             if file.layer == layer && tree.event_at(*file).size > 0 {
-                let bytes = tree.event_at(*file).size;
-                charges.push(Charge {
-                    file: *file,
-                    kind: DeadKind::Shadowed,
-                    bytes,
-                    stored_in: layer,
-                    caused_by: layer,
-                });
+                charge(*file, DeadKind::Shadowed);
             }
         }
     }
-    let followed: FxHashSet<EventRef> = successors.values().copied().collect();
-    let deaths: FxHashMap<EventRef, u16> = tree
-        .layers
-        .iter()
-        .enumerate()
-        .flat_map(|(layer, events)| events.deaths.iter().map(move |file| (*file, layer as u16)))
-        .collect();
-    for (carrier, died) in &deaths {
-        if followed.contains(carrier) || *died == carrier.layer || tree.event_at(*carrier).size == 0 {
+    successors.sort_unstable();
+    charges.sort_unstable_by_key(|charge| charge.file);
+    let later_copies = charges.len();
+    let successor = |file: EventRef| {
+        successors.binary_search_by_key(&file, |(before, _)| *before).ok().map(|place| successors[place].1)
+    };
+    for carrier in tree.layers.iter().flat_map(|layer| &layer.deaths) {
+        let charged = charges[..later_copies].binary_search_by_key(carrier, |charge| charge.file).is_ok();
+        if charged || tree.event_at(*carrier).size == 0 {
             continue;
         }
         let mut last = *carrier;
-        while let Some(next) = successors.get(&last) {
-            last = *next;
+        while let Some(next) = successor(last) {
+            last = next;
         }
-        // The lineage lives on in its last copy.
-        let Some(end) = deaths.get(&last).copied() else { continue };
+        // A lineage may live on in its last copy.
+        if !tree.event_at(last).is_dead() {
+            continue;
+        }
+        let end = end_of(tree, last, &links);
         let kind = if replaced(tree, last, end, &links) { DeadKind::Overwritten } else { DeadKind::Deleted };
         let bytes = tree.event_at(*carrier).size;
         charges.push(Charge { file: *carrier, kind, bytes, stored_in: carrier.layer, caused_by: end });
     }
     charges.sort_unstable_by_key(|charge| charge.file);
     Dead { charges }
+}
+
+/// The layer in which the last name of a dead file died.
+fn end_of(tree: &Tree, file: EventRef, links: &FxHashMap<EventRef, Vec<EventRef>>) -> u16 {
+    let names = std::iter::once(&file).chain(links.get(&file).into_iter().flatten());
+    names.map(|name| tree.event_at(*name).until).max().unwrap_or_default()
 }
 
 /// The names of a file that a layer took away: events, its own and those of hard links.
@@ -199,15 +201,16 @@ fn replaced(tree: &Tree, file: EventRef, layer: u16, links: &FxHashMap<EventRef,
     names_lost(tree, file, layer, links).any(|at| tree.state(tree.event_at(at).node, layer).is_some())
 }
 
-/// Content that the layer took away and stored again: (before, after, kind), one to one.
-fn matches(
+/// Finds content that the layer took away and stored again, one to one.
+fn match_copies(
     tree: &Tree,
     layer: u16,
     exchange: &Exchange,
     links: &FxHashMap<EventRef, Vec<EventRef>>,
-) -> Vec<(EventRef, EventRef, DeadKind)> {
-    let mut found = Vec::new();
-    let mut taken: FxHashSet<EventRef> = FxHashSet::default();
+    found: &mut impl FnMut(EventRef, EventRef, DeadKind),
+) {
+    // By place in the layer.
+    let mut taken = vec![false; tree.layers[usize::from(layer)].listed];
     let mut rest = Vec::new();
     for before in &exchange.died {
         let Some(wanted) = content(tree, *before) else { continue };
@@ -220,12 +223,14 @@ fn matches(
             .filter_map(|at| tree.state(tree.event_at(*at).node, layer))
             .filter(|at| at.layer == layer)
             .filter_map(|at| tree.copy_of(at))
-            .find(|after| after.layer == layer && !taken.contains(after) && content(tree, *after) == Some(wanted));
+            .find(|after| {
+                after.layer == layer && !taken[after.index as usize] && content(tree, *after) == Some(wanted)
+            });
         match same_path {
             Some(after) => {
-                taken.insert(after);
+                taken[after.index as usize] = true;
                 let same = tree.same_attributes(*before, after);
-                found.push((*before, after, if same { DeadKind::Rewritten } else { DeadKind::Metadata }));
+                found(*before, after, if same { DeadKind::Rewritten } else { DeadKind::Metadata });
             }
             None => rest.push((*before, wanted)),
         }
@@ -247,14 +252,15 @@ fn matches(
         let mut free = |queue: Option<&mut Vec<EventRef>>| {
             let queue = queue?;
             while let Some(after) = queue.pop() {
-                if taken.insert(after) {
+                if !std::mem::replace(&mut taken[after.index as usize], true) {
                     return Some(after);
                 }
             }
             None
         };
         let after = free(named.get_mut(&(wanted, name(before)))).or_else(|| free(any.get_mut(&wanted)));
-        found.extend(after.map(|after| (before, after, DeadKind::Moved)));
+        if let Some(after) = after {
+            found(before, after, DeadKind::Moved);
+        }
     }
-    found
 }
