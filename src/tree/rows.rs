@@ -80,6 +80,13 @@ impl Rows {
         }
     }
 
+    /// Unfolds whatever holds a path, so that it has a row if the stretch of layers speaks of it.
+    pub fn reveal(&mut self, tree: &Tree, node: NodeId) {
+        let above = std::iter::successors(tree.paths.parent(node), |above| tree.paths.parent(*above));
+        self.open.extend(above);
+        self.work_out(tree);
+    }
+
     /// Where a path stands; None when it is folded away.
     pub fn position(&self, node: NodeId) -> Option<usize> {
         self.visible.iter().position(|row| row.node == node)

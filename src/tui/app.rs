@@ -259,6 +259,9 @@ impl App {
             rows.unfold_some(&found.tree, UNFOLD);
         }
         let mut at = node.filter(|_| keep);
+        if let Some(node) = at {
+            rows.reveal(&found.tree, node);
+        }
         self.files.at = loop {
             match at {
                 Some(node) => match rows.position(node) {

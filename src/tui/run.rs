@@ -119,10 +119,10 @@ fn rate(read: u64, of: Option<u64>, took: Duration) -> String {
 fn suspend(terminal: &mut DefaultTerminal, app: &mut App) -> io::Result<()> {
     #[cfg(unix)]
     {
+        terminal.show_cursor()?;
         ratatui::try_restore()?;
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
         *terminal = ratatui::try_init()?;
-        terminal.clear()?;
         let size = terminal.size()?;
         app.update(Msg::Terminal(crossterm::event::Event::Resize(size.width, size.height)));
     }

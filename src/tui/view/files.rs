@@ -5,11 +5,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::frame::pane;
+use super::frame::{pane, select};
 use crate::bytes::shown;
 use crate::inspect::Inspection;
 use crate::report::{bytes, permissions};
-use crate::tree::{Change, Row};
+use crate::tree::{Change, EventKind, Row};
 use crate::tui::app::{App, Focus};
 use crate::tui::text::{cut_end, cut_middle};
 
@@ -43,7 +43,7 @@ pub(super) fn tree(app: &App, area: Rect, buffer: &mut Buffer) {
     for ((place, row), line) in rows.rows().iter().enumerate().skip(app.files.top).zip(inside.rows()) {
         draw_row(app, found, row, line, buffer);
         if place == app.files.at {
-            buffer.set_style(line, if focused { app.theme.selected } else { app.theme.marked });
+            select(app, focused, line, 2, buffer);
         }
     }
 }
@@ -66,7 +66,8 @@ fn draw_row(app: &App, found: &Inspection, row: &Row, area: Rect, buffer: &mut B
         used += text.width();
         spans.push(Span::styled(text, app.theme.faint));
     }
-    let size = if row.bytes == 0 && row.folder { String::new() } else { bytes(row.bytes) };
+    let is_file = row.at.is_some_and(|at| tree.event_at(at).kind() == EventKind::File);
+    let size = if row.bytes == 0 && !is_file { String::new() } else { bytes(row.bytes) };
     spans.push(Span::styled(format!("{size:>8} "), app.theme.faint));
     used += 9;
     let indent = indent(row);

@@ -1,5 +1,6 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Widget as _};
 use unicode_width::UnicodeWidthStr as _;
@@ -20,6 +21,15 @@ pub(super) fn pane(app: &App, title: &str, focused: bool, area: Rect, buffer: &m
     let inside = block.inner(area);
     block.render(area, buffer);
     inside
+}
+
+/// Marks the selected row: in one piece, so the colours of what is in it give way. The first `signs` columns keep theirs.
+pub(super) fn select(app: &App, focused: bool, row: Rect, signs: u16, buffer: &mut Buffer) {
+    let style = if focused { app.theme.selected } else { app.theme.marked };
+    buffer.set_style(row, style);
+    let signs = signs.min(row.width);
+    let rest = Rect { x: row.x + signs, width: row.width - signs, ..row };
+    buffer.set_style(rest, Style::new().fg(Color::Reset).remove_modifier(Modifier::DIM));
 }
 
 /// The image's name on the left, its size and waste on the right.

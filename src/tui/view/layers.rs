@@ -3,7 +3,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
-use super::frame::pane;
+use super::frame::{pane, select};
 use crate::bytes::shown_text;
 use crate::report::{bytes, exact};
 use crate::tui::app::{App, Focus};
@@ -47,7 +47,7 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         ];
         Line::from(spans).render(line, buffer);
         if layer == app.layers.at {
-            buffer.set_style(line, if focused { app.theme.selected } else { app.theme.marked });
+            select(app, focused, line, 0, buffer);
         }
     }
 }
