@@ -1,7 +1,7 @@
 //! Images that a real engine builds, held against what the engine itself says of them.
 //!
 //! Needs a Docker engine; podman, skopeo and umoci where a test names them. `tests/run` brings them. Without them a test
-//! says that it is left out, unless EXPLORE_TEST_ENGINES is `required`.
+//! says that it is left out, unless `EXPLORE_TEST_ENGINES` is `required`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 #![allow(clippy::print_stderr, reason = "what is left out must be told")]
@@ -74,8 +74,11 @@ fn build(name: &str, context: &Path) {
     ]);
     std::fs::write(context.join("tree.tar"), tree).unwrap();
     let mut docker = Command::new("docker");
-    // The classic builder is what every engine has.
-    docker.env("DOCKER_BUILDKIT", "0").args(["build", "--no-cache", "--force-rm", "-q", "-t", &tag(name)]).arg(context);
+    // The classic builder is what every engine has; no build needs a network, nor an engine that has one.
+    docker
+        .env("DOCKER_BUILDKIT", "0")
+        .args(["build", "--network", "none", "--no-cache", "--force-rm", "-q", "-t", &tag(name)])
+        .arg(context);
     let output = docker.output().unwrap();
     assert!(output.status.success(), "{name}: {}", text(&output.stderr));
 }
@@ -217,7 +220,7 @@ fn without_dockers_own(mut all: FileSystem, image: &FileSystem) -> FileSystem {
 }
 
 fn export(image: &str) -> Vec<u8> {
-    let container = text(&run("docker", &["create", image])).trim().to_owned();
+    let container = text(&run("docker", &["create", "--network", "none", image])).trim().to_owned();
     let tar = run("docker", &["export", &container]);
     run("docker", &["rm", &container]);
     tar

@@ -174,7 +174,7 @@ pub fn resolve(lookup: &impl Lookup, request: &Request) -> Result<Image, ImageEr
     let candidate = choose(candidates, request.select.as_ref())?;
     let names = candidate.names.clone();
     let (variant, note) = choose_platform(lookup, candidate.variants, request.platform.as_ref())?;
-    let mut image = build(lookup, source, names, variant)?;
+    let mut image = build(lookup, source, &names, variant)?;
     image.notes.extend(note);
     image.damage = lookup.damage();
     Ok(image)
@@ -377,12 +377,7 @@ fn missing(lookup: &impl Lookup, what: &'static str, name: &str) -> ImageError {
     ImageError::Missing { what, name: name.to_owned(), hint }
 }
 
-fn build(
-    lookup: &impl Lookup,
-    source: &'static str,
-    names: Vec<String>,
-    variant: Variant,
-) -> Result<Image, ImageError> {
+fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: Variant) -> Result<Image, ImageError> {
     let mut image = match variant.parts {
         Parts::Oci { digest, manifest, holds } => {
             let claimed = manifest.config.as_ref().map(|config| config.digest.clone());
@@ -431,7 +426,7 @@ fn build(
     if image.layers.len() > MAX_LAYERS {
         return Err(ImageError::TooManyLayers(image.layers.len()));
     }
-    image.tags = tags(&names);
+    image.tags = tags(names);
     if let Some(platform) = variant.platform
         && image.platform.architecture == "unknown"
     {

@@ -157,8 +157,8 @@ pub fn dead(tree: &Tree) -> Dead {
         successors.binary_search_by_key(&file, |(before, _)| *before).ok().map(|place| successors[place].1)
     };
     for carrier in tree.layers.iter().flat_map(|layer| &layer.deaths) {
-        let charged = charges[..later_copies].binary_search_by_key(carrier, |charge| charge.file).is_ok();
-        if charged || tree.event_at(*carrier).size == 0 {
+        let known = charges[..later_copies].binary_search_by_key(carrier, |charge| charge.file).is_ok();
+        if known || tree.event_at(*carrier).size == 0 {
             continue;
         }
         let mut last = *carrier;
