@@ -60,6 +60,9 @@ pub struct Reading {
     /// The platform to choose: os/architecture[/variant]. The machine's own when not given.
     #[arg(long, value_name = "PLATFORM", env = "EXPLORE_PLATFORM", value_parser = platform)]
     pub platform: Option<Platform>,
+    /// The first N layers are the base image's; read from the history when not given.
+    #[arg(long, value_name = "N", env = "EXPLORE_BASE_LAYERS")]
+    pub base_layers: Option<usize>,
     /// Compute every digest (manifest, config, blobs, diff IDs), and fail when one does not hold.
     #[arg(long, env = "EXPLORE_VERIFY")]
     pub verify: bool,
@@ -125,6 +128,11 @@ pub enum Command {
         /// As it is after this layer, from 0; after the last when not given.
         #[arg(long, value_name = "N")]
         layer: Option<usize>,
+    },
+    /// List the rules that name what is wasted, or explain one.
+    Rules {
+        /// The rule to explain.
+        id: Option<String>,
     },
     /// Print the man page or completions for a shell.
     Generate {

@@ -15,7 +15,7 @@ use crate::image::{Image, ImageError, Platform, Request};
 use crate::layer::Keep;
 use crate::source::{Opened, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
-use crate::waste::{self, Waste};
+use crate::waste::{self, Base, Rules, Waste};
 
 pub use reader::{ReadError, read_file};
 
@@ -30,6 +30,8 @@ pub struct Options {
     pub hash: bool,
     /// Threads that read layers; 0 is one for each core.
     pub threads: usize,
+    /// How many of the first layers are the base image's, where the user says so.
+    pub base_layers: Option<usize>,
     /// A path whose content is to be kept when the source passes only once.
     pub keep: Option<Keep>,
 }
@@ -232,9 +234,13 @@ pub fn inspect(
     layers::answer(&mut loaded, &asked, options, &shared)?;
     drop(asked);
     timings.push(clock.lap("content"));
-    let base = waste::base(&loaded.image.history, loaded.image.layers.len());
+    let layers = loaded.image.layers.len();
+    let base = match options.base_layers {
+        Some(given) => Base { layers: given.min(layers), evidence: "given" },
+        None => waste::base(&loaded.image.history, layers),
+    };
     let dead = waste::dead(&loaded.tree);
-    let waste = Waste::judge(&loaded.tree, dead, base);
+    let waste = Waste::judge(&loaded.tree, &loaded.image, dead, base, Rules::built_in());
     timings.push(clock.lap("waste"));
     Ok(loaded.finish(target, waste, options, timings))
 }

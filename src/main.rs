@@ -14,6 +14,7 @@ use explore::layer::Keep;
 use explore::report::{self, HistoryFormat, JsonOptions, ListFormat};
 use explore::source::{Target, TargetError};
 use explore::tree::{EventKind, Lookup, NodeId};
+use explore::waste::Rules;
 use thiserror::Error;
 
 /// What ends the program early.
@@ -35,6 +36,8 @@ enum Failure {
     Circle(String),
     #[error("there is no layer {wanted}; the image has {has}, numbered from 0")]
     NoLayer { wanted: usize, has: usize },
+    #[error("there is no rule {0}; `explore rules` lists them")]
+    NoRule(String),
     #[error("the terminal can't be used: {0}; `--summary` needs none")]
     Terminal(io::Error),
 }
@@ -111,6 +114,17 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(end(&found, &reading))
         }
         Some(Command::Cat { image, path, reading, layer }) => cat(&image, &path, &reading, layer),
+        Some(Command::Rules { id }) => {
+            let rules = Rules::built_in();
+            match id {
+                None => print(|out| report::write_rules(rules, out))?,
+                Some(id) => {
+                    let Some(rule) = rules.get(&id) else { return Err(Failure::NoRule(id)) };
+                    print(|out| report::write_rule(rules, rule, out))?;
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Generate { what }) => {
             print(|out| generate(what, out))?;
             Ok(ExitCode::SUCCESS)
@@ -208,6 +222,7 @@ fn options(reading: &Reading, hash: bool, keep: Option<Keep>) -> Options {
     Options {
         platform: reading.platform.clone().or_else(default),
         verify: reading.verify,
+        base_layers: reading.base_layers,
         hash,
         threads: reading.threads,
         keep,

@@ -76,6 +76,7 @@ pub fn index<I: Input>(
             break Some(TarError::Header { at: entry.start, problem: "the layer is larger than 2 TiB" });
         };
         let Some(mut record) = record(&entry, block, &mut batch, &mut odd) else { continue };
+        record.header_blocks = u8::try_from((walker.position() - entry.start) / BLOCK).unwrap_or(u8::MAX);
         if hashing != Hashing::None && record.kind == RecordKind::Entry(EntryKind::File) {
             let kept = keep.filter(|keep| keep.path == batch.text(&record.path) && entry.size <= keep.limit);
             let mut copy = kept.filter(|_| entry.sparse.is_none()).map(|_| Vec::new());
@@ -213,6 +214,7 @@ fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> O
         xattrs,
         size: if kind == RecordKind::Entry(EntryKind::File) { entry.size } else { 0 },
         block,
+        header_blocks: 1,
         mode: entry.mode,
         uid: entry.uid,
         gid: entry.gid,

@@ -32,6 +32,8 @@ pub struct Record {
     pub size: u64,
     /// First block of the entry in the layer's tar, in units of 512 bytes.
     pub block: u32,
+    /// Blocks before the content, extension headers among them; at most 255 are told.
+    pub header_blocks: u8,
     /// Permission bits with setuid, setgid and sticky.
     pub mode: u16,
     /// Owner.

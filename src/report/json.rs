@@ -30,7 +30,7 @@ struct Document<'a> {
     layers: Vec<Layer<'a>>,
     history: Vec<Row<'a>>,
     base: Base,
-    waste: Waste,
+    waste: Waste<'a>,
     verification: Verification<'a>,
     notes: Vec<Note<'a>>,
     ci: Option<()>,
@@ -108,7 +108,7 @@ struct Base {
 }
 
 #[derive(Serialize)]
-struct Waste {
+struct Waste<'a> {
     total_bytes: u64,
     percent: f64,
     efficiency: f64,
@@ -121,7 +121,7 @@ struct Waste {
     /// Not looked for yet, which is not the same as none.
     cruft: Unknown,
     duplicate: Unknown,
-    findings: [(); 0],
+    findings: Vec<Finding<'a>>,
 }
 
 #[derive(Serialize)]
@@ -138,6 +138,39 @@ struct Dead {
 #[derive(Serialize)]
 struct Unknown {
     bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    rule: Option<&'a str>,
+    kind: &'static str,
+    severity: &'static str,
+    counted: bool,
+    confirmed: bool,
+    bytes: u64,
+    tar_bytes: u64,
+    pull_bytes: Option<u64>,
+    files: u64,
+    owner: &'static str,
+    stored_in: u16,
+    caused_by: u16,
+    fix_in: Option<u16>,
+    instruction: Option<String>,
+    cause_instruction: Option<String>,
+    dockerfile: Option<()>,
+    message: &'a str,
+    fix: &'a str,
+    fix_mount: Option<&'a str>,
+    paths: Vec<FindingPath>,
+    path_count: usize,
+    fingerprint: &'a str,
+}
+
+#[derive(Serialize)]
+struct FindingPath {
+    path: String,
+    bytes: u64,
+    files: u64,
 }
 
 #[derive(Serialize)]
@@ -228,7 +261,7 @@ fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
             },
             cruft: Unknown { bytes: None },
             duplicate: Unknown { bytes: None },
-            findings: [],
+            findings: waste.findings.iter().map(|each| finding(found, each)).collect(),
         },
         verification: Verification { state: found.verification.name(), problems: &found.problems },
         notes: found.notes.iter().map(|note| Note { layer: note.layer, message: &note.message }).collect(),
@@ -261,6 +294,45 @@ fn layer(found: &Inspection, index: usize) -> Layer<'_> {
         removed: events.removed.len(),
         dead_bytes: waste.dead_of_layer[index],
         hides_bytes: waste.hidden_by_layer[index],
+    }
+}
+
+/// Paths of a finding that are told.
+const PATHS: usize = 100;
+
+fn finding<'a>(found: &'a Inspection, each: &'a crate::waste::Finding) -> Finding<'a> {
+    Finding {
+        rule: each.rule.as_deref(),
+        kind: each.kind.name(),
+        severity: each.severity.name(),
+        counted: true,
+        confirmed: each.confirmed,
+        bytes: each.bytes,
+        tar_bytes: each.tar_bytes,
+        pull_bytes: None,
+        files: each.files,
+        owner: if each.in_base { "base" } else { "own" },
+        stored_in: each.stored_in,
+        caused_by: each.caused_by,
+        fix_in: (!each.in_base).then_some(each.stored_in),
+        instruction: found.image.instruction(each.stored_in.into()),
+        cause_instruction: found.image.instruction(each.caused_by.into()),
+        dockerfile: None,
+        message: &each.message,
+        fix: &each.fix,
+        fix_mount: each.fix_mount.as_deref(),
+        paths: each
+            .paths
+            .iter()
+            .take(PATHS)
+            .map(|path| FindingPath {
+                path: shown(&found.tree.paths.path(path.node)),
+                bytes: path.bytes,
+                files: path.files,
+            })
+            .collect(),
+        path_count: each.paths.len(),
+        fingerprint: &each.fingerprint,
     }
 }
 

@@ -6,6 +6,7 @@
 mod history;
 mod json;
 mod listing;
+mod rules;
 mod size;
 mod summary;
 mod time;
@@ -13,6 +14,7 @@ mod time;
 pub use history::{HistoryFormat, write_history};
 pub use json::{JsonOptions, write_json};
 pub use listing::{ListFormat, permissions, write_listing};
+pub use rules::{write_rule, write_rules};
 pub use size::{bytes, exact, percent};
 pub use summary::{write_summary, write_timings};
 pub use time::{ago, date, rfc3339};

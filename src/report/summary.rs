@@ -1,10 +1,8 @@
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::size::{bytes, exact, percent};
-use crate::bytes::{shown, shown_text};
+use crate::bytes::shown_text;
 use crate::inspect::Inspection;
-use crate::waste::DeadKind;
 
 /// Characters of an instruction in the table of layers, and of a path in the list of waste.
 const WIDTH: usize = 72;
@@ -90,56 +88,35 @@ fn write_waste(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
         bytes(waste.own_bytes),
         bytes(waste.base_bytes()),
     )?;
-    writeln!(out, "({base}, going by {})\n", if waste.base.evidence == "guess" { "a guess" } else { "its history" })?;
-    // Charges that have the same cause, the largest cause first.
-    let mut causes: BTreeMap<(DeadKind, u16, u16), (u64, Vec<crate::waste::Charge>)> = BTreeMap::new();
-    for charge in &waste.dead.charges {
-        let cause = causes.entry((charge.kind, charge.stored_in, charge.caused_by)).or_default();
-        cause.0 += charge.bytes;
-        cause.1.push(*charge);
-    }
-    let mut causes: Vec<_> = causes.into_iter().collect();
-    causes.sort_by_key(|(_, (sum, _))| std::cmp::Reverse(*sum));
-    let more = causes.len().saturating_sub(CAUSES);
-    for ((kind, stored_in, caused_by), (sum, charges)) in causes.into_iter().take(CAUSES) {
-        let files = charges.len();
-        let plural = if files == 1 { "file" } else { "files" };
-        writeln!(out, "{:>9}  {} {plural} {}", bytes(sum), exact(files as u64), sentence(kind))?;
-        writeln!(out, "{:9}  stored by layer {stored_in}: {}", "", instruction(found, stored_in.into(), WIDTH - 8))?;
-        if stored_in != caused_by {
-            writeln!(
-                out,
-                "{:9}  hidden by layer {caused_by}: {}",
-                "",
-                instruction(found, caused_by.into(), WIDTH - 8)
-            )?;
+    writeln!(out, "({base}, going by {})\n", base_evidence(waste.base.evidence))?;
+    for finding in waste.findings.iter().take(CAUSES) {
+        writeln!(out, "{:>9}  {}", bytes(finding.bytes), cut_middle(&finding.message, WIDTH + 16))?;
+        writeln!(
+            out,
+            "{:9}  layer {}: {}",
+            "",
+            finding.stored_in,
+            instruction(found, finding.stored_in.into(), WIDTH)
+        )?;
+        if finding.stored_in != finding.caused_by {
+            let text = instruction(found, finding.caused_by.into(), WIDTH);
+            writeln!(out, "{:9}  layer {}: {text}", "", finding.caused_by)?;
         }
-        if let Some(largest) = charges.iter().max_by_key(|charge| charge.bytes) {
-            let path = shown(&found.tree.paths.path(found.tree.event_at(largest.file).node));
-            let size = if files == 1 { String::new() } else { format!(", {}", bytes(largest.bytes)) };
-            writeln!(
-                out,
-                "{:9}  {}{}{size}",
-                "",
-                if files == 1 { "" } else { "the largest: " },
-                cut_middle(&path, WIDTH)
-            )?;
-        }
+        writeln!(out, "{:9}  fix: {}", "", finding.fix)?;
     }
+    let more = waste.findings.len().saturating_sub(CAUSES);
     if more > 0 {
-        writeln!(out, "{:9}  and {more} more causes", "")?;
+        let rest = waste.findings.iter().skip(CAUSES).map(|finding| finding.bytes).sum();
+        writeln!(out, "{:>9}  {more} more", bytes(rest))?;
     }
     Ok(())
 }
 
-fn sentence(kind: DeadKind) -> &'static str {
-    match kind {
-        DeadKind::Deleted => "deleted by a later layer",
-        DeadKind::Overwritten => "overwritten by a later layer",
-        DeadKind::Rewritten => "stored again without a change",
-        DeadKind::Metadata => "stored again for another mode or owner",
-        DeadKind::Moved => "stored again under another path",
-        DeadKind::Shadowed => "stored twice in one layer",
+fn base_evidence(evidence: &str) -> &'static str {
+    match evidence {
+        "given" => "what was given",
+        "history" => "its history",
+        _ => "a guess",
     }
 }
 

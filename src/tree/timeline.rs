@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::path::{NodeId, Paths};
 use crate::bytes::EntryKind;
+use crate::bytes::tar::{BLOCK, padded};
 use crate::layer::{Batch, ContentId, Record, RecordKind};
 
 /// One entry of one layer, or a directory that a layer implies. It holds from its layer until the layer that ended it.
@@ -26,8 +27,9 @@ pub struct Event {
     pub until: u16,
     mtime: [u8; 5],
     kind: EventKind,
-    change: Change,
-    dead: bool,
+    /// [`Change`] in the low bits, and [`DEAD`].
+    flags: u8,
+    header_blocks: u8,
 }
 
 /// What a path is.
@@ -109,6 +111,8 @@ impl EventRef {
 }
 
 pub(super) const NONE: u32 = u32::MAX;
+/// A file whose last name is gone.
+const DEAD: u8 = 4;
 
 impl Event {
     /// [`Event::until`] of what holds to the end.
@@ -135,12 +139,23 @@ impl Event {
 
     /// What it changes against the file system below its layer.
     pub fn change(&self) -> Change {
-        self.change
+        match self.flags & 3 {
+            1 => Change::Added,
+            2 => Change::Modified,
+            3 => Change::Removed,
+            _ => Change::None,
+        }
     }
 
     /// A file whose last name is gone in the end.
     pub fn is_dead(&self) -> bool {
-        self.dead
+        self.flags & DEAD != 0
+    }
+
+    /// Bytes of the layer's tar that belong to it: headers, content, padding. Of a sparse file what it would be without
+    /// holes; 0 for what no entry names.
+    pub fn tar_bytes(&self) -> u64 {
+        u64::from(self.header_blocks) * BLOCK + padded(self.size)
     }
 
     pub(super) fn previous(&self) -> EventRef {
@@ -156,11 +171,11 @@ impl Event {
     }
 
     pub(super) fn set_change(&mut self, change: Change) {
-        self.change = change;
+        self.flags = self.flags & !3 | change as u8;
     }
 
     pub(super) fn set_dead(&mut self) {
-        self.dead = true;
+        self.flags |= DEAD;
     }
 
     pub(super) fn same_attributes(&self, other: &Self) -> bool {
@@ -184,8 +199,8 @@ impl Event {
             until: Self::HOLDS,
             mtime: [0; 5],
             kind: EventKind::Directory,
-            change: Change::None,
-            dead: false,
+            flags: 0,
+            header_blocks: 0,
         }
     }
 }
@@ -370,6 +385,7 @@ impl Tree {
             extra,
             mtime: [mtime[0], mtime[1], mtime[2], mtime[3], mtime[4]],
             kind,
+            header_blocks: record.header_blocks,
             ..Event::implied(node, attributes)
         })
     }

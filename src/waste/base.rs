@@ -5,7 +5,7 @@ use crate::image::{HistoryRow, readable};
 pub struct Base {
     /// The first so many.
     pub layers: usize,
-    /// `history` or `guess`.
+    /// `given`, `history` or `guess`.
     pub evidence: &'static str,
 }
 

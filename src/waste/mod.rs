@@ -3,12 +3,18 @@
 //! Owns dead bytes (content that a later layer hides), told apart by what made them dead, and where the base image ends.
 //! Leaves to `inspect` the hashing that equal content needs: [`questions`] says what must be known.
 
+mod advice;
 mod base;
+mod findings;
+mod rules;
 mod shadow;
 
 pub use base::{Base, base};
+pub use findings::{Finding, FindingPath, Severity, findings};
+pub use rules::{Level, Rule, Rules, RulesError};
 pub use shadow::{Charge, Dead, DeadKind, dead, questions};
 
+use crate::image::Image;
 use crate::tree::Tree;
 
 /// The judgement. All sizes are bytes of file content.
@@ -26,6 +32,8 @@ pub struct Waste {
     pub own_bytes: u64,
     /// Content of own layers.
     pub own_content_bytes: u64,
+    /// What is wasted by cause, the largest first.
+    pub findings: Vec<Finding>,
     /// By layer: its content that is dead in the end.
     pub dead_of_layer: Vec<u64>,
     /// By layer: content of earlier layers that it hides.
@@ -34,7 +42,8 @@ pub struct Waste {
 
 impl Waste {
     /// Adds everything up.
-    pub fn judge(tree: &Tree, dead: Dead, base: Base) -> Self {
+    pub fn judge(tree: &Tree, image: &Image, dead: Dead, base: Base, rules: &Rules) -> Self {
+        let findings = findings(tree, image, &dead, base, rules);
         let content_bytes = tree.content_bytes();
         let layers = tree.layers.len();
         let mut dead_of_layer = vec![0; layers];
@@ -61,6 +70,7 @@ impl Waste {
             dead,
             base,
             own_bytes,
+            findings,
             dead_of_layer,
             hidden_by_layer,
         }

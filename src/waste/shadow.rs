@@ -53,6 +53,8 @@ pub struct Charge {
     pub stored_in: u16,
     /// The layer whose instruction makes them waste.
     pub caused_by: u16,
+    /// The layer that stored the same content before; its own where nothing did.
+    pub first_in: u16,
 }
 
 /// All dead bytes.
@@ -136,17 +138,18 @@ pub fn dead(tree: &Tree) -> Dead {
     let mut successors: Vec<(EventRef, EventRef)> = Vec::new();
     let mut charges = Vec::new();
     for layer in 0..tree.layers.len() as u16 {
-        let mut charge = |file: EventRef, kind| {
-            charges.push(Charge { file, kind, bytes: tree.event_at(file).size, stored_in: layer, caused_by: layer });
+        let mut charge = |file: EventRef, kind, first_in| {
+            let bytes = tree.event_at(file).size;
+            charges.push(Charge { file, kind, bytes, stored_in: layer, caused_by: layer, first_in });
         };
         let exchange = exchange(tree, layer);
         match_copies(tree, layer, &exchange, &links, &mut |before, after, kind| {
             successors.push((before, after));
-            charge(after, kind);
+            charge(after, kind, before.layer);
         });
         for file in &tree.layers[usize::from(layer)].deaths {
             if file.layer == layer && tree.event_at(*file).size > 0 {
-                charge(*file, DeadKind::Shadowed);
+                charge(*file, DeadKind::Shadowed, layer);
             }
         }
     }
@@ -172,7 +175,8 @@ pub fn dead(tree: &Tree) -> Dead {
         let end = end_of(tree, last, &links);
         let kind = if replaced(tree, last, end, &links) { DeadKind::Overwritten } else { DeadKind::Deleted };
         let bytes = tree.event_at(*carrier).size;
-        charges.push(Charge { file: *carrier, kind, bytes, stored_in: carrier.layer, caused_by: end });
+        let stored_in = carrier.layer;
+        charges.push(Charge { file: *carrier, kind, bytes, stored_in, caused_by: end, first_in: stored_in });
     }
     charges.sort_unstable_by_key(|charge| charge.file);
     Dead { charges }

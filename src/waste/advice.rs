@@ -1,0 +1,233 @@
+//! Words: what a finding is, and what to change in the Dockerfile, made from the instructions that the image records.
+
+use super::findings::FindingPath;
+use super::rules::{Rule, Rules};
+use super::shadow::DeadKind;
+use crate::bytes::{shown, shown_text};
+use crate::tree::Tree;
+
+/// What is known of a finding.
+pub(super) struct Advice<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) rules: &'a Rules,
+    pub(super) rule: Option<&'a Rule>,
+    pub(super) kind: DeadKind,
+    pub(super) in_base: bool,
+    pub(super) stored_in: u16,
+    pub(super) caused_by: u16,
+    /// The layer that stored the same content before.
+    pub(super) first_in: u16,
+    pub(super) stored_by: &'a str,
+    pub(super) caused_by_text: &'a str,
+    pub(super) first_by: &'a str,
+    pub(super) paths: &'a [FindingPath],
+    pub(super) files: u64,
+}
+
+/// What is said of it.
+pub(super) struct Words {
+    pub(super) message: String,
+    pub(super) fix: String,
+    pub(super) fix_mount: Option<String>,
+}
+
+/// Paths that a command is written out for; more of them are told by a folder.
+const SPELLED_OUT: usize = 4;
+
+/// What an instruction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Run,
+    Copy,
+    CopyFromStage,
+    Other,
+}
+
+fn step(instruction: &str) -> Step {
+    let (word, rest) = instruction.split_once(' ').unwrap_or((instruction, ""));
+    match word {
+        "RUN" => Step::Run,
+        "COPY" if rest.split(' ').any(|word| word.starts_with("--from=")) => Step::CopyFromStage,
+        "COPY" | "ADD" => Step::Copy,
+        _ => Step::Other,
+    }
+}
+
+/// The command of a RUN.
+fn command(instruction: &str) -> &str {
+    instruction.strip_prefix("RUN ").unwrap_or(instruction)
+}
+
+pub(super) fn advise(about: &Advice<'_>) -> Words {
+    let message = sentence(about);
+    if about.in_base {
+        let fix = "in the base image, a later `rm` can not shrink it: use a smaller base, or ask its maintainer";
+        return Words { message, fix: fix.to_owned(), fix_mount: None };
+    }
+    Words { message, fix: shown_text(&fix(about)), fix_mount: fix_mount(about).map(|text| shown_text(&text)) }
+}
+
+fn sentence(about: &Advice<'_>) -> String {
+    let Advice { stored_in: a, caused_by: b, first_in, .. } = about;
+    let place = about.paths.first().map(|path| shown(&about.tree.paths.path(path.node))).unwrap_or_default();
+    let more = match about.paths.len() {
+        0 | 1 => String::new(),
+        several => format!(" and {} more", several - 1),
+    };
+    let files = if about.files == 1 { "1 file".to_owned() } else { format!("{} files", about.files) };
+    let copied = matches!(step(about.stored_by), Step::Copy | Step::CopyFromStage);
+    let what = match about.kind {
+        DeadKind::Deleted if about.in_base => format!("part of the base image, deleted in layer {b}: still pulled"),
+        DeadKind::Deleted if copied => format!("copied in layer {a}, deleted in layer {b}"),
+        DeadKind::Deleted => format!("written in layer {a}, deleted in layer {b}"),
+        DeadKind::Overwritten if about.in_base => format!("files of the base image, replaced in layer {b}"),
+        DeadKind::Overwritten if copied => format!("copied in layer {a}, replaced with other content in layer {b}"),
+        DeadKind::Overwritten => format!("written in layer {a}, changed in layer {b}"),
+        DeadKind::Rewritten if step(about.caused_by_text) == Step::Copy => {
+            format!("copied again unchanged in layer {b}, after layer {first_in}")
+        }
+        DeadKind::Rewritten => format!("the same bytes stored again by layer {b}, after layer {first_in}"),
+        DeadKind::Metadata => format!("stored again by layer {b} for another mode or owner, after layer {first_in}"),
+        DeadKind::Moved => format!("stored again under another name by layer {b}, after layer {first_in}"),
+        DeadKind::Shadowed => format!("the same path several times in layer {a}"),
+    };
+    let name = about.rule.map(|rule| format!("{}: ", rule.id)).unwrap_or_default();
+    format!("{name}{place}{more} ({files}): {what}")
+}
+
+/// Paths for a shell, quoted where they must be.
+fn for_shell(about: &Advice<'_>) -> String {
+    let folder_of = |path: &FindingPath| about.tree.paths.parent(path.node).unwrap_or(path.node);
+    let mut nodes: Vec<_> = about.paths.iter().map(|path| path.node).collect();
+    if nodes.len() > SPELLED_OUT {
+        // The folder of the largest says where to look; what else goes is in the list of paths.
+        nodes = about.paths.first().map(folder_of).into_iter().collect();
+        let path = about.tree.paths.path(nodes[0]);
+        return format!("{}/…", quoted(&path));
+    }
+    nodes.into_iter().map(|node| quoted(&about.tree.paths.path(node))).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(path: &[u8]) -> String {
+    let text = format!("/{}", String::from_utf8_lossy(path));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@%,:".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// A line for `.dockerignore` that keeps the largest of them out of the build context.
+fn ignore_line(about: &Advice<'_>) -> String {
+    let name = about.paths.first().map(|path| shown(about.tree.paths.name(path.node))).unwrap_or_default();
+    format!("**/{name}")
+}
+
+fn fix(about: &Advice<'_>) -> String {
+    let Advice { stored_by, caused_by_text, stored_in, caused_by, first_by, first_in, .. } = about;
+    match (about.kind, step(stored_by)) {
+        (DeadKind::Shadowed, _) => {
+            "a fault of the tool that built the image: it wrote a path more than once into one layer".to_owned()
+        }
+        (DeadKind::Deleted, Step::Run) => format!("{stored_by} && rm -rf {}", for_shell(about)),
+        (DeadKind::Deleted, Step::Copy) => format!(
+            "do not copy it: add `{}` to .dockerignore, or read it in the RUN that needs it with \
+             `--mount=type=bind,source=…`",
+            ignore_line(about)
+        ),
+        (DeadKind::Deleted | DeadKind::Overwritten, Step::CopyFromStage) => {
+            format!("copy less in `{stored_by}`: name the paths that are needed, or delete the rest in the build stage")
+        }
+        (DeadKind::Overwritten, Step::Run) if step(caused_by_text) == Step::Run => {
+            if about.rule.is_some_and(|rule| rule.id == "pkgdb-churn") {
+                format!("merge the steps that install: {stored_by} && {}", command(caused_by_text))
+            } else {
+                format!("make the change where it is written: {stored_by} && {}", command(caused_by_text))
+            }
+        }
+        (DeadKind::Overwritten, Step::Copy) => {
+            format!(
+                "copy it once: keep it out of `{stored_by}` (layer {stored_in}), since `{caused_by_text}` replaces it"
+            )
+        }
+        (DeadKind::Rewritten, Step::Copy | Step::CopyFromStage) => format!(
+            "remove what is unchanged from `{stored_by}` (layer {stored_in}): `{first_by}` (layer {first_in}) has it"
+        ),
+        (DeadKind::Rewritten, _) => {
+            format!("leave the files alone in `{stored_by}`, or do it where they are written: `{first_by}`")
+        }
+        (DeadKind::Metadata, _) => metadata_fix(about),
+        (DeadKind::Moved, _) if step(first_by) == Step::Run && step(stored_by) == Step::Run => {
+            format!(
+                "write it to its place at once, or move it where it is written: {first_by} && {}",
+                command(stored_by)
+            )
+        }
+        (DeadKind::Moved, _) => {
+            format!(
+                "write it to its place at once, in `{first_by}` (layer {first_in}), instead of moving it in layer {caused_by}"
+            )
+        }
+        (DeadKind::Deleted | DeadKind::Overwritten, _) => {
+            format!("do it in the step that writes it (layer {stored_in}), not in layer {caused_by}")
+        }
+    }
+}
+
+/// `COPY --chown=…` or `--chmod=…` from what the later RUN says.
+fn metadata_fix(about: &Advice<'_>) -> String {
+    let words: Vec<&str> = about.caused_by_text.split_whitespace().collect();
+    let argument = |name: &str| {
+        let at = words.iter().position(|word| *word == name || word.ends_with(&format!("/{name}")))?;
+        words[at + 1..].iter().copied().find(|word| !word.starts_with('-'))
+    };
+    let flags: Vec<String> = [("chown", "--chown"), ("chmod", "--chmod")]
+        .iter()
+        .filter_map(|(tool, flag)| {
+            let value = argument(tool)?;
+            // COPY takes octal modes everywhere, symbolic ones only in new builders.
+            let usable = *tool == "chown" || value.bytes().all(|byte| byte.is_ascii_digit());
+            usable.then(|| format!("{flag}={value}"))
+        })
+        .collect();
+    match (step(about.first_by), flags.is_empty()) {
+        (Step::Copy | Step::CopyFromStage, false) => {
+            let (word, rest) = about.first_by.split_once(' ').unwrap_or((about.first_by, ""));
+            format!("{word} {} {rest}", flags.join(" "))
+        }
+        (Step::Run, _) if step(about.caused_by_text) == Step::Run => {
+            format!("do it where the files are written: {} && {}", about.first_by, command(about.caused_by_text))
+        }
+        _ => format!(
+            "change fewer files in `{}`, or give them their mode and owner where they come from (layer {})",
+            about.caused_by_text, about.first_in
+        ),
+    }
+}
+
+/// The instruction with the mounts that the rule knows.
+fn fix_mount(about: &Advice<'_>) -> Option<String> {
+    let rule = about.rule.filter(|_| step(about.stored_by) == Step::Run)?;
+    let text = about.rules.fix_mount(rule)?;
+    let mounts: Vec<&str> = text.split(' ').filter(|word| word.starts_with("--mount=type=cache")).collect();
+    // The cleaning up that a cache makes needless would empty the cache.
+    (!mounts.is_empty() && matches!(about.kind, DeadKind::Deleted | DeadKind::Overwritten))
+        .then(|| format!("RUN {} {}", mounts.join(" "), command(about.stored_by)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_safe_for_a_shell() {
+        assert_eq!(quoted(b"var/lib/apt"), "/var/lib/apt");
+        assert_eq!(quoted(b"a b"), "'/a b'");
+        assert_eq!(quoted(b"it's;rm -rf"), r"'/it'\''s;rm -rf'");
+    }
+
+    #[test]
+    fn steps_are_told_by_their_first_word() {
+        assert_eq!(step("RUN x"), Step::Run);
+        assert_eq!(step("COPY --from=build /a /b"), Step::CopyFromStage);
+        assert_eq!(step("ADD file:ab in /"), Step::Copy);
+        assert_eq!(step(""), Step::Other);
+    }
+}
