@@ -90,7 +90,7 @@ fn write_waste(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
     )?;
     writeln!(out, "({base}, going by {})\n", base_evidence(waste.base.evidence))?;
     for finding in waste.findings.iter().take(CAUSES) {
-        writeln!(out, "{:>9}  {}", bytes(finding.bytes), cut_middle(&finding.message, WIDTH + 16))?;
+        writeln!(out, "{:>9}  {}", bytes(finding.bytes), finding.message)?;
         writeln!(
             out,
             "{:9}  layer {}: {}",
@@ -131,17 +131,6 @@ fn cut_end(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(width - 1).chain(['…']).collect()
-}
-
-/// Cut in the middle, as both ends of a path say most.
-fn cut_middle(text: &str, width: usize) -> String {
-    let count = text.chars().count();
-    if count <= width {
-        return text.to_owned();
-    }
-    let front = (width - 1) / 2;
-    let back = width - 1 - front;
-    text.chars().take(front).chain(['…']).chain(text.chars().skip(count - back)).collect()
 }
 
 /// Writes each stage's seconds and the bytes that it read.

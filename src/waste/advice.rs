@@ -4,11 +4,13 @@ use super::findings::FindingPath;
 use super::rules::{Rule, Rules};
 use super::shadow::DeadKind;
 use crate::bytes::{shown, shown_text};
+use crate::image::Image;
 use crate::tree::Tree;
 
 /// What is known of a finding.
 pub(super) struct Advice<'a> {
     pub(super) tree: &'a Tree,
+    pub(super) image: &'a Image,
     pub(super) rules: &'a Rules,
     pub(super) rule: Option<&'a Rule>,
     pub(super) kind: DeadKind,
@@ -69,7 +71,7 @@ pub(super) fn advise(about: &Advice<'_>) -> Words {
 
 fn sentence(about: &Advice<'_>) -> String {
     let Advice { stored_in: a, caused_by: b, first_in, .. } = about;
-    let place = about.paths.first().map(|path| shown(&about.tree.paths.path(path.node))).unwrap_or_default();
+    let place = about.paths.first().map(|path| cut(&shown(&about.tree.paths.path(path.node)))).unwrap_or_default();
     let more = match about.paths.len() {
         0 | 1 => String::new(),
         several => format!(" and {} more", several - 1),
@@ -93,6 +95,39 @@ fn sentence(about: &Advice<'_>) -> String {
     };
     let name = about.rule.map(|rule| format!("{}: ", rule.id)).unwrap_or_default();
     format!("{name}{place}{more} ({files}): {what}")
+}
+
+/// A path in a sentence: both ends of it, when it is long.
+fn cut(path: &str) -> String {
+    const WIDTH: usize = 60;
+    let count = path.chars().count();
+    if count <= WIDTH {
+        return path.to_owned();
+    }
+    path.chars().take(WIDTH / 2 - 1).chain(['…']).chain(path.chars().skip(count - WIDTH / 2)).collect()
+}
+
+/// The command that writes the files, and the later ones that need them before they are deleted: those that name the same
+/// tool, or one of the paths. They have to go into the same RUN.
+fn steps_in_between(about: &Advice<'_>) -> Vec<String> {
+    let first = command(about.stored_by);
+    let tool = first.split_whitespace().next().unwrap_or_default();
+    let paths: Vec<String> = about
+        .paths
+        .iter()
+        .take(SPELLED_OUT)
+        .map(|path| format!("/{}", String::from_utf8_lossy(&about.tree.paths.path(path.node))))
+        .collect();
+    let mut steps = vec![first.to_owned()];
+    for layer in about.stored_in + 1..about.caused_by {
+        let instruction = about.image.instruction(layer.into()).unwrap_or_default();
+        let text = command(&instruction);
+        let same_tool = text.split(|c: char| c.is_whitespace() || ";&|()".contains(c)).any(|word| word == tool);
+        if step(&instruction) == Step::Run && (same_tool || paths.iter().any(|path| text.contains(path))) {
+            steps.push(text.to_owned());
+        }
+    }
+    steps
 }
 
 /// Paths for a shell, quoted where they must be.
@@ -126,7 +161,9 @@ fn fix(about: &Advice<'_>) -> String {
         (DeadKind::Shadowed, _) => {
             "a fault of the tool that built the image: it wrote a path more than once into one layer".to_owned()
         }
-        (DeadKind::Deleted, Step::Run) => format!("{stored_by} && rm -rf {}", for_shell(about)),
+        (DeadKind::Deleted, Step::Run) => {
+            format!("RUN {} && rm -rf {}", steps_in_between(about).join(" && "), for_shell(about))
+        }
         (DeadKind::Deleted, Step::Copy) => format!(
             "do not copy it: add `{}` to .dockerignore, or read it in the RUN that needs it with \
              `--mount=type=bind,source=…`",
@@ -206,6 +243,7 @@ fn metadata_fix(about: &Advice<'_>) -> String {
 fn fix_mount(about: &Advice<'_>) -> Option<String> {
     let rule = about.rule.filter(|_| step(about.stored_by) == Step::Run)?;
     let text = about.rules.fix_mount(rule)?;
+    // One cache serves all steps that use it, so they need not be merged: each gets the mount.
     let mounts: Vec<&str> = text.split(' ').filter(|word| word.starts_with("--mount=type=cache")).collect();
     // The cleaning up that a cache makes needless would empty the cache.
     (!mounts.is_empty() && matches!(about.kind, DeadKind::Deleted | DeadKind::Overwritten))

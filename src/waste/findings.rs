@@ -79,21 +79,36 @@ pub fn findings(tree: &Tree, image: &Image, dead: &Dead, base: Base, rules: &Rul
     const LEVELS: [Level; 4] = [Level::On, Level::Confirmed, Level::Advice, Level::Label];
     type Cause<'r> = (Option<&'r str>, DeadKind, u16, u16);
     let mut causes: FxHashMap<Cause<'_>, Vec<Charge>> = FxHashMap::default();
-    let mut path = Vec::new();
-    let mut absolute = Vec::new();
+    let places = Places::new(tree, &dead.charges);
+    let rule_of = |charge: &Charge| {
+        let mut path = tree.paths.path(tree.event_at(charge.file).node);
+        path.insert(0, b'/');
+        rules.first(&path, &LEVELS).map(|rule| rule.id.as_str())
+    };
+    let mut nameless = Vec::new();
+    // What goes away with something that has a name, by the same instruction, shares that name.
+    let mut named: FxHashMap<(DeadKind, u16, u16, NodeId), &str> = FxHashMap::default();
     for charge in &dead.charges {
-        tree.paths.write_path(tree.event_at(charge.file).node, &mut path);
-        absolute.clear();
-        absolute.push(b'/');
-        absolute.extend_from_slice(&path);
-        let rule = rules.first(&absolute, &LEVELS).map(|rule| rule.id.as_str());
-        causes.entry((rule, charge.kind, charge.stored_in, charge.caused_by)).or_default().push(*charge);
+        match rule_of(charge) {
+            None => nameless.push(*charge),
+            Some(rule) => {
+                named.entry((charge.kind, charge.stored_in, charge.caused_by, places.of(charge))).or_insert(rule);
+                let cause = (Some(rule), charge.kind, charge.stored_in, charge.caused_by);
+                causes.entry(cause).or_default().push(*charge);
+            }
+        }
+    }
+    for charge in nameless {
+        let place = places.of(&charge);
+        let together = charge.kind == DeadKind::Deleted && place != tree.event_at(charge.file).node;
+        let rule = named.get(&(charge.kind, charge.stored_in, charge.caused_by, place)).filter(|_| together);
+        causes.entry((rule.copied(), charge.kind, charge.stored_in, charge.caused_by)).or_default().push(charge);
     }
     let mut findings: Vec<Finding> = causes
         .into_iter()
         .map(|((rule, kind, stored_in, caused_by), charges)| {
             let rule = rule.and_then(|id| rules.get(id));
-            let paths = places(tree, &charges);
+            let paths = places.sums(&charges);
             let first_in = charges.iter().max_by_key(|charge| charge.bytes).map_or(stored_in, |charge| charge.first_in);
             let in_base = usize::from(stored_in) < base.layers;
             let instruction = |layer: u16| image.instruction(layer.into()).unwrap_or_default();
@@ -102,6 +117,7 @@ pub fn findings(tree: &Tree, image: &Image, dead: &Dead, base: Base, rules: &Rul
             let files = charges.len() as u64;
             let advice = advise(&Advice {
                 tree,
+                image,
                 rules,
                 rule,
                 kind,
@@ -163,31 +179,46 @@ fn confirms(kind: DeadKind, instruction: &str) -> bool {
     }
 }
 
-/// Where the charged files are: the topmost folder that went away with a file; else the folder, where it has several; else
-/// the file. The largest first.
-fn places(tree: &Tree, charges: &[Charge]) -> Vec<FindingPath> {
-    let node = |charge: &Charge| tree.event_at(charge.file).node;
-    let mut in_folder: FxHashMap<NodeId, u64> = FxHashMap::default();
-    for charge in charges {
-        *in_folder.entry(tree.paths.parent(node(charge)).unwrap_or(NodeId::ROOT)).or_default() += 1;
+/// Where charged files are: the topmost folder that went away with a file; else the folder, where several of its files are
+/// charged; else the file.
+struct Places<'t> {
+    tree: &'t Tree,
+    in_folder: FxHashMap<(NodeId, u16, u16), u64>,
+}
+
+impl<'t> Places<'t> {
+    fn new(tree: &'t Tree, charges: &[Charge]) -> Self {
+        let mut in_folder: FxHashMap<_, u64> = FxHashMap::default();
+        for charge in charges {
+            let folder = tree.paths.parent(tree.event_at(charge.file).node).unwrap_or(NodeId::ROOT);
+            *in_folder.entry((folder, charge.stored_in, charge.caused_by)).or_default() += 1;
+        }
+        Self { tree, in_folder }
     }
-    let mut places: FxHashMap<NodeId, (u64, u64)> = FxHashMap::default();
-    for charge in charges {
-        let own = node(charge);
-        let parent = tree.paths.parent(own).unwrap_or(NodeId::ROOT);
-        let place = match charge.kind {
-            DeadKind::Deleted => topmost_removed(tree, own, charge.caused_by),
-            _ if in_folder[&parent] > 1 && parent != NodeId::ROOT => parent,
-            _ => own,
-        };
-        let sums = places.entry(place).or_default();
-        sums.0 += charge.bytes;
-        sums.1 += 1;
+
+    fn of(&self, charge: &Charge) -> NodeId {
+        let own = self.tree.event_at(charge.file).node;
+        if charge.kind == DeadKind::Deleted {
+            return topmost_removed(self.tree, own, charge.caused_by);
+        }
+        let folder = self.tree.paths.parent(own).unwrap_or(NodeId::ROOT);
+        let several = self.in_folder[&(folder, charge.stored_in, charge.caused_by)] > 1;
+        if several && folder != NodeId::ROOT { folder } else { own }
     }
-    let mut places: Vec<FindingPath> =
-        places.into_iter().map(|(node, (bytes, files))| FindingPath { node, bytes, files }).collect();
-    places.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.node.cmp(&b.node)));
-    places
+
+    /// All places of some charges, the largest first.
+    fn sums(&self, charges: &[Charge]) -> Vec<FindingPath> {
+        let mut places: FxHashMap<NodeId, (u64, u64)> = FxHashMap::default();
+        for charge in charges {
+            let sums = places.entry(self.of(charge)).or_default();
+            sums.0 += charge.bytes;
+            sums.1 += 1;
+        }
+        let mut places: Vec<FindingPath> =
+            places.into_iter().map(|(node, (bytes, files))| FindingPath { node, bytes, files }).collect();
+        places.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.node.cmp(&b.node)));
+        places
+    }
 }
 
 fn topmost_removed(tree: &Tree, file: NodeId, by: u16) -> NodeId {

@@ -53,7 +53,7 @@ pub struct Charge {
     pub stored_in: u16,
     /// The layer whose instruction makes them waste.
     pub caused_by: u16,
-    /// The layer that stored the same content before; its own where nothing did.
+    /// The layer that stored this content first; its own where nothing did before.
     pub first_in: u16,
 }
 
@@ -138,23 +138,28 @@ pub fn dead(tree: &Tree) -> Dead {
     let mut successors: Vec<(EventRef, EventRef)> = Vec::new();
     let mut charges = Vec::new();
     for layer in 0..tree.layers.len() as u16 {
-        let mut charge = |file: EventRef, kind, first_in| {
+        let start = charges.len();
+        let charge = |file: EventRef, kind, first_in| {
             let bytes = tree.event_at(file).size;
-            charges.push(Charge { file, kind, bytes, stored_in: layer, caused_by: layer, first_in });
+            Charge { file, kind, bytes, stored_in: layer, caused_by: layer, first_in }
         };
         let exchange = exchange(tree, layer);
         match_copies(tree, layer, &exchange, &links, &mut |before, after, kind| {
             successors.push((before, after));
-            charge(after, kind, before.layer);
+            // What was charged so far is in order, since layers are.
+            let known = charges[..start].binary_search_by_key(&before, |charge: &Charge| charge.file);
+            let first_in = known.map_or(before.layer, |at| charges[at].first_in);
+            charges.push(charge(after, kind, first_in));
         });
-        for file in &tree.layers[usize::from(layer)].deaths {
-            if file.layer == layer && tree.event_at(*file).size > 0 {
-                charge(*file, DeadKind::Shadowed, layer);
-            }
-        }
+        let stillborn = tree.layers[usize::from(layer)].deaths.iter().filter(|file| file.layer == layer);
+        charges.extend(
+            stillborn
+                .filter(|file| tree.event_at(**file).size > 0)
+                .map(|file| charge(*file, DeadKind::Shadowed, layer)),
+        );
+        charges[start..].sort_unstable_by_key(|charge| charge.file);
     }
     successors.sort_unstable();
-    charges.sort_unstable_by_key(|charge| charge.file);
     let later_copies = charges.len();
     let successor = |file: EventRef| {
         successors.binary_search_by_key(&file, |(before, _)| *before).ok().map(|place| successors[place].1)
