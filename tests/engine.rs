@@ -63,8 +63,12 @@ fn tag(name: &str) -> String {
 }
 
 fn build(name: &str, context: &Path) {
-    std::fs::create_dir_all(context).unwrap();
     let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images").join(name).join("Dockerfile");
+    build_from(name, &recipe, context);
+}
+
+fn build_from(name: &str, recipe: &Path, context: &Path) {
+    std::fs::create_dir_all(context).unwrap();
     std::fs::copy(recipe, context.join("Dockerfile")).unwrap();
     std::fs::copy("/bin/busybox", context.join("busybox")).expect("busybox-static is installed");
     let tree = common::layer(&[
@@ -407,4 +411,57 @@ fn the_final_file_system_is_what_umoci_unpacks() {
         want.remove(&b""[..]);
         assert_same(&told(&layout, None), &want, name);
     }
+}
+
+/// Sums of an image that is built from `recipe`: content of all layers, what is promised for own layers, and the findings.
+fn built(name: &str, recipe: &Path) -> Value {
+    let folder = folder();
+    let context = folder.path().join("context");
+    let app = context.join("app");
+    std::fs::create_dir_all(&app).unwrap();
+    let bytes = std::fs::read("/bin/busybox").unwrap();
+    std::fs::write(app.join("main.bin"), &bytes[..400_000]).unwrap();
+    std::fs::write(app.join("data.bin"), &bytes[..350_000]).unwrap();
+    build_from(name, recipe, &context);
+    let file = folder.path().join("image.tar");
+    run("docker", &["save", &tag(name), "-o", file.to_str().unwrap()]);
+    run("docker", &["rmi", "-f", &tag(name)]);
+    common::explore_json(&[file.to_str().unwrap(), "--json", "--base-layers", "2"])
+}
+
+/// What is promised is what is saved when the Dockerfile follows the advice: in the content of all layers, within 2 %.
+#[test]
+fn following_the_advice_saves_what_was_promised() {
+    if !have(&["docker"]) {
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/savings");
+    let mut cases: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 8);
+    let mut wrong = Vec::new();
+    for case in cases {
+        let name = case.file_name().unwrap().to_str().unwrap().to_owned();
+        let wasteful = built(&name, &case.join("Dockerfile"));
+        let advised = built(&name, &case.join("Dockerfile.advised"));
+        let content = |found: &Value| found["totals"]["content_bytes"].as_u64().unwrap();
+        let promised = wasteful["waste"]["own_bytes"].as_u64().unwrap();
+        let saved = content(&wasteful) - content(&advised);
+        let findings: u64 =
+            wasteful["waste"]["findings"].as_array().unwrap().iter().map(|each| each["bytes"].as_u64().unwrap()).sum();
+        if promised == 0 || findings != promised || saved.abs_diff(promised) * 50 > promised {
+            wrong.push(format!("{name}: promised {promised}, saved {saved}: {:#}", wasteful["waste"]["findings"]));
+        }
+        assert_eq!(advised["waste"]["own_bytes"], 0, "{name}: {:#}", advised["waste"]["findings"]);
+        // The advice is the Dockerfile's step, word for word, where it is one RUN or one COPY.
+        let fixes: Vec<&str> = wasteful["waste"]["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|each| each["fix"].as_str().unwrap())
+            .collect();
+        assert!(fixes.iter().all(|fix| !fix.is_empty()), "{name}");
+        eprintln!("{name}: promised {promised}, saved {saved}; {fixes:#?}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

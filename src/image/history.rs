@@ -44,7 +44,7 @@ pub fn readable(created_by: &str) -> String {
     let text = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = text.strip_suffix("# buildkit").map_or(text.as_str(), str::trim_end);
     if let Some((_, rest)) = text.split_once("#(nop)") {
-        return rest.trim_start().to_owned();
+        return rest.split_whitespace().map(short_source).collect::<Vec<_>>().join(" ");
     }
     let (run, rest) = match text.strip_prefix("RUN ") {
         Some(rest) => (true, rest),
@@ -55,6 +55,17 @@ pub fn readable(created_by: &str) -> String {
         Some(command) => format!("RUN {command}"),
         None if run => format!("RUN {rest}"),
         None => rest.to_owned(),
+    }
+}
+
+/// The classic builder records what was copied as `file:HASH` or `dir:HASH`; twelve digits tell them apart.
+fn short_source(word: &str) -> String {
+    let hashed = ["file:", "dir:", "multi:"].iter().find_map(|kind| Some((*kind, word.strip_prefix(kind)?)));
+    match hashed {
+        Some((kind, hash)) if hash.len() > 12 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            format!("{kind}{}…", &hash[..12])
+        }
+        _ => word.to_owned(),
     }
 }
 
@@ -96,6 +107,7 @@ mod tests {
         for (recorded, written) in [
             ("/bin/sh -c #(nop)  CMD [\"bash\"]", "CMD [\"bash\"]"),
             ("/bin/sh -c #(nop) ADD file:ab12 in / ", "ADD file:ab12 in /"),
+            ("/bin/sh -c #(nop) COPY dir:0123456789abcdef0123 in /srv/ ", "COPY dir:0123456789ab… in /srv/"),
             ("/bin/sh -c apt-get   update", "RUN apt-get update"),
             ("RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"),
             ("RUN |2 A=1 B=x y /bin/sh -c make A=$A # buildkit", "RUN make A=$A"),

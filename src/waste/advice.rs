@@ -227,7 +227,13 @@ fn metadata_fix(about: &Advice<'_>) -> String {
     match (step(about.first_by), flags.is_empty()) {
         (Step::Copy | Step::CopyFromStage, false) => {
             let (word, rest) = about.first_by.split_once(' ').unwrap_or((about.first_by, ""));
-            format!("{word} {} {rest}", flags.join(" "))
+            match rest.split_once(" in ").filter(|(source, _)| source.contains(':')) {
+                // The classic builder does not record what was copied, only where to.
+                Some((_, to)) => {
+                    format!("add `{}` to the {word} into {to} (layer {})", flags.join(" "), about.first_in)
+                }
+                None => format!("{word} {} {rest}", flags.join(" ")),
+            }
         }
         (Step::Run, _) if step(about.caused_by_text) == Step::Run => {
             format!("do it where the files are written: {} && {}", about.first_by, command(about.caused_by_text))

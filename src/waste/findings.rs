@@ -235,7 +235,10 @@ fn topmost_removed(tree: &Tree, file: NodeId, by: u16) -> NodeId {
 fn fingerprint(what: &str, tree: &Tree, paths: &[FindingPath], instruction: &str) -> String {
     let common = common_folder(tree, paths);
     let mut hash = blake3::Hasher::new();
-    for part in [what.as_bytes(), &tree.paths.path(common), instruction.as_bytes()] {
+    // What the classic builder records of a source changes with its content.
+    let is_hash = |word: &&str| ["file:", "dir:", "multi:"].iter().any(|kind| word.starts_with(kind));
+    let stable: Vec<&str> = instruction.split(' ').filter(|word| !is_hash(word)).collect();
+    for part in [what.as_bytes(), &tree.paths.path(common), stable.join(" ").as_bytes()] {
         hash.update(part);
         hash.update(&[0]);
     }

@@ -94,7 +94,7 @@ pub enum RulesError {
 /// All rules, ready to be asked.
 #[derive(Debug)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    all: Vec<Rule>,
     confirms: Vec<Regex>,
     globs: GlobSet,
     /// For each glob: its rule, and whether it excludes.
@@ -144,22 +144,22 @@ impl Rules {
             pattern: String::new(),
             problem: error.to_string(),
         })?;
-        Ok(Self { rules, confirms, globs, owners })
+        Ok(Self { all: rules, confirms, globs, owners })
     }
 
     /// All rules, in the order in which they are tried.
     pub fn all(&self) -> &[Rule] {
-        &self.rules
+        &self.all
     }
 
     /// The rule of that name.
     pub fn get(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id)
+        self.all.iter().find(|rule| rule.id == id)
     }
 
     /// The first rule of `levels` that names a path (with its leading `/`, any bytes).
     pub fn first(&self, path: &[u8], levels: &[Level]) -> Option<&Rule> {
-        self.first_at(path, levels).map(|at| &self.rules[at])
+        self.first_at(path, levels).map(|at| &self.all[at])
     }
 
     fn first_at(&self, path: &[u8], levels: &[Level]) -> Option<usize> {
@@ -168,13 +168,13 @@ impl Rules {
         let excluded: Vec<usize> = named(true).map(|owner| owner.0).collect();
         named(false)
             .map(|owner| owner.0)
-            .filter(|own| !excluded.contains(own) && levels.contains(&self.rules[*own].level))
+            .filter(|own| !excluded.contains(own) && levels.contains(&self.all[*own].level))
             .min()
     }
 
     /// Whether an instruction, made readable, is one that causes what the rule names.
     pub fn confirms(&self, rule: &Rule, instruction: &str) -> bool {
-        let at = self.rules.iter().position(|other| other.id == rule.id);
+        let at = self.all.iter().position(|other| other.id == rule.id);
         at.is_some_and(|at| self.confirms[at].is_match(instruction))
     }
 
