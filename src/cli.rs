@@ -44,10 +44,10 @@ pub struct Open {
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub json: Option<Option<PathBuf>>,
     /// With --json: every path that a layer adds, changes or removes.
-    #[arg(long)]
+    #[arg(long, requires = "json")]
     pub files: bool,
     /// With --json --files: the SHA-256 of every file. Reads all content.
-    #[arg(long)]
+    #[arg(long, requires = "files")]
     pub hash: bool,
     /// Print the summary in a terminal, too.
     #[arg(long)]

@@ -135,7 +135,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
 fn open(flags: Open) -> Result<ExitCode, Failure> {
     let target = Target::parse(flags.image.as_deref().unwrap_or_default())?;
     let reading = &flags.reading;
-    if flags.json.is_none() && !flags.summary && !reading.timings && io::stdout().is_terminal() {
+    if flags.json.is_none() && !flags.summary && !reading.timings && has_screen() {
         let options = options(reading, false, None);
         return match explore::tui::run(target, options).map_err(Failure::Terminal)? {
             Some(error) => Err(error.into()),
@@ -150,6 +150,11 @@ fn open(flags: Open) -> Result<ExitCode, Failure> {
         Some(Some(file)) => write_whole(&file, |out| report::write_json(&found, json, out))?,
     }
     Ok(end(&found, reading))
+}
+
+/// A terminal that can be drawn on.
+fn has_screen() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
 }
 
 fn cat(image: &OsStr, path: &OsStr, reading: &Reading, layer: Option<usize>) -> Result<ExitCode, Failure> {

@@ -260,7 +260,7 @@ fn add_names(candidates: &mut [Candidate], saved: &[SavedImage]) {
         for variant in &candidate.variants {
             let Parts::Oci { manifest, .. } = &variant.parts else { continue };
             let Some(config) = &manifest.config else { continue };
-            for image in saved.iter().filter(|image| image.config.contains(config.digest.hex())) {
+            for image in saved.iter().take(MAX_MANIFESTS).filter(|image| image.config.contains(config.digest.hex())) {
                 let new: Vec<_> =
                     image.repo_tags.iter().filter(|tag| !candidate.names.contains(tag)).cloned().collect();
                 candidate.names.splice(0..0, new);

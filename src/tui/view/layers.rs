@@ -80,8 +80,20 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
         let notes = found.notes.iter().filter(|note| note.layer == Some(layer));
         lines.extend(notes.map(|note| Line::styled(shown_text(&note.message), app.theme.removed)));
     }
+    let width = usize::from(inside.width);
+    let paragraph = |text: &str| wrap(text, width).into_iter().map(Line::raw).collect::<Vec<_>>();
     let text = image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
-    lines.extend(wrap(&shown_text(&text), usize::from(inside.width)).into_iter().map(Line::raw));
+    lines.extend(paragraph(&shown_text(&text)));
+    // What to change, of the largest waste that this layer stores.
+    let finding = app
+        .found
+        .as_ref()
+        .and_then(|found| found.waste.findings.iter().find(|finding| usize::from(finding.stored_in) == layer));
+    if let Some(finding) = finding {
+        lines.push(Line::raw(""));
+        lines.extend(paragraph(&format!("{}: {}", bytes(finding.bytes), finding.message)));
+        lines.extend(paragraph(&format!("fix: {}", finding.fix)).into_iter().map(|line| line.style(app.theme.key)));
+    }
     for (row, line) in inside.rows().zip(lines) {
         line.render(row, buffer);
     }
