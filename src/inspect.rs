@@ -1,8 +1,12 @@
 //! Runs the stages in order: opens, reads every layer once, stacks them, asks for the content that must be compared,
 //! judges. Says how far it is as it goes. Owns the threads; everything that it calls is plain code over `Read`.
 
-mod layers;
+mod blob;
+mod builder;
+mod loaded;
+mod members;
 mod reader;
+mod stream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -222,16 +226,16 @@ pub fn inspect(
     let opened = crate::source::open(target, &shared.read)?;
     let mut loaded = match &opened {
         Opened::Members(members) => {
-            layers::from_members(members, target, &request, options, &shared, &mut clock, &mut timings, tell)?
+            members::from_members(members, target, &request, options, &shared, &mut clock, &mut timings, tell)?
         }
-        Opened::Stream(stream) => layers::from_stream(stream, &request, options, &shared, tell)?,
+        Opened::Stream(stream) => stream::from_stream(stream, &request, options, &shared, tell)?,
     };
     timings.push(clock.lap("tree"));
     let asked = waste::questions(&loaded.tree);
     if !tell(Progress::Comparing { files: asked.len() }) {
         return Err(InspectError::Stopped);
     }
-    layers::answer(&mut loaded, &asked, options, &shared)?;
+    loaded::answer(&mut loaded, &asked, options, &shared)?;
     drop(asked);
     timings.push(clock.lap("content"));
     let layers = loaded.image.layers.len();

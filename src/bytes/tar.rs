@@ -23,7 +23,7 @@ const MAX_SEGMENTS: usize = 1 << 16;
 const MAX_SIZE: u64 = 1 << 53;
 
 /// What an entry is, as its type flag says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EntryKind {
     /// A regular file, sparse or contiguous ones among them.
     #[default]
@@ -40,6 +40,21 @@ pub enum EntryKind {
     Block,
     /// A named pipe.
     Fifo,
+}
+
+impl EntryKind {
+    /// In one word, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::HardLink => "hardlink",
+            Self::Char => "char",
+            Self::Block => "block",
+            Self::Fifo => "fifo",
+        }
+    }
 }
 
 /// One entry: its headers read, its content not.

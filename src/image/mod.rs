@@ -15,7 +15,7 @@ pub use config::Config;
 pub use digest::{Digest, Hasher};
 pub use history::{HistoryRow, readable};
 pub use platform::Platform;
-pub use resolve::{ImageError, Lookup, Presence, Request, resolve};
+pub use resolve::{ImageError, Lookup, Request, resolve};
 
 /// An image, as its documents describe it. Nothing in its layers was read.
 #[derive(Debug, Clone)]

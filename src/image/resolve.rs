@@ -9,30 +9,19 @@ use super::manifest::{Descriptor, Index, Manifest, SavedImage};
 use super::{Config, Digest, HistoryRow, Image, Layer, Platform};
 use crate::source::{Format, Select, SourceError, normal_name};
 
-/// Where documents are looked up. A member that a stream passed without keeping it is [`Presence::Blob`].
+/// Where documents are looked up.
 pub trait Lookup {
     /// The bytes of a small JSON document.
     ///
     /// # Errors
     /// When it is there and can't be read.
     fn document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError>;
-    /// What is known of a member.
-    fn presence(&self, name: &str) -> Presence;
     /// What an archive without any manifest seems to be.
     fn shape(&self) -> String;
     /// What kept the archive from being read to its end.
     fn damage(&self) -> Option<String>;
     /// Whether it is a directory.
     fn is_layout(&self) -> bool;
-}
-
-/// Whether a member is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// There.
-    Blob,
-    /// Not there.
-    Absent,
 }
 
 /// Which image is wanted.
@@ -481,7 +470,12 @@ fn with_config(
         Some(claimed) => problems.push(format!("config {claimed}: its bytes have the digest {id}")),
         None => {}
     }
-    Ok(Image {
+    Ok(Image { notes, problems, verified, ..bare(source, id, config, layers) })
+}
+
+/// An image of which no more is known than its config and layers.
+fn bare(source: &'static str, id: Digest, config: Config, layers: Vec<Layer>) -> Image {
+    Image {
         source,
         id,
         digest: None,
@@ -490,11 +484,11 @@ fn with_config(
         config,
         history: Vec::new(),
         layers,
-        notes,
-        problems,
+        notes: Vec::new(),
+        problems: Vec::new(),
         damage: None,
-        verified,
-    })
+        verified: 0,
+    }
 }
 
 /// The `json` file beside each `layer.tar` of an archive older than manifest.json.
@@ -548,20 +542,8 @@ fn ancient(lookup: &impl Lookup, source: &'static str, top: &str) -> Result<Imag
     layers.reverse();
     let (id, created, architecture, os) = first.ok_or_else(|| missing(lookup, "config", "of the top layer"))?;
     let config = Config::ancient(created, architecture, os, rows);
-    Ok(Image {
-        source,
-        id,
-        digest: None,
-        tags: Vec::new(),
-        platform: config.platform(),
-        config,
-        history: Vec::new(),
-        layers,
-        notes: vec!["saved by a Docker before 1.10: it has no config, so digests are not known".to_owned()],
-        problems: Vec::new(),
-        damage: None,
-        verified: 0,
-    })
+    let notes = vec!["saved by a Docker before 1.10: it has no config, so digests are not known".to_owned()];
+    Ok(Image { notes, ..bare(source, id, config, layers) })
 }
 
 #[cfg(test)]

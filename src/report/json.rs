@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::time::{rfc3339, valid};
+use super::listing::About;
+use super::time::valid;
 use crate::bytes::shown;
 use crate::image::readable;
 use crate::inspect::Inspection;
@@ -344,13 +345,8 @@ struct File<'a> {
     layer: u16,
     path: &'a str,
     change: &'static str,
-    kind: &'static str,
-    bytes: u64,
-    mode: String,
-    uid: u32,
-    gid: u32,
-    mtime: Option<String>,
-    target: Option<String>,
+    #[serde(flatten)]
+    about: About,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
 }
@@ -387,9 +383,6 @@ impl Serialize for Files<'_> {
 impl Files<'_> {
     fn row<'p>(&self, layer: u16, path: &'p str, change: Change, at: EventRef) -> File<'p> {
         let tree = &self.0.tree;
-        let event = tree.event_at(at);
-        let about = tree.attributes(at);
-        let target = tree.symlink(event).map(shown);
         File {
             layer,
             path,
@@ -398,13 +391,7 @@ impl Files<'_> {
                 Change::Removed => "removed",
                 Change::Modified | Change::None => "modified",
             },
-            kind: event.kind().name(),
-            bytes: event.size,
-            mode: format!("{:04o}", about.mode),
-            uid: about.uid,
-            gid: about.gid,
-            mtime: event.mtime().map(rfc3339),
-            target: target.or_else(|| tree.link_target(event).map(|target| shown(&tree.paths.path(target)))),
+            about: About::of(tree, at, tree.event_at(at).size),
             sha256: tree.sha256(at).map(|hash| crate::image::Digest::from_sha256(*hash).hex().to_owned()),
         }
     }

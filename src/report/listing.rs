@@ -22,6 +22,13 @@ pub enum ListFormat {
 #[derive(Serialize)]
 struct Row {
     path: String,
+    #[serde(flatten)]
+    about: About,
+}
+
+/// What is told of a path, in every list of them.
+#[derive(Serialize)]
+pub(super) struct About {
     kind: &'static str,
     bytes: u64,
     mode: String,
@@ -29,6 +36,24 @@ struct Row {
     gid: u32,
     mtime: Option<String>,
     target: Option<String>,
+}
+
+impl About {
+    /// Of what an event says, with so many bytes.
+    pub(super) fn of(tree: &Tree, at: EventRef, bytes: u64) -> Self {
+        let event = tree.event_at(at);
+        let attributes = tree.attributes(at);
+        let target = tree.symlink(event).map(shown);
+        Self {
+            kind: event.kind().name(),
+            bytes,
+            mode: format!("{:04o}", attributes.mode),
+            uid: attributes.uid,
+            gid: attributes.gid,
+            mtime: event.mtime().map(rfc3339),
+            target: target.or_else(|| tree.link_target(event).map(|target| shown(&tree.paths.path(target)))),
+        }
+    }
 }
 
 /// Lists what is below `top` after `layer`, `depth` levels of it, in the byte order of paths; `top` itself only when it is
@@ -127,19 +152,7 @@ fn write_long(
 }
 
 fn row(tree: &Tree, node: NodeId, at: EventRef) -> Row {
-    let event = tree.event_at(at);
-    let about = tree.attributes(at);
-    let target = tree.symlink(event).map(shown);
-    Row {
-        path: shown(&tree.paths.path(node)),
-        kind: event.kind().name(),
-        bytes: content_bytes(tree, at),
-        mode: format!("{:04o}", about.mode),
-        uid: about.uid,
-        gid: about.gid,
-        mtime: event.mtime().map(rfc3339),
-        target: target.or_else(|| tree.link_target(event).map(|target| shown(&tree.paths.path(target)))),
-    }
+    Row { path: shown(&tree.paths.path(node)), about: About::of(tree, at, content_bytes(tree, at)) }
 }
 
 /// `drwxr-sr-t`, as `ls -l` writes it.

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use thiserror::Error;
 
 use super::path::{NodeId, Paths};
-use crate::bytes::EntryKind;
+pub use crate::bytes::EntryKind as EventKind;
 use crate::bytes::tar::{BLOCK, padded};
 use crate::layer::{Batch, ContentId, Record, RecordKind};
 
@@ -30,54 +30,6 @@ pub struct Event {
     /// [`Change`] in the low bits, and [`DEAD`].
     flags: u8,
     header_blocks: u8,
-}
-
-/// What a path is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EventKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Symlink,
-    /// A further name of a file.
-    HardLink,
-    /// A character device.
-    Char,
-    /// A block device.
-    Block,
-    /// A named pipe.
-    Fifo,
-}
-
-impl From<EntryKind> for EventKind {
-    fn from(kind: EntryKind) -> Self {
-        match kind {
-            EntryKind::File => Self::File,
-            EntryKind::Directory => Self::Directory,
-            EntryKind::Symlink => Self::Symlink,
-            EntryKind::HardLink => Self::HardLink,
-            EntryKind::Char => Self::Char,
-            EntryKind::Block => Self::Block,
-            EntryKind::Fifo => Self::Fifo,
-        }
-    }
-}
-
-impl EventKind {
-    /// As the JSON contract names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Directory => "directory",
-            Self::Symlink => "symlink",
-            Self::HardLink => "hardlink",
-            Self::Char => "char",
-            Self::Block => "block",
-            Self::Fifo => "fifo",
-        }
-    }
 }
 
 /// What a layer does to a path, against the file system below it.
@@ -326,7 +278,7 @@ impl Tree {
                 RecordKind::Whiteout => layer.whiteouts.push((node, false)),
                 RecordKind::Opaque => layer.whiteouts.push((node, true)),
                 RecordKind::Entry(kind) => {
-                    let event = self.event(node, kind.into(), record, batch)?;
+                    let event = self.event(node, kind, record, batch)?;
                     layer.content_bytes = layer.content_bytes.saturating_add(event.size);
                     layer.events.push(event);
                     layer.listed += 1;

@@ -1,0 +1,89 @@
+//! Reading one blob into records.
+
+use std::io::{BufReader, Cursor, Read};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use super::Options;
+use crate::bytes::{Compression, Counted, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff};
+use crate::layer::{Batch, Hashing, IndexEnd, Keep, index};
+
+/// What was found of one blob, beside its records.
+#[derive(Debug, Default)]
+pub(super) struct Blob {
+    pub(super) end: IndexEnd,
+    pub(super) compression: Compression,
+    pub(super) compressed_bytes: Option<u64>,
+    /// SHA-256 of the blob as stored, where it was computed.
+    pub(super) stored: Option<[u8; 32]>,
+    /// SHA-256 of the uncompressed tar, where it was computed.
+    pub(super) uncompressed: Option<[u8; 32]>,
+}
+
+pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
+    let mut head = [0; 6];
+    let got = window.clone().read(&mut head).unwrap_or(0);
+    let plain = sniff(&head[..got]) == Compression::None;
+    if plain && !options.verify {
+        let hashing = if options.hash { Hashing::Sha256 } else { Hashing::None };
+        let input = if options.hash { Hopping::for_content(window.clone()) } else { Hopping::new(window.clone()) };
+        return Blob { end: walk(input, hashing, None, send), ..Blob::default() };
+    }
+    let mut blob = read_flowing(window.clone(), options, None, send);
+    blob.compressed_bytes = blob.compressed_bytes.map(|_| window.len());
+    blob
+}
+
+fn walk(input: impl Input, hashing: Hashing, keep: Option<&Keep>, send: &mut dyn FnMut(Batch) -> bool) -> IndexEnd {
+    index(&mut Walker::new(input, 0), hashing, keep, send)
+}
+
+/// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another.
+pub(super) fn read_flowing(
+    mut stored: impl Read + Send,
+    options: &Options,
+    keep: Option<&Keep>,
+    send: &mut dyn FnMut(Batch) -> bool,
+) -> Blob {
+    let digests: [Arc<Mutex<Option<[u8; 32]>>>; 2] = Default::default();
+    let note = |which: usize| -> Box<dyn FnOnce([u8; 32]) + Send> {
+        let place = Arc::clone(&digests[which]);
+        Box::new(move |digest| {
+            if let Ok(mut place) = place.lock() {
+                *place = Some(digest);
+            }
+        })
+    };
+    let mut head = Vec::new();
+    // An error comes again with the next read.
+    let _ = stored.by_ref().take(6).read_to_end(&mut head);
+    let compression = sniff(&head);
+    let count = Arc::default();
+    let stored = Counted::new(Cursor::new(head).chain(stored), Arc::clone(&count));
+    let hashing = if options.hash { Hashing::Sha256 } else { Hashing::Identity };
+    // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
+    let hash_stored = (options.verify && compression != Compression::None).then(|| note(0));
+    let hash_plain = options.verify.then(|| note(1));
+    let end = if compression == Compression::None && !options.verify {
+        walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), hashing, keep, send)
+    } else {
+        let stored = BufReader::with_capacity(64 * 1024, Tee::new(stored, hash_stored));
+        match compression.decode(stored) {
+            Ok(plain) => std::thread::scope(|scope| {
+                let ahead = ReadAhead::spawn(scope, Tee::new(plain, hash_plain));
+                walk(Flowing::new(ahead), hashing, keep, send)
+            }),
+            Err(error) => IndexEnd { damage: Some(TarError::Io { at: 0, error }), ..IndexEnd::default() },
+        }
+    };
+    let digest = |which: usize| digests[which].lock().ok().and_then(|mut place| place.take());
+    let uncompressed = digest(1);
+    let plain = compression == Compression::None;
+    Blob {
+        end,
+        compression,
+        compressed_bytes: (!plain).then(|| count.load(Ordering::Relaxed)),
+        stored: if plain { uncompressed } else { digest(0) },
+        uncompressed,
+    }
+}

@@ -1,0 +1,67 @@
+//! One tree out of what the workers send.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::blob::Blob;
+use super::{InspectError, Progress, Shared};
+use crate::layer::Batch;
+use crate::tree::{LayerEvents, Tree};
+
+/// Batches that may wait for the tree; the workers wait when there are as many.
+pub(super) const WAITING: usize = 32;
+
+#[derive(Default)]
+pub(super) struct Slot {
+    pub(super) events: LayerEvents,
+    pub(super) blob: Option<Blob>,
+}
+
+/// Wraps the tree's building around messages from the workers.
+pub(super) struct Builder<'t> {
+    pub(super) tree: Tree,
+    pub(super) slots: Vec<Slot>,
+    shared: &'t Shared,
+    pub(super) tell: &'t mut dyn FnMut(Progress<'_>) -> bool,
+    of: Option<u64>,
+    told: Instant,
+}
+
+impl<'t> Builder<'t> {
+    pub(super) fn new(
+        slots: usize,
+        shared: &'t Shared,
+        of: Option<u64>,
+        tell: &'t mut dyn FnMut(Progress<'_>) -> bool,
+    ) -> Self {
+        let slots = (0..slots).map(|_| Slot::default()).collect();
+        Self { tree: Tree::default(), slots, shared, tell, of, told: Instant::now() }
+    }
+
+    pub(super) fn batch(&mut self, slot: usize, batch: &Batch) -> Result<(), InspectError> {
+        let events = &mut self.slots[slot].events;
+        self.tree.collect(events, batch)?;
+        if self.told.elapsed() > Duration::from_millis(50) {
+            self.told = Instant::now();
+            self.say(|read, of| Progress::Bytes { read, of })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn say<'p>(&mut self, what: impl FnOnce(u64, Option<u64>) -> Progress<'p>) -> Result<(), InspectError> {
+        let read = self.shared.read.load(Ordering::Relaxed);
+        if (self.tell)(what(read, self.of)) { Ok(()) } else { Err(InspectError::Stopped) }
+    }
+
+    /// Stacks a layer; `order` says which slot each layer is in.
+    pub(super) fn push(&mut self, order: &[usize], layer: usize) {
+        let slot = order[layer];
+        let again = order[layer + 1..].contains(&slot);
+        let events = if again {
+            self.tree.duplicate(&self.slots[slot].events)
+        } else {
+            std::mem::take(&mut self.slots[slot].events)
+        };
+        self.tree.push(events);
+    }
+}

@@ -1,0 +1,145 @@
+//! Reading the layers of an archive on disk or a layout, several side by side.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use super::blob::{Blob, read_window};
+use super::builder::{Builder, WAITING};
+use super::loaded::Loaded;
+use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
+use crate::bytes::{Compression, Window};
+use crate::image::{Lookup, Request, resolve};
+use crate::layer::Batch;
+use crate::source::{Members, SourceError, Target, unlike_an_image};
+
+/// What the workers tell the one that builds the tree.
+enum Message {
+    Batch(usize, Batch),
+    End(usize, Box<Blob>),
+}
+
+struct MembersLookup<'m>(&'m Members);
+
+impl Lookup for MembersLookup<'_> {
+    fn document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        self.0.document(name)
+    }
+
+    fn shape(&self) -> String {
+        match self.0 {
+            Members::Archive(archive) => unlike_an_image(archive.names()),
+            Members::Layout(_) => "the directory has no index.json".to_owned(),
+        }
+    }
+
+    fn damage(&self) -> Option<String> {
+        match self.0 {
+            Members::Archive(archive) => archive.damage.as_ref().map(ToString::to_string),
+            Members::Layout(_) => None,
+        }
+    }
+
+    fn is_layout(&self) -> bool {
+        matches!(self.0, Members::Layout(_))
+    }
+}
+
+/// Reads the layers of an archive on disk or a layout.
+#[allow(clippy::too_many_arguments, reason = "one call, by one caller")]
+pub(super) fn from_members(
+    members: &Members,
+    target: &Target,
+    request: &Request,
+    options: &Options,
+    shared: &Shared,
+    clock: &mut Clock<'_>,
+    timings: &mut Vec<Timing>,
+    tell: &mut dyn FnMut(Progress<'_>) -> bool,
+) -> Result<Loaded, InspectError> {
+    let failed = |error| InspectError::Image { name: target.typed.clone(), error };
+    let image = resolve(&MembersLookup(members), request).map_err(failed)?;
+    timings.push(clock.lap("documents"));
+    if !tell(Progress::Image(&image)) {
+        return Err(InspectError::Stopped);
+    }
+    // One slot for each blob; an image may name one blob several times.
+    let mut slots: Vec<Option<Window>> = Vec::new();
+    let mut slot_of_member: HashMap<&str, usize> = HashMap::new();
+    let mut order = Vec::new();
+    for layer in &image.layers {
+        let known = slot_of_member.get(layer.member.as_str()).copied();
+        if known.is_none() {
+            slot_of_member.insert(&layer.member, slots.len());
+            slots.push(members.get(&layer.member)?);
+        }
+        order.push(known.unwrap_or(slots.len() - 1));
+    }
+    let of = slots.iter().flatten().map(Window::len).sum();
+    let mut builder = Builder::new(slots.len(), shared, Some(of), tell);
+    // The largest first, so that no thread is left with it at the end.
+    let mut queue: Vec<usize> = (0..slots.len()).filter(|slot| slots[*slot].is_some()).collect();
+    queue.sort_by_key(|slot| std::cmp::Reverse(slots[*slot].as_ref().map_or(0, Window::len)));
+    let next = AtomicUsize::new(0);
+    let mut windows: Vec<Option<Window>> = vec![None; slots.len()];
+    std::thread::scope(|scope| -> Result<(), InspectError> {
+        let (sender, messages) = sync_channel(WAITING);
+        for _ in 0..threads(options).min(queue.len()) {
+            let (sender, queue, next, slots) = (sender.clone(), &queue, &next, &slots);
+            scope.spawn(move || {
+                while let Some(slot) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(window) = &slots[*slot] else { continue };
+                    let blob = read_window(window, options, &mut |batch| {
+                        sender.send(Message::Batch(*slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
+                    });
+                    if sender.send(Message::End(*slot, Box::new(blob))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let done = stack_as_they_come(&mut builder, &messages, &order);
+        if done.is_err() {
+            shared.stop.store(true, Ordering::Relaxed);
+        }
+        done
+    })?;
+    for (slot, window) in windows.iter_mut().enumerate() {
+        let plain = builder.slots[slot].blob.as_ref().is_some_and(|blob| blob.compression == Compression::None);
+        *window = slots[slot].take().filter(|_| plain);
+    }
+    let Builder { tree, slots, .. } = builder;
+    Ok(Loaded::new(image, tree, slots, &order, &windows, options))
+}
+
+/// Takes the workers' records, and stacks each layer as soon as all below it are there.
+fn stack_as_they_come(
+    builder: &mut Builder<'_>,
+    messages: &Receiver<Message>,
+    order: &[usize],
+) -> Result<(), InspectError> {
+    let mut stacked = 0;
+    let mut ended = vec![false; builder.slots.len()];
+    for message in messages {
+        match message {
+            Message::Batch(slot, batch) => builder.batch(slot, &batch)?,
+            Message::End(slot, blob) => {
+                builder.slots[slot].blob = Some(*blob);
+                ended[slot] = true;
+                for (layer, _) in order.iter().enumerate().filter(|(_, own)| **own == slot) {
+                    builder.say(|_, _| Progress::Layer { layer })?;
+                }
+            }
+        }
+        while order.get(stacked).is_some_and(|slot| ended[*slot]) {
+            builder.push(order, stacked);
+            stacked += 1;
+        }
+    }
+    // Blobs that the archive lacks are empty layers.
+    for layer in stacked..order.len() {
+        builder.push(order, layer);
+    }
+    Ok(())
+}
