@@ -64,7 +64,7 @@ pub struct Reading {
     #[arg(long, value_name = "N", env = "EXPLORE_BASE_LAYERS")]
     pub base_layers: Option<usize>,
     /// Compute every digest (manifest, config, blobs, diff IDs), and fail when one does not hold.
-    #[arg(long, env = "EXPLORE_VERIFY")]
+    #[arg(long, env = "EXPLORE_VERIFY", value_parser = clap::builder::FalseyValueParser::new())]
     pub verify: bool,
     /// Print each stage's seconds and bytes read to standard error.
     #[arg(long)]

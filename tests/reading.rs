@@ -800,6 +800,96 @@ fn completions_and_man_page() {
 }
 
 #[test]
+fn every_flag_of_reading_has_a_variable() {
+    let folder = folder();
+    let saved = folder.write("image.tar", &sample().save(Shape::Docker));
+    let state = |value: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_explore"));
+        let output = command.args([path(&saved), "--json"]).env("EXPLORE_VERIFY", value).output().unwrap();
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        found["verification"]["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([state("1"), state("true"), state("0"), state("")], ["verified", "verified", "partial", "partial"]);
+}
+
+#[test]
+fn the_base_image_is_read_from_the_history_or_given() {
+    let folder = folder();
+    let rows = json!([
+        {"created_by": "ADD root /"}, {"created_by": "CMD [\"sh\"]", "empty_layer": true},
+        {"created_by": "RUN a"}, {"created_by": "RUN b"},
+    ]);
+    let saved = folder.write("image.tar", &sample().history(rows).save(Shape::Docker));
+    for (flags, base, own) in [
+        (&[][..], json!({"layers": 1, "evidence": "history"}), 0),
+        (&["--base-layers", "0"], json!({"layers": 0, "evidence": "given"}), 2006),
+        (&["--base-layers", "99"], json!({"layers": 3, "evidence": "given"}), 0),
+    ] {
+        let found = explore_json(&[&[path(&saved), "--json"], flags].concat());
+        assert_eq!(found["base"], base);
+        assert_eq!(found["waste"]["own_bytes"], own);
+        assert_eq!(found["waste"]["base_bytes"], 2006 - own);
+        let owner = if own == 0 { "base" } else { "own" };
+        assert!(found["waste"]["findings"].as_array().unwrap().iter().all(|each| each["owner"] == owner));
+    }
+}
+
+#[test]
+fn rules_are_listed_and_explained() {
+    let listed = text(&explore(&["rules"]).stdout);
+    assert!(listed.lines().count() > 90 && listed.contains("apt-lists"), "{listed}");
+    let one = text(&explore(&["rules", "apt-lists"]).stdout);
+    assert!(one.contains("/var/lib/apt/lists/**") && one.contains("fix: RUN apt-get update"), "{one}");
+    assert!(failure(&["rules", "apt-list"], None).contains("explore rules"));
+}
+
+#[test]
+fn findings_name_the_cause_and_the_change() {
+    let folder = folder();
+    let built = |lists: usize| {
+        image()
+            .layer([file("bin/sh", "x")])
+            .layer([
+                file("var/lib/apt/lists/deb_Packages", "1".repeat(lists)),
+                file("var/lib/apt/lists/deb_InRelease", "2"),
+            ])
+            .layer([file("usr/bin/curl", "3".repeat(300))])
+            .layer([gone("var/lib/apt/lists")])
+            .layer([file("srv/app/main.py", "4".repeat(500))])
+            .layer([file("srv/app/main.py", "4".repeat(500)).owner(33, 33)])
+            .history(json!([
+                {"created_by": "/bin/sh -c #(nop) ADD file:0123456789abcdef in / "},
+                {"created_by": "RUN /bin/sh -c apt-get update # buildkit"},
+                {"created_by": "RUN /bin/sh -c apt-get install -y curl # buildkit"},
+                {"created_by": "RUN /bin/sh -c rm -rf /var/lib/apt/lists # buildkit"},
+                {"created_by": "COPY app /srv/app # buildkit"},
+                {"created_by": "RUN /bin/sh -c chown -R www:www /srv/app # buildkit"},
+            ]))
+    };
+    let saved = folder.write("image.tar", &built(900).save(Shape::Docker));
+    let found = explore_json(&[path(&saved), "--json"]);
+    let findings = found["waste"]["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 2, "{findings:#?}");
+    let (lists, chown) = (&findings[0], &findings[1]);
+    assert_eq!(
+        (&lists["rule"], &lists["kind"], &lists["bytes"]),
+        (&json!("apt-lists"), &json!("deleted"), &json!(901))
+    );
+    assert_eq!((&lists["stored_in"], &lists["caused_by"], &lists["fix_in"]), (&json!(1), &json!(3), &json!(1)));
+    assert_eq!(lists["fix"], "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists");
+    assert_eq!(lists["paths"], json!([{"path": "var/lib/apt/lists", "bytes": 901, "files": 2}]));
+    // Headers and padding included: 512 + 1024 and 512 + 512.
+    assert_eq!(lists["tar_bytes"], 2560);
+    assert_eq!((&chown["rule"], &chown["kind"], &chown["bytes"]), (&Value::Null, &json!("metadata"), &json!(500)));
+    assert_eq!(chown["fix"], "COPY --chown=www:www app /srv/app");
+    assert_eq!(chown["confirmed"], true);
+    // The next build has other lists, and the same cause.
+    let print = &lists["fingerprint"];
+    let next = folder.write("next.tar", &built(1500).save(Shape::Docker));
+    assert_eq!(explore_json(&[path(&next), "--json"])["waste"]["findings"][0]["fingerprint"], *print);
+}
+
+#[test]
 fn timings_name_each_stage() {
     let folder = folder();
     let saved = folder.write("image.tar", &sample().save(Shape::Docker));

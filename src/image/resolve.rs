@@ -275,7 +275,7 @@ fn from_repositories(repositories: &serde_json::Map<String, serde_json::Value>) 
 
 fn choose(mut candidates: Vec<Candidate>, select: Option<&Select>) -> Result<Candidate, ImageError> {
     let rows = || -> Vec<String> {
-        let name = |c: &Candidate| if c.names.is_empty() { "(no name)".to_owned() } else { c.names.join(", ") };
+        let name = |c: &Candidate| if c.names.is_empty() { "(no name)".to_owned() } else { tags(&c.names).join(", ") };
         candidates.iter().enumerate().map(|(at, candidate)| format!("@{at}  {}", name(candidate))).collect()
     };
     let at = match select {

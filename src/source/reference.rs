@@ -50,7 +50,7 @@ pub enum Format {
 pub enum TargetError {
     /// Neither a file nor anything else that can be read.
     #[error(
-        "no file or directory is named {0}, and images of a Docker or Podman daemon are not read yet; \
+        "no file or directory is named `{0}`, and images of a Docker or Podman daemon are not read yet; \
          try `docker save {0} | explore -`"
     )]
     NoSuchFile(String),
