@@ -84,6 +84,26 @@ fn from_the_layer_that_deletes_to_what_it_deleted() {
 }
 
 #[test]
+fn from_the_largest_waste_to_its_file() {
+    let mut explorer = Explorer::demo(80, 24);
+    explorer.keys("2");
+    insta::assert_snapshot!("waste_80x24", explorer.screen());
+    assert!(explorer.screen().contains("fix: RUN apt-get update && apt-get install -y python3 curl && rm -rf"));
+    explorer.keys("j");
+    assert!(explorer.screen().contains("fix: COPY --chown=www-data:www-data . ."));
+    explorer.keys("<space>");
+    let screen = explorer.screen();
+    assert!(screen.contains("Changes of layer 7") && screen.contains("libssl.so.3"), "{screen}");
+    explorer.keys("w G <left>");
+    assert!(explorer.screen().contains("Changes of layer 7"), "left goes back to the layers");
+    insta::assert_snapshot!("waste_160x45", {
+        let mut explorer = Explorer::demo(160, 45);
+        explorer.keys("w j");
+        explorer.screen()
+    });
+}
+
+#[test]
 fn folding_and_unfolding() {
     let mut explorer = Explorer::demo(100, 40);
     explorer.keys("j <tab>");
@@ -165,7 +185,7 @@ fn colours_have_a_sign_beside_them() {
 fn any_size_is_survived() {
     for (width, height) in [(0, 0), (1, 1), (2, 2), (5, 3), (20, 5), (3, 100), (400, 2), (400, 120), (80, 24)] {
         let mut explorer = Explorer::demo(width, height);
-        for keys in ["j j", "<tab> <pgdn> G", "a <end>", "?", "q", "<tab> G g"] {
+        for keys in ["j j", "<tab> <pgdn> G", "a <end>", "?", "q", "<tab> G g", "2 j G", "<space>", "w k 1"] {
             explorer.keys(keys);
             explorer.draw();
         }
@@ -210,6 +230,8 @@ fn an_empty_list_says_why() {
     assert!(screen.contains("this layer changes no files"), "{screen}");
     let found = look(&folder.write("image.tar", &image().save(Shape::Docker)));
     let mut explorer = Explorer::on(found, 80, 24);
-    explorer.keys("j k <tab> G a");
+    explorer.keys("w j <space>");
+    assert!(explorer.screen().contains("nothing that is stored is hidden"));
+    explorer.keys("1 j k <tab> G a");
     assert!(explorer.screen().contains("the image has no layers"));
 }

@@ -44,6 +44,15 @@ pub enum Focus {
     Files,
 }
 
+/// What fills the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// Layers and their files.
+    Layers,
+    /// What is wasted.
+    Waste,
+}
+
 /// A cursor in a list, and what of the list is seen.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cursor {
@@ -73,7 +82,9 @@ pub struct App {
     pub(super) image: Option<Box<Image>>,
     pub(super) found: Option<Box<Inspection>>,
     pub(super) progress: String,
+    pub(super) screen: Screen,
     pub(super) focus: Focus,
+    pub(super) findings: Cursor,
     pub(super) layers: Cursor,
     pub(super) files: Cursor,
     pub(super) rows: Option<Rows>,
@@ -100,7 +111,9 @@ impl App {
             image: None,
             found: None,
             progress: "opening".to_owned(),
+            screen: Screen::Layers,
             focus: Focus::Layers,
+            findings: Cursor::default(),
             layers: Cursor::default(),
             files: Cursor::default(),
             rows: None,
@@ -175,6 +188,11 @@ impl App {
             Action::PageDown => self.step(page),
             Action::First => self.step(isize::MIN + 1),
             Action::Last => self.step(isize::MAX),
+            Action::LayersScreen => self.screen = Screen::Layers,
+            Action::WasteScreen => self.screen = Screen::Waste,
+            Action::Fold | Action::Into if self.screen == Screen::Waste => self.open_finding(),
+            Action::OutOf if self.screen == Screen::Waste => self.screen = Screen::Layers,
+            Action::SwitchPane | Action::AllFiles if self.screen == Screen::Waste => {}
             Action::SwitchPane => {
                 self.focus = if self.focus == Focus::Layers { Focus::Files } else { Focus::Layers };
             }
@@ -193,6 +211,10 @@ impl App {
     }
 
     fn step(&mut self, by: isize) {
+        if self.screen == Screen::Waste {
+            self.findings.step(by, self.finding_count());
+            return;
+        }
         match self.focus {
             Focus::Layers => {
                 let before = self.layers.at;
@@ -202,6 +224,25 @@ impl App {
                 }
             }
             Focus::Files => self.files.step(by, self.row_count()),
+        }
+    }
+
+    pub(super) fn finding_count(&self) -> usize {
+        self.found.as_ref().map_or(0, |found| found.waste.findings.len())
+    }
+
+    /// Goes to the files of the layer that stores the bytes, and to the path with the most of them.
+    fn open_finding(&mut self) {
+        let finding = self.found.as_ref().and_then(|found| found.waste.findings.get(self.findings.at));
+        let Some(place) = finding.and_then(|finding| Some((finding.stored_in, finding.paths.first()?.node))) else {
+            return;
+        };
+        (self.screen, self.focus) = (Screen::Layers, Focus::Files);
+        self.layers.at = usize::from(place.0);
+        self.show_layer();
+        if let (Some(found), Some(rows)) = (&self.found, &mut self.rows) {
+            rows.reveal(&found.tree, place.1);
+            self.files.at = rows.position(place.1).unwrap_or(0);
         }
     }
 
@@ -277,6 +318,9 @@ impl App {
     /// Rows of the pane that has the keys.
     fn page(&self) -> usize {
         let (layers, files) = super::view::heights(self.size);
+        if self.screen == Screen::Waste {
+            return super::view::findings_height(self.size);
+        }
         if self.focus == Focus::Layers { layers } else { files }
     }
 
@@ -285,5 +329,6 @@ impl App {
         let count = self.image().map_or(0, |image| image.layers.len());
         self.layers.follow(layers, count);
         self.files.follow(files, self.row_count());
+        self.findings.follow(super::view::findings_height(self.size), self.finding_count());
     }
 }

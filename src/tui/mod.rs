@@ -11,7 +11,7 @@ mod text;
 mod theme;
 mod view;
 
-pub use app::{App, Effect, Focus, Msg};
+pub use app::{App, Effect, Focus, Msg, Screen};
 pub use keymap::{Action, BINDINGS, Binding};
 pub use run::run;
 pub use theme::Theme;

@@ -1,6 +1,6 @@
 //! Words: what a finding is, and what to change in the Dockerfile, made from the instructions that the image records.
 
-use super::findings::FindingPath;
+use super::findings::{FindingPath, common_folder};
 use super::rules::{Rule, Rules};
 use super::shadow::DeadKind;
 use crate::bytes::{shown, shown_text};
@@ -71,10 +71,14 @@ pub(super) fn advise(about: &Advice<'_>) -> Words {
 
 fn sentence(about: &Advice<'_>) -> String {
     let Advice { stored_in: a, caused_by: b, first_in, .. } = about;
-    let place = about.paths.first().map(|path| cut(&shown(&about.tree.paths.path(path.node)))).unwrap_or_default();
-    let more = match about.paths.len() {
-        0 | 1 => String::new(),
-        several => format!(" and {} more", several - 1),
+    let place = match about.paths {
+        [] => String::new(),
+        [one] => cut(&shown(&about.tree.paths.path(one.node))),
+        several => {
+            let common = common_folder(about.tree, several);
+            let folder = cut(&shown(&about.tree.paths.path(common)));
+            if folder.is_empty() { "several places".to_owned() } else { format!("below {folder}") }
+        }
     };
     let files = if about.files == 1 { "1 file".to_owned() } else { format!("{} files", about.files) };
     let copied = matches!(step(about.stored_by), Step::Copy | Step::CopyFromStage);
@@ -94,7 +98,7 @@ fn sentence(about: &Advice<'_>) -> String {
         DeadKind::Shadowed => format!("the same path several times in layer {a}"),
     };
     let name = about.rule.map(|rule| format!("{}: ", rule.id)).unwrap_or_default();
-    format!("{name}{place}{more} ({files}): {what}")
+    format!("{name}{place} ({files}): {what}")
 }
 
 /// A path in a sentence: both ends of it, when it is long.
@@ -249,11 +253,10 @@ fn metadata_fix(about: &Advice<'_>) -> String {
 fn fix_mount(about: &Advice<'_>) -> Option<String> {
     let rule = about.rule.filter(|_| step(about.stored_by) == Step::Run)?;
     let text = about.rules.fix_mount(rule)?;
-    // One cache serves all steps that use it, so they need not be merged: each gets the mount.
     let mounts: Vec<&str> = text.split(' ').filter(|word| word.starts_with("--mount=type=cache")).collect();
-    // The cleaning up that a cache makes needless would empty the cache.
+    // Steps that need the files get the mount too; what deleted them would only empty the cache.
     (!mounts.is_empty() && matches!(about.kind, DeadKind::Deleted | DeadKind::Overwritten))
-        .then(|| format!("RUN {} {}", mounts.join(" "), command(about.stored_by)))
+        .then(|| format!("RUN {} {}", mounts.join(" "), steps_in_between(about).join(" && ")))
 }
 
 #[cfg(test)]

@@ -246,7 +246,7 @@ fn fingerprint(what: &str, tree: &Tree, paths: &[FindingPath], instruction: &str
 }
 
 /// The deepest path that holds, or is, all of them.
-fn common_folder(tree: &Tree, paths: &[FindingPath]) -> NodeId {
+pub(super) fn common_folder(tree: &Tree, paths: &[FindingPath]) -> NodeId {
     let chain = |node: NodeId| -> Vec<NodeId> {
         let mut chain: Vec<NodeId> = std::iter::successors(Some(node), |above| tree.paths.parent(*above)).collect();
         chain.reverse();

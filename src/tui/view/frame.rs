@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::bytes::shown_text;
 use crate::report::{bytes, percent};
-use crate::tui::app::App;
+use crate::tui::app::{App, Screen};
 use crate::tui::keymap::BINDINGS;
 use crate::tui::text::{cut_end, cut_middle};
 
@@ -52,18 +52,24 @@ pub(in crate::tui) fn header(app: &App, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     let room = width.saturating_sub(right.width() + 2);
     let name = cut_middle(&shown_text(name), room.saturating_sub(platform.width()));
-    Line::from(vec![
-        Span::styled(format!(" {name}"), app.theme.title),
-        Span::styled(shown_text(&platform), app.theme.faint),
-    ])
-    .render(area, buffer);
+    let mut spans =
+        vec![Span::styled(format!(" {name}"), app.theme.title), Span::styled(shown_text(&platform), app.theme.faint)];
+    let used: usize = spans.iter().map(Span::width).sum();
+    let tabs = [(Screen::Layers, " 1 Layers "), (Screen::Waste, " 2 Waste ")];
+    if used + 3 + tabs.iter().map(|(_, title)| title.width()).sum::<usize>() <= room {
+        spans.push(Span::raw("  "));
+        for (screen, title) in tabs {
+            spans.push(Span::styled(title, if screen == app.screen { app.theme.selected } else { app.theme.faint }));
+        }
+    }
+    Line::from(spans).render(area, buffer);
     if right.width() < width {
         let style = if app.found.as_ref().is_some_and(|found| found.waste.total_bytes() > 0) {
             app.theme.wasted
         } else {
             app.theme.faint
         };
-        Line::styled(format!("{right} "), style).alignment(Alignment::Right).render(area, buffer);
+        Line::from(Span::styled(format!("{right} "), style)).alignment(Alignment::Right).render(area, buffer);
     }
 }
 

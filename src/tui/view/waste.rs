@@ -1,0 +1,90 @@
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget as _;
+
+use super::frame::{pane, select};
+use crate::bytes::{shown, shown_text};
+use crate::report::{bytes, exact};
+use crate::tui::app::App;
+use crate::tui::text::{cut_end, cut_middle, wrap};
+
+/// What is wasted, the largest first.
+pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
+    let count = app.finding_count();
+    let inside = pane(app, &format!("Waste ({count})"), true, area, buffer);
+    let Some(found) = &app.found else {
+        Line::styled(cut_end(&app.progress, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
+        return;
+    };
+    if count == 0 {
+        let why = "nothing that is stored is hidden by a later layer";
+        Line::styled(cut_end(why, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
+    }
+    let findings = found.waste.findings.iter().enumerate().skip(app.findings.top);
+    for ((place, finding), line) in findings.zip(inside.rows()) {
+        let owner = if finding.in_base { "base" } else { "" };
+        let front = format!("{:>8}  layer {:<3} {owner:<4} ", bytes(finding.bytes), finding.stored_in);
+        let kind = format!("{:<11} ", finding.kind.name());
+        let path = finding.paths.first().map(|path| shown(&found.tree.paths.path(path.node))).unwrap_or_default();
+        let more = match finding.paths.len() {
+            0 | 1 => String::new(),
+            several => format!(" +{}", several - 1),
+        };
+        let rule = finding.rule.as_ref().map(|rule| format!("{rule}  ")).unwrap_or_default();
+        let used = front.len() + kind.len() + rule.len() + more.len();
+        let path = cut_middle(&path, usize::from(line.width).saturating_sub(used));
+        let size = if finding.in_base { app.theme.faint } else { app.theme.wasted };
+        let spans = vec![
+            Span::styled(front, size),
+            Span::raw(kind),
+            Span::styled(rule, app.theme.title),
+            Span::raw(path),
+            Span::styled(more, app.theme.faint),
+        ];
+        Line::from(spans).render(line, buffer);
+        if place == app.findings.at {
+            select(app, true, line, 0, buffer);
+        }
+    }
+}
+
+/// The selected finding: what it is, who did it, what to change, and where.
+pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let inside = pane(app, "Cause and fix", false, area, buffer);
+    let Some(found) = &app.found else { return };
+    let Some(finding) = found.waste.findings.get(app.findings.at) else { return };
+    let width = usize::from(inside.width);
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let mut say = |text: &str, style: Style| {
+        lines.extend(wrap(text, width).into_iter().map(|line| Line::styled(line, style)));
+    };
+    say(&finding.message, app.theme.title);
+    say(&format!("fix: {}", finding.fix), app.theme.key);
+    if let Some(mount) = &finding.fix_mount {
+        say(&format!("or:  {mount}"), app.theme.key);
+    }
+    let instruction = |layer: u16| found.image.instruction(layer.into()).unwrap_or_else(|| "(no history)".to_owned());
+    let stored = format!("layer {} stores it: {}", finding.stored_in, shown_text(&instruction(finding.stored_in)));
+    say(&stored, Style::new());
+    if finding.caused_by != finding.stored_in {
+        let by = finding.caused_by;
+        say(&format!("layer {by} hides it: {}", shown_text(&instruction(by))), Style::new());
+    }
+    for path in finding.paths.iter().take(usize::from(inside.height)) {
+        let files = if path.files == 1 { String::new() } else { format!("  {} files", exact(path.files)) };
+        let text = shown(&found.tree.paths.path(path.node));
+        lines.push(Line::from(vec![
+            Span::styled(format!("{:>8}  ", bytes(path.bytes)), app.theme.faint),
+            Span::raw(cut_middle(&text, width.saturating_sub(10 + files.len()))),
+            Span::styled(files, app.theme.faint),
+        ]));
+    }
+    for (row, line) in inside.rows().zip(lines) {
+        line.render(row, buffer);
+    }
+}
