@@ -46,7 +46,7 @@ fn waste_areas(area: Rect) -> [Rect; 2] {
     let [_, body, _] =
         area.layout(&Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]));
     // Details need a dozen rows; in a small terminal the list goes first.
-    let details = if body.height >= 8 { (body.height / 2).max(6).min(16) } else { 0 };
+    let details = if body.height >= 8 { (body.height / 2).clamp(6, 16) } else { 0 };
     body.layout(&Layout::vertical([Constraint::Min(0), Constraint::Length(details)]))
 }
 
