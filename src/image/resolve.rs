@@ -316,6 +316,9 @@ fn choose_platform(
             variant.platform = platform_of(lookup, &variant.parts);
         }
     }
+    if let [Variant { parts: Parts::Absent(digest), .. }] = &variants[..] {
+        return Err(missing(lookup, "manifest", digest.as_str()));
+    }
     let there = |variant: &Variant| !matches!(variant.parts, Parts::Absent(_));
     let machine = Platform::machine();
     let serves = |variant: &Variant, wanted: &Platform| variant.platform.as_ref().is_some_and(|p| p.serves(wanted));
@@ -332,10 +335,6 @@ fn choose_platform(
             Some(at) => at,
             None if wanted.is_none() && variants.iter().filter(|v| there(v)).count() == 1 => {
                 variants.iter().position(there).unwrap_or(0)
-            }
-            None if variants.iter().all(|v| !there(v)) && variants.len() == 1 => {
-                let Parts::Absent(digest) = &variants[0].parts else { unreachable!("it is not there") };
-                return Err(missing(lookup, "manifest", digest.as_str()));
             }
             None => return Err(ImageError::NoPlatform { wanted: asked.clone(), has: rows() }),
         },
