@@ -639,6 +639,22 @@ fn a_hurt_layer_is_told_and_the_rest_is_shown() {
 }
 
 #[test]
+fn a_layer_that_is_something_else_is_told_from_every_place() {
+    let folder = folder();
+    let built =
+        image().tar(vec![0x55; 3000]).tar(b"{}".to_vec()).tar(Vec::new()).tar(vec![0; 1024]).layer([file("a", "1")]);
+    let tar = built.save(Shape::V1);
+    let saved = folder.write("odd.tar", &tar);
+    for output in [explore(&["ls", path(&saved)]), explore_with(&["ls", "-"], Some(&tar))] {
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(text(&output.stdout), "a\n");
+        let message = text(&output.stderr);
+        assert!(message.contains("layer 0") && message.contains("layer 1"), "{message}");
+        assert!(!message.contains("layer 2") && !message.contains("layer 3"), "{message}");
+    }
+}
+
+#[test]
 fn wrong_digests() {
     let folder = folder();
     let built = sample();

@@ -20,6 +20,13 @@ pub(super) struct Blob {
     pub(super) uncompressed: Option<[u8; 32]>,
 }
 
+impl Blob {
+    /// A blob of which nothing could be read.
+    pub(super) fn damaged(damage: TarError) -> Self {
+        Self { end: IndexEnd { damage: Some(damage), ..IndexEnd::default() }, ..Self::default() }
+    }
+}
+
 pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
     let mut head = [0; 6];
     let got = window.clone().read(&mut head).unwrap_or(0);

@@ -11,7 +11,7 @@ use super::blob::{Blob, read_flowing};
 use super::builder::{Builder, Slot, WAITING};
 use super::loaded::Loaded;
 use super::{InspectError, Options, Progress, Shared, threads};
-use crate::bytes::{Compression, Entry, Flowing, ReadAhead, Walker, sniff};
+use crate::bytes::{Compression, Entry, Flowing, ReadAhead, TarError, Walker, sniff};
 use crate::image::{ImageError, Lookup, Request, resolve};
 use crate::layer::Batch;
 use crate::source::{MAX_DOCUMENT, Member, Pass, SourceError, Stream, is_document_name, unlike_an_image};
@@ -115,9 +115,13 @@ pub(super) fn from_stream(
     }
     let mut order = Vec::new();
     for layer in &image.layers {
-        let known = passed.members.get(passed.real_name(&layer.member)).copied();
+        let name = passed.real_name(&layer.member);
+        let known = passed.members.get(name).copied();
         order.push(known.unwrap_or_else(|| {
-            builder.slots.push(Slot::default());
+            // It passed, and was plainly no layer; else the archive lacks it.
+            let passed_by = passed.documents.contains_key(name) || passed.names.iter().any(|other| other == name);
+            let blob = passed_by.then(|| Blob::damaged(TarError::Header { at: 0, problem: "it is something else" }));
+            builder.slots.push(Slot { blob, ..Slot::default() });
             builder.slots.len() - 1
         }));
     }
@@ -194,9 +198,10 @@ fn feed_members<'scope>(
     let _ = sender.send(Message::Over(damage));
 }
 
-/// A compressed blob, a tar, or zeros (an empty tar).
+/// A compressed blob, a tar, zeros (an empty tar), or nothing at all.
 fn may_be_layer(head: &[u8]) -> bool {
-    sniff(head) != Compression::None
+    head.is_empty()
+        || sniff(head) != Compression::None
         || head.get(257..262) == Some(b"ustar")
         || (head.len() == 512 && Walker::new(Flowing::new(head), 0).next(&mut Entry::default()).is_ok())
 }

@@ -42,8 +42,8 @@ pub struct Keep {
 /// Records that travel together.
 const BATCH: usize = 512;
 const BATCH_TEXT: usize = 256 * 1024;
-/// The longest path that is kept. Linux unpacks 4,096 bytes at most.
-const MAX_PATH: usize = 32 * 1024;
+/// The longest path that is kept: no engine on Linux can unpack a longer one.
+const MAX_PATH: usize = 4096;
 /// The most entries of a layer. The largest real images have a few million.
 const MAX_ENTRIES: u64 = 20_000_000;
 /// Zero blocks after the end that are passed over before they count as damage.
@@ -251,7 +251,7 @@ impl Oddities {
         let path = crate::bytes::shown(path);
         self.said.push(match odd {
             Odd::DotDot => format!("{path}: passed over, since its path has a `..`"),
-            Odd::LongPath => format!("{path}…: passed over, since its path is longer than 32 KiB"),
+            Odd::LongPath => format!("{path}…: passed over, since its path is longer than 4,096 bytes"),
             Odd::Root => format!("`{path}`: passed over, since the root can only be a directory"),
             Odd::Whiteout => format!("{path}: passed over, a whiteout that names nothing"),
             Odd::LinkDotDot => format!("{path}: a hard link to a path with a `..`, so to nothing"),
