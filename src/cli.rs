@@ -40,6 +40,9 @@ pub struct Open {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the flags say it")]
     pub reading: Reading,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flags say it")]
+    pub judging: Judging,
     /// Write JSON (schema 1): to standard output, or to FILE, whole or not at all.
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub json: Option<Option<PathBuf>>,
@@ -60,9 +63,6 @@ pub struct Reading {
     /// The platform to choose: os/architecture[/variant]. The machine's own when not given.
     #[arg(long, value_name = "PLATFORM", env = "EXPLORE_PLATFORM", value_parser = platform)]
     pub platform: Option<Platform>,
-    /// The first N layers are the base image's; read from the history when not given.
-    #[arg(long, value_name = "N", env = "EXPLORE_BASE_LAYERS")]
-    pub base_layers: Option<usize>,
     /// Compute every digest (manifest, config, blobs, diff IDs), and fail when one does not hold.
     #[arg(long, env = "EXPLORE_VERIFY", value_parser = clap::builder::FalseyValueParser::new())]
     pub verify: bool,
@@ -72,6 +72,32 @@ pub struct Reading {
     /// Threads that read layers; one for each core when 0.
     #[arg(long, value_name = "N", default_value_t = 0, env = "EXPLORE_THREADS", hide_default_value = true)]
     pub threads: usize,
+}
+
+/// What counts as waste, and whose it is.
+#[derive(Debug, Args)]
+pub struct Judging {
+    /// The base image: what of the waste is in its layers is not this image's own. Found out when not given.
+    #[arg(long, value_name = "IMAGE", env = "EXPLORE_BASE", conflicts_with = "base_layers")]
+    pub base: Option<OsString>,
+    /// The first N layers are the base image's.
+    #[arg(long, value_name = "N", env = "EXPLORE_BASE_LAYERS")]
+    pub base_layers: Option<usize>,
+    /// The Dockerfile that the image was built from: findings point to its lines.
+    #[arg(long, value_name = "FILE", env = "EXPLORE_DOCKERFILE")]
+    pub dockerfile: Option<PathBuf>,
+    /// List what is only advice, too (`explore rules` says which rules that are).
+    #[arg(long, env = "EXPLORE_ADVICE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub advice: bool,
+    /// Let this rule's files count as waste; may be given several times.
+    #[arg(long, value_name = "RULE", env = "EXPLORE_COUNT", value_delimiter = ',')]
+    pub count: Vec<String>,
+    /// Rules of your own (TOML): new ones come first, known ones take over what is given.
+    #[arg(long, value_name = "FILE", env = "EXPLORE_RULES")]
+    pub rules: Option<PathBuf>,
+    /// Tell what joining these layers into one would save; may be given several times.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = stretch)]
+    pub squash: Vec<(u16, u16)>,
 }
 
 /// What else there is to do.
@@ -133,6 +159,9 @@ pub enum Command {
     Rules {
         /// The rule to explain.
         id: Option<String>,
+        /// Rules of your own (TOML), too.
+        #[arg(long, value_name = "FILE", env = "EXPLORE_RULES")]
+        rules: Option<PathBuf>,
     },
     /// Print the man page or completions for a shell.
     Generate {
@@ -191,6 +220,14 @@ impl Cli {
 
 fn platform(text: &str) -> Result<Platform, String> {
     Platform::parse(text).ok_or_else(|| format!("`{text}` is no platform; write os/architecture, as linux/amd64"))
+}
+
+fn stretch(text: &str) -> Result<(u16, u16), String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, ""));
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) if first < last => Ok((first, last)),
+        _ => Err(format!("`{text}` is no stretch of layers; write it as 2..5, the first and the last")),
+    }
 }
 
 #[cfg(test)]

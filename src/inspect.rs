@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::bytes::Compression;
-use crate::image::{Image, ImageError, Platform, Request};
+use crate::image::{Image, ImageError, Platform, Relative, Request};
 use crate::layer::Keep;
 use crate::source::{Opened, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
-use crate::waste::{self, Base, Rules, Waste};
+use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
 pub use reader::{ReadError, read_file};
 
@@ -36,6 +36,18 @@ pub struct Options {
     pub threads: usize,
     /// How many of the first layers are the base image's, where the user says so.
     pub base_layers: Option<usize>,
+    /// The base image, where the user names it.
+    pub base_image: Option<Target>,
+    /// The catalogue of rules; the built-in one when nothing is said.
+    pub rules: Option<Arc<Rules>>,
+    /// List what is only advised, too.
+    pub advice: bool,
+    /// The Dockerfile: its name and text.
+    pub dockerfile: Option<(String, String)>,
+    /// Only the tree is wanted: no rules are tried and no content is compared.
+    pub tree_only: bool,
+    /// Stretches of layers, both ends in it, of which is to be told what joining them would save.
+    pub squash: Vec<(u16, u16)>,
     /// A path whose content is to be kept when the source passes only once.
     pub keep: Option<Keep>,
 }
@@ -118,7 +130,7 @@ pub struct Note {
 /// A stage and what it took.
 #[derive(Debug, Clone)]
 pub struct Timing {
-    /// `documents`, `tree`, `content`, `waste`.
+    /// `documents`, `tree`, `content`, `waste`, `rules`, `evidence`, `duplicates`, `judgement`.
     pub stage: &'static str,
     /// Wall time.
     pub took: Duration,
@@ -147,6 +159,8 @@ pub struct Inspection {
     pub notes: Vec<Note>,
     /// What each stage took.
     pub timings: Vec<Timing>,
+    /// Stretches of layers of which is to be told what joining them would save.
+    pub asked_squashes: Vec<(u16, u16)>,
     /// Contents that were kept, by the entry.
     kept: Vec<(EventRef, Vec<u8>)>,
 }
@@ -156,6 +170,14 @@ impl Inspection {
     pub fn compressed_bytes(&self) -> Option<u64> {
         let any = self.layers.iter().any(|layer| layer.compressed_bytes.is_some());
         any.then(|| self.layers.iter().map(|layer| layer.compressed_bytes.unwrap_or(layer.tar_bytes)).sum())
+    }
+
+    /// Stretches of layers of which is told what joining them would save: those that were asked for, and all own layers.
+    pub fn squashes(&self) -> impl Iterator<Item = (u16, u16)> {
+        let last = self.image.layers.len().saturating_sub(1) as u16;
+        let first = self.waste.base.layers as u16;
+        let own = (first < last).then_some((first, last)).filter(|own| !self.asked_squashes.contains(own));
+        self.asked_squashes.iter().copied().chain(own)
     }
 
     /// What makes the result incomplete or untrue: layers that broke off, digests that do not hold. Absent layers of an
@@ -197,6 +219,19 @@ pub enum InspectError {
         /// Why not.
         error: crate::layer::ContentError,
     },
+    /// The base that was given is none of this image.
+    #[error(transparent)]
+    Base(#[from] NotTheBase),
+    /// Layers that the image does not have.
+    #[error("there are no layers {first} to {last}; the image has {has}, numbered from 0")]
+    NoLayers {
+        /// The first of what was asked for.
+        first: u16,
+        /// The last.
+        last: u16,
+        /// Layers of the image.
+        has: usize,
+    },
     /// Nobody listens any more.
     #[error("stopped")]
     Stopped,
@@ -231,6 +266,10 @@ pub fn inspect(
         Opened::Stream(stream) => stream::from_stream(stream, &request, options, &shared, tell)?,
     };
     timings.push(clock.lap("tree"));
+    if options.tree_only {
+        let waste = Waste::unjudged(&loaded.tree);
+        return Ok(loaded.finish(target, waste, options, timings));
+    }
     let asked = waste::questions(&loaded.tree);
     if !tell(Progress::Comparing { files: asked.len() }) {
         return Err(InspectError::Stopped);
@@ -238,15 +277,66 @@ pub fn inspect(
     loaded::answer(&mut loaded, &asked, options, &shared)?;
     drop(asked);
     timings.push(clock.lap("content"));
-    let layers = loaded.image.layers.len();
-    let base = match options.base_layers {
-        Some(given) => Base { layers: given.min(layers), evidence: "given" },
-        None => waste::base(&loaded.image.history, layers),
-    };
     let dead = waste::dead(&loaded.tree);
-    let waste = Waste::judge(&loaded.tree, &loaded.image, dead, base, Rules::built_in());
     timings.push(clock.lap("waste"));
+    let given = GivenBase {
+        layers: options.base_layers,
+        image: options.base_image.as_ref().map(|base| documents_of(base, options)).transpose()?,
+    };
+    let base = Base::of(&loaded.image, &given)?;
+    let rules = options.rules.as_ref().unwrap_or_else(|| Rules::built_in());
+    let rules = rules.placed(&loaded.image.config.run.env, &loaded.homes()).map_or_else(|| Arc::clone(rules), Arc::new);
+    let named = loaded::name_files(&loaded, &rules, options, &shared)?;
+    timings.push(clock.lap("rules"));
+    let evidence = loaded::evidence(&mut loaded, &named, &rules, options, &shared)?;
+    timings.push(clock.lap("evidence"));
+    let alike = loaded::narrow(&loaded, waste::lookalikes(&loaded.tree), options, &shared)?;
+    loaded::answer(&mut loaded, &alike, options, &shared)?;
+    drop(alike);
+    timings.push(clock.lap("duplicates"));
+    let lines = match &options.dockerfile {
+        Some((name, text)) => Lines::of(name, text, &loaded.image.history),
+        None => Lines::default(),
+    };
+    if let Some((name, _)) = options.dockerfile.as_ref().filter(|_| lines.found() == 0) {
+        let message = format!("no instruction of {name} is in the history, so it is most likely another image's");
+        loaded.note(message);
+    }
+    let layers = loaded.image.layers.len();
+    if let Some((first, last)) = options.squash.iter().copied().find(|(_, last)| usize::from(*last) >= layers) {
+        return Err(InspectError::NoLayers { first, last, has: layers });
+    }
+    let case = Case {
+        tree: &loaded.tree,
+        image: &loaded.image,
+        tar_bytes: &loaded.tar_bytes(),
+        rules: &rules,
+        named: &named,
+        evidence: &evidence,
+        base,
+        advice: options.advice,
+        lines: &lines,
+    };
+    let waste = Waste::judge(case, dead);
+    drop(named);
+    timings.push(clock.lap("judgement"));
     Ok(loaded.finish(target, waste, options, timings))
+}
+
+/// What an image's documents say of its layers, without a look at any.
+fn documents_of(target: &Target, options: &Options) -> Result<Relative, InspectError> {
+    let request = Request { select: target.select.clone(), platform: options.platform.clone(), format: target.format };
+    let count = Arc::default();
+    let failed = |error| InspectError::Image { name: target.typed.clone(), error };
+    let image = match crate::source::open(target, &count)? {
+        Opened::Members(members) => crate::image::resolve(&members::MembersLookup(&members), &request).map_err(failed)?,
+        Opened::Stream(stream) => stream::documents(&stream, &request)?,
+    };
+    Ok(Relative {
+        names: vec![target.typed.clone()],
+        digest: image.digest,
+        diff_ids: image.layers.into_iter().map(|layer| layer.diff_id).collect(),
+    })
 }
 
 struct Clock<'s> {

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::CommandFactory as _;
 use explore::bytes::shown;
@@ -14,7 +15,7 @@ use explore::layer::Keep;
 use explore::report::{self, HistoryFormat, JsonOptions, ListFormat};
 use explore::source::{Target, TargetError};
 use explore::tree::{EventKind, Lookup, NodeId};
-use explore::waste::Rules;
+use explore::waste::{Rules, RulesError};
 use thiserror::Error;
 
 /// What ends the program early.
@@ -28,6 +29,10 @@ enum Failure {
     Read(#[from] ReadError),
     #[error("{name} can't be written: {error}")]
     Write { name: String, error: io::Error },
+    #[error("{name} can't be read: {error}")]
+    ReadFile { name: String, error: io::Error },
+    #[error("{name}: {error}")]
+    Rules { name: String, error: RulesError },
     #[error("{path} is not in the image{when}")]
     NoPath { path: String, when: String },
     #[error("{path} is a {kind}, not a file")]
@@ -80,7 +85,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         None => open(cli.open),
         Some(Command::History { image, reading, no_trunc, format }) => {
             let target = Target::parse(&image)?;
-            let found = look(&target, &reading, false, None)?;
+            let found = look(&target, &options(&reading, None))?;
             let format = match format {
                 Format::Table => HistoryFormat::Table,
                 Format::Json => HistoryFormat::Json,
@@ -91,7 +96,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Some(Command::Ls { image, path, reading, layer, depth, long, print0, json }) => {
             let target = Target::parse(&image)?;
-            let found = look(&target, &reading, false, None)?;
+            let found = look(&target, &options(&reading, None))?;
             let format = match (long, print0, json) {
                 (true, ..) => ListFormat::Long,
                 (_, true, _) => ListFormat::Nul,
@@ -114,13 +119,13 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(end(&found, &reading))
         }
         Some(Command::Cat { image, path, reading, layer }) => cat(&image, &path, &reading, layer),
-        Some(Command::Rules { id }) => {
-            let rules = Rules::built_in();
+        Some(Command::Rules { id, rules }) => {
+            let rules = catalogue(rules.as_deref(), &[])?;
             match id {
-                None => print(|out| report::write_rules(rules, out))?,
+                None => print(|out| report::write_rules(&rules, out))?,
                 Some(id) => {
                     let Some(rule) = rules.get(&id) else { return Err(Failure::NoRule(id)) };
-                    print(|out| report::write_rule(rules, rule, out))?;
+                    print(|out| report::write_rule(&rules, rule, out))?;
                 }
             }
             Ok(ExitCode::SUCCESS)
@@ -135,14 +140,14 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
 fn open(flags: Open) -> Result<ExitCode, Failure> {
     let target = Target::parse(flags.image.as_deref().unwrap_or_default())?;
     let reading = &flags.reading;
+    let options = judging(&flags)?;
     if flags.json.is_none() && !flags.summary && !reading.timings && has_screen() {
-        let options = options(reading, false, None);
         return match explore::tui::run(target, options).map_err(Failure::Terminal)? {
             Some(error) => Err(error.into()),
             None => Ok(ExitCode::SUCCESS),
         };
     }
-    let found = look(&target, reading, flags.hash, None)?;
+    let found = look(&target, &options)?;
     let json = JsonOptions { files: flags.files, pretty: io::stdout().is_terminal() };
     match flags.json {
         None => print(|out| report::write_summary(&found, out))?,
@@ -162,7 +167,7 @@ fn cat(image: &OsStr, path: &OsStr, reading: &Reading, layer: Option<usize>) -> 
     let mut normal = Vec::new();
     explore::layer::normal_path(path.as_bytes(), &mut normal);
     let keep = Keep { path: normal, limit: 64 * 1024 * 1024 };
-    let found = look(&target, reading, false, Some(keep))?;
+    let found = look(&target, &options(reading, Some(keep)))?;
     let shown_path = shown(path.as_bytes());
     let no_path = |when: String| Failure::NoPath { path: shown_path.clone(), when };
     let Some(layer) = state(&found, layer)? else { return Err(no_path(", which has no layers".to_owned())) };
@@ -221,23 +226,57 @@ fn find(
     }
 }
 
-fn options(reading: &Reading, hash: bool, keep: Option<Keep>) -> Options {
+/// For what asks only for files.
+fn options(reading: &Reading, keep: Option<Keep>) -> Options {
     let default =
         || std::env::var("DOCKER_DEFAULT_PLATFORM").ok().and_then(|text| explore::image::Platform::parse(&text));
     Options {
         platform: reading.platform.clone().or_else(default),
         verify: reading.verify,
-        base_layers: reading.base_layers,
-        hash,
         threads: reading.threads,
         keep,
+        tree_only: true,
+        ..Options::default()
     }
 }
 
+fn judging(flags: &Open) -> Result<Options, Failure> {
+    let judging = &flags.judging;
+    let dockerfile = match &judging.dockerfile {
+        None => None,
+        Some(path) => {
+            let failed = |error| Failure::ReadFile { name: path.display().to_string(), error };
+            Some((path.display().to_string(), std::fs::read_to_string(path).map_err(failed)?))
+        }
+    };
+    Ok(Options {
+        hash: flags.hash,
+        tree_only: false,
+        base_layers: judging.base_layers,
+        base_image: judging.base.as_deref().map(Target::parse).transpose()?,
+        rules: Some(catalogue(judging.rules.as_deref(), &judging.count)?),
+        advice: judging.advice,
+        squash: judging.squash.clone(),
+        dockerfile,
+        ..options(&flags.reading, None)
+    })
+}
+
+fn catalogue(file: Option<&Path>, count: &[String]) -> Result<Arc<Rules>, Failure> {
+    let text = match file {
+        None if count.is_empty() => return Ok(Arc::clone(Rules::built_in())),
+        None => String::new(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::ReadFile { name: path.display().to_string(), error })?,
+    };
+    let name = file.map_or_else(|| "--count".to_owned(), |file| file.display().to_string());
+    Rules::with(&text, count).map(Arc::new).map_err(|error| Failure::Rules { name, error })
+}
+
 /// Inspects, with progress on standard error where someone may be looking.
-fn look(target: &Target, reading: &Reading, hash: bool, keep: Option<Keep>) -> Result<Inspection, Failure> {
+fn look(target: &Target, options: &Options) -> Result<Inspection, Failure> {
     let mut line = ProgressLine::new();
-    let found = inspect(target, &options(reading, hash, keep), &mut |progress| {
+    let found = inspect(target, options, &mut |progress| {
         line.show(&progress);
         true
     });

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Entry, dir, fifo, file, gone, hardlink, layer, opaque, symlink};
 use explore::bytes::{Flowing, Walker};
-use explore::layer::{Hashing, index};
+use explore::layer::{Hashing, Passing, index};
 use explore::tree::{Event, EventKind, LayerEvents, Tree};
 use explore::waste;
 use proptest::prelude::*;
+
+const PASSING: Passing<'_> = Passing { hashing: Hashing::Identity, keep: &[], watch: None };
 
 /// A path of the model: plain values, replayed layer by layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,7 +160,7 @@ fn any_layers() -> impl Strategy<Value = Vec<Vec<Entry>>> {
 
 fn push(tree: &mut Tree, tar: &[u8]) {
     let mut events = LayerEvents::default();
-    let end = index(&mut Walker::new(Flowing::new(tar), 0), Hashing::Identity, None, &mut |batch| {
+    let end = index(&mut Walker::new(Flowing::new(tar), 0), PASSING, &mut |batch| {
         tree.collect(&mut events, &batch).is_ok()
     });
     assert!(end.damage.is_none(), "{:?}", end.damage);
@@ -172,6 +174,40 @@ fn stacked(layers: &[Vec<Entry>]) -> Tree {
         push(&mut tree, &layer(entries));
     }
     tree
+}
+
+/// Layers whose entries may stand in any order: no path twice, no path below a file, hard links to files of the layer.
+fn any_plain_layers() -> impl Strategy<Value = Vec<Vec<Entry>>> {
+    let paths = ["a/one", "a/two", "b/one", "b/two", "tmp/one", "c"];
+    let entry = |path: &'static str| {
+        prop_oneof![
+            3 => Just(None),
+            4 => (0_u8..4, 0_u64..2, 1_u64..3).prop_map(move |(content, uid, time)| {
+                // Sizes are shared, contents are not.
+                Some(file(path, vec![content; usize::from(content / 2 + 1) * 10]).owner(uid, 0).mtime(time))
+            }),
+            1 => Just(Some(gone(path))),
+            1 => prop::sample::select(paths.to_vec()).prop_map(move |target| Some(hardlink(path, target))),
+        ]
+    };
+    let layer = paths.map(entry).into_iter().collect::<Vec<_>>().prop_map(|entries| {
+        let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();
+        let files: Vec<Vec<u8>> =
+            entries.iter().filter(|entry| entry.kind == tar::EntryType::Regular).map(|entry| entry.path.clone()).collect();
+        entries.retain(|entry| entry.kind != tar::EntryType::Link || files.contains(&entry.link));
+        entries.sort_by_key(|entry| entry.kind == tar::EntryType::Link);
+        entries
+    });
+    prop::collection::vec(layer, 1..5)
+}
+
+/// Judged, without a base.
+fn judged(layers: &[Vec<Entry>]) -> explore::inspect::Inspection {
+    let folder = common::folder();
+    let built = layers.iter().fold(common::image(), |image, entries| image.layer(entries));
+    let path = folder.write("image.tar", &built.save(common::Shape::Docker));
+    let options = explore::inspect::Options { base_layers: Some(0), threads: 1, ..Default::default() };
+    common::look_with(&path, &options)
 }
 
 /// The file system after a layer, as the tree tells it; content as the place of the stored file.
@@ -246,11 +282,11 @@ proptest! {
         prop_assert_eq!(tree.content_bytes(), model.copies.iter().sum::<u64>());
         prop_assert_eq!(tree.content_bytes() - tree.dead_bytes(), model.live());
         // Every dead byte is charged once, and no file twice.
-        prop_assert_eq!(dead.bytes(), tree.dead_bytes());
+        prop_assert_eq!(dead.charges.iter().map(|charge| charge.bytes(&tree)).sum::<u64>(), tree.dead_bytes());
         let files: BTreeSet<_> = dead.charges.iter().map(|charge| charge.file).collect();
         prop_assert_eq!(files.len(), dead.charges.len());
         for (own, layer) in tree.layers.iter().enumerate() {
-            let charged: u64 = dead.charges.iter().filter(|c| usize::from(c.stored_in) == own).map(|c| c.bytes).sum();
+            let charged: u64 = dead.charges.iter().filter(|c| usize::from(c.file.layer) == own).map(|c| c.bytes(&tree)).sum();
             prop_assert!(charged <= layer.content_bytes);
         }
     }
@@ -296,7 +332,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..4096), flips in prop::collection::vec((0..6000_usize, any::<u8>()), 0..20)) {
         let send = |tar: &[u8]| {
-            let end = index(&mut Walker::new(Flowing::new(tar), 0), Hashing::Identity, None, &mut |_| true);
+            let end = index(&mut Walker::new(Flowing::new(tar), 0), PASSING, &mut |_| true);
             assert!(end.tar_bytes <= tar.len() as u64);
         };
         send(&bytes);
@@ -321,4 +357,69 @@ fn whiteouts_cost_what_they_take_away() {
     assert_eq!(tree.final_counts().files, 1);
     let holds = tree.layers.iter().flat_map(|layer| &layer.events).filter(|event| event.until == Event::HOLDS).count();
     assert_eq!(holds, 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_byte_is_charged_at_most_once(layers in any_plain_layers()) {
+        let found = judged(&layers);
+        let (tree, waste) = (&found.tree, &found.waste);
+        prop_assert_eq!(waste.sums.dead(), waste.content_bytes - waste.live_bytes);
+        prop_assert_eq!(waste.total_bytes(), waste.own_bytes);
+        let files: BTreeSet<_> = waste.charges.iter().map(|charge| charge.file).collect();
+        prop_assert_eq!(files.len(), waste.charges.len());
+        for (own, layer) in tree.layers.iter().enumerate() {
+            let of_layer = waste.charges.iter().filter(|charge| usize::from(charge.file.layer) == own);
+            prop_assert!(of_layer.map(|charge| charge.bytes(tree)).sum::<u64>() <= layer.content_bytes);
+        }
+        let told: u64 = waste.findings.iter().filter(|finding| finding.kind.counts()).map(|finding| finding.bytes).sum();
+        prop_assert_eq!(told, waste.total_bytes());
+    }
+
+    #[test]
+    fn duplicates_are_what_is_live_less_what_is_distinct(mut layers in any_plain_layers()) {
+        // Nothing is cruft where nothing is below /tmp.
+        for entries in &mut layers {
+            entries.retain(|entry| !entry.path.starts_with(b"tmp"));
+            let files: Vec<Vec<u8>> = entries.iter().map(|entry| entry.path.clone()).collect();
+            entries.retain(|entry| entry.kind != tar::EntryType::Link || files.contains(&entry.link));
+        }
+        let found = judged(&layers);
+        let (tree, waste) = (&found.tree, &found.waste);
+        prop_assert_eq!(waste.sums.cruft(), 0);
+        let mut distinct = BTreeSet::new();
+        for (node, at) in ["a/one", "a/two", "b/one", "b/two", "c"].iter().filter_map(|path| {
+            let node = tree.paths.find(path.as_bytes())?;
+            Some((node, tree.state(node, tree.top()?)?))
+        }) {
+            let copy = tree.copy_of(at).unwrap_or_else(|| panic!("{node:?} is no file"));
+            let event = tree.event_at(copy);
+            let entries = &layers[usize::from(copy.layer)];
+            let path = tree.paths.path(event.node);
+            let content = &entries.iter().find(|entry| entry.path == path && !entry.content.is_empty()).unwrap().content;
+            distinct.insert(content.clone());
+        }
+        let distinct: usize = distinct.iter().map(Vec::len).sum();
+        prop_assert_eq!(waste.sums.of(waste::Kind::Duplicate), waste.live_bytes - distinct as u64);
+    }
+
+    #[test]
+    fn the_order_of_entries_changes_no_total(layers in any_plain_layers(), turn in 1_usize..6) {
+        let turned: Vec<Vec<Entry>> = layers.iter().map(|entries| {
+            let mut entries = entries.clone();
+            let by = turn % entries.len().max(1);
+            entries.rotate_left(by);
+            // Hard links stay behind their targets.
+            entries.sort_by_key(|entry| entry.kind == tar::EntryType::Link);
+            entries
+        }).collect();
+        let (one, other) = (judged(&layers), judged(&turned));
+        let totals = |found: &explore::inspect::Inspection| {
+            let waste = &found.waste;
+            (waste.content_bytes, waste.live_bytes, waste.sums.dead(), waste.sums.cruft(), waste.sums.of(waste::Kind::Duplicate))
+        };
+        prop_assert_eq!(totals(&one), totals(&other));
+    }
 }

@@ -6,10 +6,9 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Entry, device, dir, fifo, file, folder, gone, hardlink, image, look, opaque, symlink};
-
-/// Kinds that are told from structure alone; the others need the catalogue of rules.
-const DEAD: [&str; 6] = ["deleted", "overwritten", "rewritten", "metadata", "moved", "shadowed"];
+use common::{Entry, device, dir, fifo, file, folder, gone, hardlink, image, look_with, opaque, symlink};
+use explore::inspect::Options;
+use explore::waste::Kind;
 
 #[derive(Debug, Default)]
 struct Case {
@@ -39,9 +38,7 @@ fn cases() -> Vec<Case> {
                 case.totals.insert(key.into(), value.parse().unwrap());
             }
         } else if *first == "expect" {
-            if DEAD.contains(&words[1]) {
-                case.items.push(words[1..].join(" "));
-            }
+            case.items.push(words[1..].join(" "));
         } else {
             case.layers.last_mut().unwrap().push(entry(&words));
         }
@@ -81,7 +78,7 @@ fn entry(words: &[&str]) -> Entry {
 }
 
 #[test]
-fn dead_bytes_of_every_micro_example() {
+fn every_micro_example_is_charged_as_it_says() {
     let cases = cases();
     assert!(cases.len() >= 30, "only {} examples were found", cases.len());
     let mut failures = Vec::new();
@@ -89,29 +86,35 @@ fn dead_bytes_of_every_micro_example() {
         let folder = folder();
         let built = case.layers.iter().fold(image(), common::ImageBuilder::layer);
         let path = folder.write("image.tar", &built.save(common::Shape::Docker));
-        let found = look(&path);
+        let found = look_with(&path, &Options { base_layers: Some(case.base), ..Options::default() });
         let waste = &found.waste;
         let mut got: Vec<String> = waste
-            .dead
             .charges
             .iter()
             .map(|charge| {
+                let stored_in = charge.file.layer;
                 let path = String::from_utf8(found.tree.paths.path(found.tree.event_at(charge.file).node)).unwrap();
-                let in_base = usize::from(charge.stored_in) < case.base;
-                let fix = if in_base { "base".to_owned() } else { charge.stored_in.to_string() };
-                format!(
-                    "{} {} in={} by={} fix={fix} path=/{path}",
-                    charge.kind.name(),
-                    charge.bytes,
-                    charge.stored_in,
-                    charge.caused_by
-                )
+                let in_base = usize::from(stored_in) < case.base;
+                let fix = if in_base { "base".to_owned() } else { stored_in.to_string() };
+                let kind = match (charge.kind, charge.rule()) {
+                    (Kind::Cruft, Some(rule)) => format!("cruft:{}", waste.rules.all()[rule.index()].id),
+                    (kind, _) => kind.name().to_owned(),
+                };
+                let (bytes, by) = (charge.bytes(&found.tree), charge.caused_by);
+                format!("{kind} {bytes} in={stored_in} by={by} fix={fix} path=/{path}")
             })
             .collect();
         got.sort();
         let mut want = case.items.clone();
         want.sort();
-        let totals = [("stored", waste.content_bytes), ("live", waste.live_bytes), ("dead", waste.dead.bytes())];
+        let totals = [
+            ("stored", waste.content_bytes),
+            ("live", waste.live_bytes),
+            ("dead", waste.sums.dead()),
+            ("cruft", waste.sums.cruft()),
+            ("dup", waste.sums.of(Kind::Duplicate)),
+            ("own_waste", waste.own_bytes),
+        ];
         if got != want || totals.iter().any(|(key, value)| case.totals[*key] != *value) {
             failures.push(format!("{}\n  want {want:?}\n  got  {got:?}\n  {totals:?}", case.name));
         }

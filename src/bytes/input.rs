@@ -6,7 +6,24 @@ use super::Window;
 pub trait Input: BufRead {
     /// Passes over `bytes`; returns how many there were, which is less only at the end.
     fn skip(&mut self, bytes: u64) -> io::Result<u64>;
+
+    /// How many bytes as stored the bytes up to here take, where they are compressed.
+    fn stored(&self) -> Option<u64> {
+        None
+    }
 }
+
+/// A reader that may know how many bytes as stored its bytes take.
+pub trait Stored {
+    /// As [`Input::stored`].
+    fn stored(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl<R> Stored for BufReader<R> {}
+impl Stored for &[u8] {}
+
 
 /// Reads a [`Window`] and hops over what is skipped, so content that nobody asks for is never fetched.
 #[derive(Debug)]
@@ -101,7 +118,11 @@ impl<R: BufRead> BufRead for Flowing<R> {
     }
 }
 
-impl<R: BufRead> Input for Flowing<R> {
+impl<R: BufRead + Stored> Input for Flowing<R> {
+    fn stored(&self) -> Option<u64> {
+        self.reader.stored()
+    }
+
     fn skip(&mut self, bytes: u64) -> io::Result<u64> {
         let mut left = bytes;
         while left > 0 {

@@ -13,8 +13,8 @@ pub mod tar;
 mod window;
 
 pub use compression::{Compression, sniff};
-pub use input::{Flowing, Hopping, Input};
-pub use read_ahead::{Counted, Feeder, ReadAhead, Tee};
+pub use input::{Flowing, Hopping, Input, Stored};
+pub use read_ahead::{Consumed, Counted, Feeder, ReadAhead, Tee};
 pub use shown::{shown, shown_text};
 pub use tar::{Entry, EntryKind, TarError, Walker};
 pub use window::Window;

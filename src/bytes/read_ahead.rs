@@ -6,19 +6,32 @@ use std::thread::Scope;
 
 use sha2::{Digest as _, Sha256};
 
+use super::Stored;
+
 /// Pieces that travel between the two threads, and how many may wait: 2 MiB in all, whatever is read.
 const PIECE: usize = 256 * 1024;
 const WAITING: usize = 6;
+/// Bytes as stored that are taken in one go while it is noted how far they lead. Within such a step every byte is taken
+/// to cost the same.
+const STEP: usize = 4096;
+
+/// Bytes, and how many bytes as stored lead to some places in them, by rising offset.
+#[derive(Debug, Default)]
+struct Piece {
+    bytes: Vec<u8>,
+    marks: Vec<(u32, u64)>,
+}
 
 /// A reader whose work (inflating, hashing) is done on another thread, a bounded number of pieces ahead.
 /// Dropping it stops that thread at its next piece.
 #[derive(Debug)]
 pub struct ReadAhead {
-    pieces: Receiver<io::Result<Vec<u8>>>,
-    spent: Sender<Vec<u8>>,
-    piece: Vec<u8>,
+    pieces: Receiver<io::Result<Piece>>,
+    spent: Sender<Piece>,
+    piece: Piece,
     position: usize,
     ended: bool,
+    inflating: bool,
 }
 
 impl ReadAhead {
@@ -29,29 +42,44 @@ impl ReadAhead {
         ahead
     }
 
+    /// The same, of a reader that inflates: `consumed` is how many bytes as stored it has taken.
+    pub fn inflating<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        mut reader: impl Read + Send + 'scope,
+        consumed: Arc<AtomicU64>,
+    ) -> Self {
+        let (mut feeder, mut ahead) = Self::fed();
+        feeder.consumed = Some(consumed);
+        ahead.inflating = true;
+        scope.spawn(move || feeder.feed(&mut reader));
+        ahead
+    }
+
     /// A reader of what the feeder is given, on whichever threads the two are.
     pub fn fed() -> (Feeder, Self) {
         let (full, pieces) = sync_channel(WAITING);
         let (spent, empty) = channel();
-        (Feeder { full, empty }, Self { pieces, spent, piece: Vec::new(), position: 0, ended: false })
+        (Feeder { full, empty, consumed: None }, Self { pieces, spent, piece: Piece::default(), position: 0, ended: false, inflating: false })
     }
 }
 
 /// The other end of a [`ReadAhead`].
 #[derive(Debug)]
 pub struct Feeder {
-    full: SyncSender<io::Result<Vec<u8>>>,
-    empty: Receiver<Vec<u8>>,
+    full: SyncSender<io::Result<Piece>>,
+    empty: Receiver<Piece>,
+    consumed: Option<Arc<AtomicU64>>,
 }
 
 impl Feeder {
     /// Hands over all of `reader`, its error too; waits while nobody takes it, and stops when nobody will.
     pub fn feed(self, reader: &mut impl Read) {
         loop {
-            let mut piece: Vec<u8> = self.empty.try_recv().unwrap_or_default();
-            piece.resize(PIECE, 0);
-            let (got, failed) = fill(reader, &mut piece);
-            piece.truncate(got);
+            let mut piece: Piece = self.empty.try_recv().unwrap_or_default();
+            piece.bytes.resize(PIECE, 0);
+            piece.marks.clear();
+            let (got, failed) = fill(reader, &mut piece, self.consumed.as_deref());
+            piece.bytes.truncate(got);
             if got > 0 && self.full.send(Ok(piece)).is_err() {
                 return;
             }
@@ -68,12 +96,18 @@ impl Feeder {
 }
 
 /// Reads until `buffer` is full, the end or an error; returns what was read before it too.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
+fn fill(reader: &mut impl Read, piece: &mut Piece, consumed: Option<&AtomicU64>) -> (usize, Option<io::Error>) {
+    let Piece { bytes: buffer, marks } = piece;
     let mut got = 0;
+    let mut mark = |got: usize| marks.extend(consumed.map(|count| (got as u32, count.load(Ordering::Relaxed))));
+    mark(0);
     while got < buffer.len() {
         match reader.read(&mut buffer[got..]) {
             Ok(0) => break,
-            Ok(more) => got += more,
+            Ok(more) => {
+                got += more;
+                mark(got);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return (got, Some(error)),
         }
@@ -93,7 +127,7 @@ impl Read for ReadAhead {
 
 impl BufRead for ReadAhead {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.position == self.piece.len() && !self.ended {
+        while self.position == self.piece.bytes.len() && !self.ended {
             match self.pieces.recv() {
                 Ok(Ok(piece)) => {
                     let spent = std::mem::replace(&mut self.piece, piece);
@@ -108,11 +142,61 @@ impl BufRead for ReadAhead {
                 Err(_) => self.ended = true,
             }
         }
-        Ok(&self.piece[self.position..])
+        Ok(&self.piece.bytes[self.position..])
     }
 
     fn consume(&mut self, amount: usize) {
-        self.position = (self.position + amount).min(self.piece.len());
+        self.position = (self.position + amount).min(self.piece.bytes.len());
+    }
+}
+
+impl Stored for ReadAhead {
+    fn stored(&self) -> Option<u64> {
+        let marks = &self.piece.marks;
+        if marks.is_empty() {
+            return self.inflating.then_some(0);
+        }
+        let position = self.position as u32;
+        let above = marks.partition_point(|(offset, _)| *offset <= position);
+        let (from, low) = *marks.get(above.checked_sub(1)?)?;
+        let Some((to, high)) = marks.get(above) else { return Some(low) };
+        let part = u64::from(position - from) * high.saturating_sub(low) / u64::from(to - from);
+        Some(low + part)
+    }
+}
+
+/// Counts the bytes that are really taken from a reader, of which it hands out few at a time.
+#[derive(Debug)]
+pub struct Consumed<R> {
+    reader: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R> Consumed<R> {
+    /// Adds what is taken from `reader` to `count`.
+    pub fn new(reader: R, count: Arc<AtomicU64>) -> Self {
+        Self { reader, count }
+    }
+}
+
+impl<R: BufRead> Read for Consumed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let step = available.len().min(buffer.len());
+        buffer[..step].copy_from_slice(&available[..step]);
+        self.consume(step);
+        Ok(step)
+    }
+}
+
+impl<R: BufRead> BufRead for Consumed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf().map(|bytes| &bytes[..bytes.len().min(STEP)])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.count.fetch_add(amount as u64, Ordering::Relaxed);
+        self.reader.consume(amount);
     }
 }
 

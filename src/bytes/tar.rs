@@ -125,6 +125,8 @@ pub struct Walker<I> {
     remaining: u64,
     padding: u64,
     end: Option<End>,
+    /// [`Input::stored`] where the last entry begins, or the end.
+    stored: Option<u64>,
 }
 
 /// How a tar ended.
@@ -156,12 +158,18 @@ struct Extensions {
 impl<I: Input> Walker<I> {
     /// Starts at the first header. `position` is the offset that the first byte counts as.
     pub fn new(input: I, position: u64) -> Self {
-        Self { input, position, remaining: 0, padding: 0, end: None }
+        Self { input, position, remaining: 0, padding: 0, end: None, stored: None }
     }
 
     /// Bytes of the tar that were passed so far.
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// How many bytes as stored lead to the entry that was found last or, after the last one, to the end; where the
+    /// input is compressed.
+    pub fn stored(&self) -> Option<u64> {
+        self.stored
     }
 
     /// Moves to the next entry, past what is left of the last one. False at the end.
@@ -170,6 +178,7 @@ impl<I: Input> Walker<I> {
     /// When the tar ends early or is none; nothing after it can be read.
     pub fn next(&mut self, entry: &mut Entry) -> Result<bool, TarError> {
         self.finish_entry()?;
+        self.stored = self.input.stored();
         if self.end.is_some() {
             return Ok(false);
         }

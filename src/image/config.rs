@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::history::HistoryRow;
 use super::manifest::or_default;
+use super::secret::HiddenSecret;
 use super::{Digest, Platform};
 
 /// The fields of an image config that are shown (OCI image spec, "Image Configuration").
@@ -53,6 +54,40 @@ pub struct Run {
     /// Labels.
     #[serde(default, deserialize_with = "or_default")]
     pub labels: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "or_default")]
+    volumes: BTreeMap<String, serde_json::Value>,
+    #[serde(default, deserialize_with = "or_default")]
+    exposed_ports: BTreeMap<String, serde_json::Value>,
+    #[serde(default, deserialize_with = "or_default")]
+    healthcheck: Healthcheck,
+    /// Secrets that `env` held; their values are masked there.
+    #[serde(skip)]
+    pub secrets: Vec<HiddenSecret>,
+}
+
+/// How a container's health is found out.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Healthcheck {
+    #[serde(default, deserialize_with = "or_default")]
+    test: Vec<String>,
+}
+
+impl Run {
+    /// Directories whose data outlives the container.
+    pub fn volumes(&self) -> impl Iterator<Item = &str> {
+        self.volumes.keys().map(String::as_str)
+    }
+
+    /// `PORT/PROTOCOL`.
+    pub fn ports(&self) -> impl Iterator<Item = &str> {
+        self.exposed_ports.keys().map(String::as_str)
+    }
+
+    /// The command that finds out a container's health, `CMD` or `CMD-SHELL` first.
+    pub fn healthcheck(&self) -> &[String] {
+        &self.healthcheck.test
+    }
 }
 
 impl Config {

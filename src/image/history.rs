@@ -2,6 +2,7 @@ use serde::Deserialize;
 
 use super::Layer;
 use super::manifest::or_default;
+use super::secret::HiddenSecret;
 
 /// One row of the history (OCI image spec, "Image Configuration", `history`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -18,6 +19,9 @@ pub struct HistoryRow {
     /// The layer that it made, by index; set by [`align`].
     #[serde(skip)]
     pub layer: Option<usize>,
+    /// Secrets that the instruction held; their values are masked there.
+    #[serde(skip)]
+    pub secrets: Vec<HiddenSecret>,
 }
 
 /// Says which row made which layer. Where the counts differ they are matched from the end: what is missing or too much

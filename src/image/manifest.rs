@@ -1,7 +1,7 @@
 //! The documents that name an image's parts. Unknown fields are passed over, absent ones are what they default to:
 //! writers differ, and a reader that insists reads less.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Deserializer};
 
@@ -79,6 +79,8 @@ pub(super) struct Manifest {
     pub(super) layers: Vec<Descriptor>,
     pub(super) manifests: Option<Vec<Descriptor>>,
     pub(super) artifact_type: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) annotations: BTreeMap<String, String>,
 }
 
 impl Manifest {

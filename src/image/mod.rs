@@ -10,11 +10,15 @@ mod history;
 mod manifest;
 mod platform;
 mod resolve;
+mod secret;
 
-pub use config::Config;
+use std::collections::BTreeMap;
+
+pub use config::{Config, Run};
 pub use digest::{Digest, Hasher};
 pub use history::{HistoryRow, readable};
 pub use platform::Platform;
+pub use secret::HiddenSecret;
 pub use resolve::{ImageError, Lookup, Request, resolve};
 
 /// An image, as its documents describe it. Nothing in its layers was read.
@@ -44,6 +48,21 @@ pub struct Image {
     pub damage: Option<String>,
     /// How many claimed digests of documents were computed and hold.
     pub verified: usize,
+    /// Other images of the same place; one of them may be the base.
+    pub relatives: Vec<Relative>,
+    /// Annotations of the manifest.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Another image, as far as it takes to tell whether this one is built on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Relative {
+    /// Its names.
+    pub names: Vec<String>,
+    /// Digest of its manifest.
+    pub digest: Option<Digest>,
+    /// Digests of its uncompressed layers, the base first.
+    pub diff_ids: Vec<Option<Digest>>,
 }
 
 /// A layer, as manifest and config describe it.

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use super::history::align;
 use super::manifest::{Descriptor, Index, Manifest, SavedImage};
-use super::{Config, Digest, HistoryRow, Image, Layer, Platform};
+use super::secret::hide;
+use super::{Config, Digest, HistoryRow, Image, Layer, Platform, Relative};
 use crate::source::{Format, Select, SourceError, normal_name};
 
 /// Where documents are looked up.
@@ -160,13 +161,37 @@ pub fn resolve(lookup: &impl Lookup, request: &Request) -> Result<Image, ImageEr
         };
         return Err(ImageError::NoManifest(why));
     }
+    let relatives = relatives(lookup, &candidates);
     let candidate = choose(candidates, request.select.as_ref())?;
     let names = candidate.names.clone();
     let (variant, note) = choose_platform(lookup, candidate.variants, request.platform.as_ref())?;
     let mut image = build(lookup, source, &names, variant)?;
     image.notes.extend(note);
     image.damage = lookup.damage();
+    let own: Vec<_> = image.layers.iter().map(|layer| layer.diff_id.clone()).collect();
+    image.relatives = relatives.into_iter().filter(|other| other.diff_ids != own).collect();
     Ok(image)
+}
+
+/// The other images of the place, as far as their documents are there.
+fn relatives(lookup: &impl Lookup, candidates: &[Candidate]) -> Vec<Relative> {
+    const MOST: usize = 64;
+    if candidates.len() < 2 {
+        return Vec::new();
+    }
+    let variants = candidates.iter().flat_map(|candidate| candidate.variants.iter().map(|each| (&candidate.names, each)));
+    variants
+        .take(MOST)
+        .filter_map(|(names, variant)| {
+            let name = config_name(&variant.parts)?;
+            let config: Config = document(lookup, &name).ok()??;
+            let digest = match &variant.parts {
+                Parts::Oci { digest, .. } => Some(digest.clone()),
+                _ => None,
+            };
+            Some(Relative { names: tags(names), digest, diff_ids: config.diff_ids() })
+        })
+        .collect()
 }
 
 fn document<T: DeserializeOwned>(lookup: &impl Lookup, name: &str) -> Result<Option<T>, ImageError> {
@@ -347,13 +372,16 @@ fn choose_platform(
     Ok((variants.swap_remove(at), note))
 }
 
+fn config_name(parts: &Parts) -> Option<String> {
+    match parts {
+        Parts::Oci { manifest, .. } => Some(manifest.config.as_ref()?.digest.blob()),
+        Parts::Saved(saved) => Some(saved.config.clone()),
+        Parts::Ancient(_) | Parts::Absent(_) => None,
+    }
+}
+
 fn platform_of(lookup: &impl Lookup, parts: &Parts) -> Option<Platform> {
-    let name = match parts {
-        Parts::Oci { manifest, .. } => manifest.config.as_ref()?.digest.blob(),
-        Parts::Saved(saved) => saved.config.clone(),
-        Parts::Ancient(_) | Parts::Absent(_) => return None,
-    };
-    let config: Config = document(lookup, &name).ok()??;
+    let config: Config = document(lookup, &config_name(parts)?).ok()??;
     Some(config.platform()).filter(|platform| platform.architecture != "unknown")
 }
 
@@ -389,6 +417,7 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
                 image.problems.push(format!("manifest {digest}: its bytes have another digest"));
             }
             image.digest = Some(digest);
+            image.annotations = manifest.annotations.clone();
             image
         }
         Parts::Saved(saved) => {
@@ -423,6 +452,19 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
     image.history = std::mem::take(&mut image.config.history);
     let note = align(&mut image.history, &mut image.layers);
     image.notes.extend(note);
+    for row in &mut image.history {
+        for text in [&mut row.created_by, &mut row.comment].into_iter().flatten() {
+            let (hidden, secrets) = hide(text);
+            *text = hidden;
+            row.secrets.extend(secrets);
+        }
+    }
+    let run = &mut image.config.run;
+    for line in &mut run.env {
+        let (hidden, secrets) = hide(line);
+        *line = hidden;
+        run.secrets.extend(secrets);
+    }
     Ok(image)
 }
 
@@ -487,6 +529,8 @@ fn bare(source: &'static str, id: Digest, config: Config, layers: Vec<Layer>) ->
         problems: Vec::new(),
         damage: None,
         verified: 0,
+        relatives: Vec::new(),
+        annotations: std::collections::BTreeMap::new(),
     }
 }
 

@@ -5,8 +5,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::Options;
-use crate::bytes::{Compression, Counted, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff};
-use crate::layer::{Batch, Hashing, IndexEnd, Keep, index};
+use crate::bytes::{
+    Compression, Consumed, Counted, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff,
+};
+use crate::layer::{Batch, Hashing, IndexEnd, Keep, Passing, Watch, index};
+use crate::waste::{Rules, Seen};
 
 /// What was found of one blob, beside its records.
 #[derive(Debug, Default)]
@@ -27,6 +30,22 @@ impl Blob {
     }
 }
 
+/// Looks for what rules ask of the first bytes of files.
+struct ForRules(&'static Rules);
+
+impl Watch for ForRules {
+    fn wants(&self, path: &[u8]) -> bool {
+        self.0.asks_for_head(path)
+    }
+
+    fn sees(&self, path: &[u8], head: &[u8]) -> u16 {
+        Seen::all(path, head).0
+    }
+}
+
+/// Files that a judgement reads whole: where home directories are.
+const DOCUMENTS: [(&[u8], u64); 1] = [(b"etc/passwd", 1 << 20)];
+
 pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
     let mut head = [0; 6];
     let got = window.clone().read(&mut head).unwrap_or(0);
@@ -34,22 +53,22 @@ pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnM
     if plain && !options.verify {
         let hashing = if options.hash { Hashing::Sha256 } else { Hashing::None };
         let input = if options.hash { Hopping::for_content(window.clone()) } else { Hopping::new(window.clone()) };
-        return Blob { end: walk(input, hashing, None, send), ..Blob::default() };
+        let passing = Passing { hashing, keep: &[], watch: None };
+        return Blob { end: walk(input, passing, send), ..Blob::default() };
     }
-    let mut blob = read_flowing(window.clone(), options, None, send);
+    let mut blob = read_flowing(window.clone(), options, send);
     blob.compressed_bytes = blob.compressed_bytes.map(|_| window.len());
     blob
 }
 
-fn walk(input: impl Input, hashing: Hashing, keep: Option<&Keep>, send: &mut dyn FnMut(Batch) -> bool) -> IndexEnd {
-    index(&mut Walker::new(input, 0), hashing, keep, send)
+fn walk(input: impl Input, passing: Passing<'_>, send: &mut dyn FnMut(Batch) -> bool) -> IndexEnd {
+    index(&mut Walker::new(input, 0), passing, send)
 }
 
 /// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another.
 pub(super) fn read_flowing(
     mut stored: impl Read + Send,
     options: &Options,
-    keep: Option<&Keep>,
     send: &mut dyn FnMut(Batch) -> bool,
 ) -> Blob {
     let digests: [Arc<Mutex<Option<[u8; 32]>>>; 2] = Default::default();
@@ -68,17 +87,27 @@ pub(super) fn read_flowing(
     let count = Arc::default();
     let stored = Counted::new(Cursor::new(head).chain(stored), Arc::clone(&count));
     let hashing = if options.hash { Hashing::Sha256 } else { Hashing::Identity };
+    let documents = DOCUMENTS.iter().map(|(path, limit)| Keep { path: path.to_vec(), limit: *limit });
+    // The user's own comes first: it may be one of them.
+    let keep: Vec<Keep> = options.keep.iter().cloned().chain(documents).collect();
+    let rules = ForRules(Rules::built_in());
+    let passing = Passing { hashing, keep: &keep, watch: Some(&rules) };
     // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
     let hash_stored = (options.verify && compression != Compression::None).then(|| note(0));
     let hash_plain = options.verify.then(|| note(1));
     let end = if compression == Compression::None && !options.verify {
-        walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), hashing, keep, send)
+        walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), passing, send)
     } else {
         let stored = BufReader::with_capacity(64 * 1024, Tee::new(stored, hash_stored));
-        match compression.decode(stored) {
+        let consumed = Arc::default();
+        match compression.decode(Consumed::new(stored, Arc::clone(&consumed))) {
             Ok(plain) => std::thread::scope(|scope| {
-                let ahead = ReadAhead::spawn(scope, Tee::new(plain, hash_plain));
-                walk(Flowing::new(ahead), hashing, keep, send)
+                let plain = Tee::new(plain, hash_plain);
+                let ahead = match compression {
+                    Compression::None => ReadAhead::spawn(scope, plain),
+                    _ => ReadAhead::inflating(scope, plain, consumed),
+                };
+                walk(Flowing::new(ahead), passing, send)
             }),
             Err(error) => IndexEnd { damage: Some(TarError::Io { at: 0, error }), ..IndexEnd::default() },
         }

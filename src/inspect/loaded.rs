@@ -1,16 +1,19 @@
 //! What was read of an image, before it is judged.
 
+use std::io::Read as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blob::Blob;
 use super::builder::Slot;
 use super::{InspectError, Inspection, LayerFacts, Note, Options, Shared, Timing, Verification, threads};
 use crate::bytes::Window;
 use crate::image::{Digest, Image};
-use crate::layer::{ContentId, identify};
+use crate::layer::{ContentError, ContentId, head, identify, zeros};
 use crate::source::Target;
-use crate::tree::{EventRef, Tree};
-use crate::waste::Waste;
+use crate::tree::{Event, EventRef, Lookup, Tree};
+use crate::waste::{self, Evidence, Named, Rules, Seen, Waste};
 
 /// Everything but the judgement.
 pub(super) struct Loaded {
@@ -24,6 +27,8 @@ pub(super) struct Loaded {
     checked: usize,
     unchecked: usize,
     kept: Vec<(EventRef, Vec<u8>)>,
+    seen: FxHashMap<EventRef, Seen>,
+    zeros: Vec<(EventRef, u64)>,
 }
 
 /// Files whose contents are found out before the tree learns of them.
@@ -50,38 +55,184 @@ fn answers(
     options: &Options,
     shared: &Shared,
 ) -> Result<Vec<(EventRef, ContentId)>, InspectError> {
+    side_by_side(asked, options, shared, |file| {
+        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
+        let content = identify(window, event.block, event.size).map_err(|error| unread(*file, error))?;
+        Ok(Some((*file, content)))
+    })
+}
+
+fn unread(file: EventRef, error: ContentError) -> InspectError {
+    InspectError::Content { layer: file.layer.into(), error }
+}
+
+/// Does the same with each item, on all threads; what comes out is in the order of the items.
+fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    options: &Options,
+    shared: &Shared,
+    work: impl Fn(&T) -> Result<Option<R>, InspectError> + Sync,
+) -> Result<Vec<R>, InspectError> {
     const STEP: usize = 64;
     let next = AtomicUsize::new(0);
-    let work = || -> Result<Vec<_>, InspectError> {
-        let mut answers = Vec::new();
+    let share = || -> Result<Vec<(usize, Vec<R>)>, InspectError> {
+        let mut done = Vec::new();
         while !shared.stop.load(Ordering::Relaxed) {
             let from = next.fetch_add(STEP, Ordering::Relaxed);
-            if from >= asked.len() {
+            if from >= items.len() {
                 break;
             }
-            for file in &asked[from..asked.len().min(from + STEP)] {
-                let layer = usize::from(file.layer);
-                let Some(window) = &loaded.windows[layer] else { continue };
-                let event = loaded.tree.event_at(*file);
-                let content = identify(window, event.block, event.size)
-                    .map_err(|error| InspectError::Content { layer, error })?;
-                answers.push((*file, content));
+            let mut some = Vec::new();
+            for item in &items[from..items.len().min(from + STEP)] {
+                some.extend(work(item)?);
             }
+            done.push((from, some));
         }
-        Ok(answers)
+        Ok(done)
     };
-    std::thread::scope(|scope| {
-        let workers = threads(options).min(asked.len().div_ceil(STEP));
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+    let mut all = std::thread::scope(|scope| {
+        let workers = threads(options).min(items.len().div_ceil(STEP));
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
         let mut all = Vec::new();
         for worker in workers {
             all.extend(worker.join().unwrap_or(Err(InspectError::Stopped))?);
         }
-        Ok(all)
+        Ok::<_, InspectError>(all)
+    })?;
+    all.sort_unstable_by_key(|(from, _)| *from);
+    Ok(all.into_iter().flat_map(|(_, some)| some).collect())
+}
+
+/// Which rules name which files, by all threads.
+pub(super) fn name_files(
+    loaded: &Loaded,
+    rules: &Rules,
+    options: &Options,
+    shared: &Shared,
+) -> Result<Named, InspectError> {
+    let pieces = waste::pieces(&loaded.tree);
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut named = Named::default();
+        while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if shared.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            named.add(Named::of(&loaded.tree, rules, piece.clone()));
+        }
+        named
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads(options).min(pieces.len())).map(|_| scope.spawn(share)).collect();
+        let mut all = Named::default();
+        for worker in workers {
+            all.add(worker.join().map_err(|_| InspectError::Stopped)?);
+        }
+        Ok(all.sorted())
     })
 }
 
+/// Finds out what the judgement needs to know of contents, beside who equals whom.
+pub(super) fn evidence(
+    loaded: &mut Loaded,
+    named: &Named,
+    rules: &Rules,
+    options: &Options,
+    shared: &Shared,
+) -> Result<Evidence, InspectError> {
+    let tree = &loaded.tree;
+    let seen = side_by_side(&named.to_look_at(rules, tree), options, shared, |file| {
+        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
+        let head = head(window, event.block, waste::HEAD as u64).map_err(|error| unread(*file, error))?;
+        let mut path = tree.paths.path(event.node);
+        path.insert(0, b'/');
+        Ok(Some((*file, Seen::all(&path, &head))))
+    })?;
+    let zeros = side_by_side(&waste::may_be_zeros(tree), options, shared, |file| {
+        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
+        let zeros = zeros(window, event.block, event.size).map_err(|error| unread(*file, error))?;
+        Ok((zeros > 0).then_some((*file, zeros)))
+    })?;
+    let mut evidence = Evidence { seen: std::mem::take(&mut loaded.seen), zeros: std::mem::take(&mut loaded.zeros) };
+    evidence.seen.extend(seen);
+    evidence.zeros.extend(zeros);
+    evidence.zeros.sort_unstable();
+    Ok(evidence)
+}
+
+/// Of the files that look alike those that still do when a few of their bytes are looked at: to read a large file whole
+/// is only worth it then.
+pub(super) fn narrow(
+    loaded: &Loaded,
+    asked: Vec<EventRef>,
+    options: &Options,
+    shared: &Shared,
+) -> Result<Vec<EventRef>, InspectError> {
+    const LARGE: u64 = 64 * 1024;
+    const PART: u64 = 4096;
+    let tree = &loaded.tree;
+    let size = |file: &EventRef| tree.event_at(*file).size;
+    // What flowed by is known already, so nothing can be ruled out beside it.
+    if loaded.windows.iter().any(Option::is_none) {
+        return Ok(asked);
+    }
+    let large: Vec<EventRef> = asked.iter().copied().filter(|file| size(file) >= LARGE).collect();
+    let samples = side_by_side(&large, options, shared, |file| {
+        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
+        let start = u64::from(event.block) * 512 + u64::from(event.header_blocks()) * 512;
+        let mut hash = blake3::Hasher::new();
+        for from in [0, event.size / 2] {
+            // A file that breaks off is told when it is read whole.
+            let mut part = Vec::new();
+            let _ = window.part(start + from, PART).read_to_end(&mut part);
+            hash.update(&part);
+        }
+        Ok(Some((event.size, *hash.finalize().as_bytes())))
+    })?;
+    let mut counts: FxHashMap<(u64, [u8; 32]), u32> = FxHashMap::default();
+    for sample in &samples {
+        *counts.entry(*sample).or_default() += 1;
+    }
+    let alone: FxHashSet<EventRef> =
+        large.iter().zip(&samples).filter(|(_, sample)| counts[*sample] < 2).map(|(file, _)| *file).collect();
+    // Where a file of that size was compared before, its content is known and it is not among these.
+    let known: FxHashSet<u64> = tree.known_sizes();
+    Ok(asked.into_iter().filter(|file| !alone.contains(file) || known.contains(&size(file))).collect())
+}
+
 impl Loaded {
+    /// Where the content of a file of a plain layer is.
+    fn place(&self, file: EventRef) -> Option<(&Window, &Event)> {
+        Some((self.windows.get(usize::from(file.layer))?.as_ref()?, self.tree.event_at(file)))
+    }
+
+    /// The content of a file of the final file system; None when it is not there, too large or not to be had.
+    fn document(&self, path: &[u8], limit: u64) -> Option<Vec<u8>> {
+        let Lookup::Found(_, at) = self.tree.lookup(path, self.tree.top()?, true) else { return None };
+        let file = self.tree.copy_of(at).filter(|file| self.tree.event_at(*file).size <= limit)?;
+        if let Some((_, bytes)) = self.kept.iter().find(|(kept, _)| *kept == file) {
+            return Some(bytes.clone());
+        }
+        let (window, event) = self.place(file)?;
+        head(window, event.block, limit).ok()
+    }
+
+    /// Home directories that the image's `/etc/passwd` names.
+    pub(super) fn homes(&self) -> Vec<String> {
+        let passwd = self.document(b"etc/passwd", 1 << 20).unwrap_or_default();
+        let lines = passwd.split(|byte| *byte == b'\n');
+        lines.filter_map(|line| String::from_utf8(line.split(|byte| *byte == b':').nth(5)?.to_vec()).ok()).collect()
+    }
+
+    pub(super) fn note(&mut self, message: String) {
+        self.notes.push(Note { layer: None, message });
+    }
+
+    /// By layer: bytes of the uncompressed tar.
+    pub(super) fn tar_bytes(&self) -> Vec<u64> {
+        self.facts.iter().map(|facts| facts.tar_bytes).collect()
+    }
+
     pub(super) fn new(
         image: Image,
         tree: Tree,
@@ -104,6 +255,8 @@ impl Loaded {
             checked: image.verified,
             unchecked: 0,
             kept: Vec::new(),
+            seen: FxHashMap::default(),
+            zeros: Vec::new(),
             tree,
             image,
         };
@@ -161,12 +314,18 @@ impl Loaded {
         };
         check("digest", layer.digest.as_ref(), blob.stored);
         check("diff ID", layer.diff_id.as_ref(), blob.uncompressed);
-        let kept = std::mem::take(&mut blob.end.kept);
-        for (block, bytes) in kept {
-            let events = self.tree.layers.get(index).map(|layer| &layer.events[..]).unwrap_or_default();
-            if let Some(event) = events.iter().position(|event| event.block == block) {
-                self.kept.push((EventRef { layer: index as u16, index: event as u32 }, bytes));
-            }
+        let end = &mut blob.end;
+        let (kept, seen, zeros) = (std::mem::take(&mut end.kept), &end.seen, &end.zeros);
+        if !(kept.is_empty() && seen.is_empty() && zeros.is_empty()) {
+            let events = self.tree.layers.get(index).map(|layer| &layer.events[..layer.listed]).unwrap_or_default();
+            // Entries stand in the order of their blocks.
+            let find = |block: u32| {
+                let at = events.binary_search_by_key(&block, |event| event.block).ok()?;
+                Some(EventRef { layer: index as u16, index: at as u32 })
+            };
+            self.kept.extend(kept.into_iter().filter_map(|(block, bytes)| Some((find(block)?, bytes))));
+            self.seen.extend(seen.iter().filter_map(|(block, shows)| Some((find(*block)?, Seen(*shows)))));
+            self.zeros.extend(zeros.iter().filter_map(|(block, zeros)| Some((find(*block)?, *zeros))));
         }
         self.facts.push(facts);
     }
@@ -188,6 +347,7 @@ impl Loaded {
             problems: self.problems,
             notes: self.notes,
             timings,
+            asked_squashes: options.squash.clone(),
             kept: self.kept,
         }
     }

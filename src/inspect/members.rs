@@ -19,7 +19,7 @@ enum Message {
     End(usize, Box<Blob>),
 }
 
-struct MembersLookup<'m>(&'m Members);
+pub(super) struct MembersLookup<'m>(pub(super) &'m Members);
 
 impl Lookup for MembersLookup<'_> {
     fn document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {

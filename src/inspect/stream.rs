@@ -133,6 +133,35 @@ pub(super) fn from_stream(
     Ok(Loaded::new(image, tree, slots, &order, &windows, options))
 }
 
+/// An image's documents alone: layers pass by unread.
+pub(super) fn documents(stream: &Stream, request: &Request) -> Result<crate::image::Image, InspectError> {
+    let mut passed = Passed::default();
+    let failed = |error| InspectError::Source(SourceError::Read { name: stream.name(), error });
+    std::thread::scope(|scope| -> Result<(), InspectError> {
+        let mut pass = stream.pass(scope, Arc::default())?;
+        let mut kept = 0;
+        while let Some(member) = pass.next_member()? {
+            match member {
+                Member::File { name, size, mut content } if is_document_name(&name) || size <= MAX_DOCUMENT => {
+                    let mut bytes = Vec::new();
+                    content.by_ref().take(1).read_to_end(&mut bytes).map_err(failed)?;
+                    if matches!(bytes.first(), Some(b'{' | b'[')) && kept + size <= MAX_DOCUMENTS {
+                        kept += size;
+                        content.read_to_end(&mut bytes).map_err(failed)?;
+                        passed.documents.insert(name, bytes);
+                    }
+                }
+                Member::File { .. } => {}
+                Member::Link { name, target } => {
+                    passed.links.insert(name, target);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    resolve(&passed, request).map_err(|error| InspectError::Image { name: stream.name(), error })
+}
+
 /// Goes through a stream's members and hands each that may be a layer to a thread of its own, so many at a time.
 fn feed_members<'scope>(
     scope: &'scope Scope<'scope, '_>,
@@ -188,7 +217,7 @@ fn feed_members<'scope>(
         let (feeder, ahead) = ReadAhead::fed();
         let own = sender.clone();
         workers.push_back(scope.spawn(move || {
-            let blob = read_flowing(ahead, options, options.keep.as_ref(), &mut |batch| {
+            let blob = read_flowing(ahead, options, &mut |batch| {
                 own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
             });
             let _ = own.send(Message::End(slot, Box::new(blob)));

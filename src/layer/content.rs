@@ -2,7 +2,7 @@ use std::io::{self, Read, Write};
 
 use thiserror::Error;
 
-use super::index::sealed;
+use super::index::{Zeros, sealed};
 use super::record::ContentId;
 use crate::bytes::tar::BLOCK;
 use crate::bytes::{Entry, EntryKind, Hopping, Input, TarError, Walker, Window};
@@ -77,4 +77,47 @@ pub fn identify(layer: &Window, block: u32, size: u64) -> Result<ContentId, Cont
         hash.update(piece);
     })?;
     Ok(sealed(&hash, &found.entry))
+}
+
+/// The first bytes of the file that begins at `block` of a plain layer, at most `most`.
+///
+/// # Errors
+/// When it is not there or breaks off.
+pub fn head(layer: &Window, block: u32, most: u64) -> Result<Vec<u8>, ContentError> {
+    let at = u64::from(block) * BLOCK;
+    let mut found = find_entry(Hopping::for_file(layer.part(at, u64::MAX), most), 0)?;
+    let mut bytes = Vec::new();
+    // The bytes of a sparse file stand elsewhere.
+    if found.entry.sparse.is_none() {
+        found.walker.reader().take(most).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// Bytes in aligned blocks of 4,096 zeros of the file of `size` bytes that begins at `block` of a plain layer; 0 when a look
+/// at a few places shows that they are less than half.
+///
+/// # Errors
+/// When it is not there or breaks off.
+pub fn zeros(layer: &Window, block: u32, size: u64) -> Result<u64, ContentError> {
+    const PLACES: u64 = 8;
+    const PLACE: u64 = 4096;
+    let at = u64::from(block) * BLOCK;
+    let mut found = find_entry(Hopping::for_file(layer.part(at, u64::MAX), 0), 0)?;
+    if found.entry.sparse.is_some() || size < PLACES * PLACE {
+        return Ok(0);
+    }
+    let content = layer.part(at + found.walker.position(), size);
+    let mut empty = 0;
+    for place in 0..PLACES {
+        let mut bytes = Vec::new();
+        content.part(size / PLACES * place / PLACE * PLACE, PLACE).read_to_end(&mut bytes)?;
+        empty += u64::from(bytes.iter().all(|byte| *byte == 0));
+    }
+    if empty < PLACES / 4 {
+        return Ok(0);
+    }
+    let mut count = Zeros::default();
+    found.walker.content(|piece| count.pass(piece))?;
+    Ok(count.bytes)
 }

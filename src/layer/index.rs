@@ -28,6 +28,29 @@ pub struct IndexEnd {
     pub damage: Option<TarError>,
     /// Contents that were to be kept: the block that each entry begins at, and its bytes.
     pub kept: Vec<(u32, Vec<u8>)>,
+    /// What the first bytes of files showed ([`Watch::sees`]), by the block that the entry begins at.
+    pub seen: Vec<(u32, u16)>,
+    /// Bytes in aligned blocks of zeros, of large files that are at least half that, by the block that the entry begins at.
+    pub zeros: Vec<(u32, u64)>,
+}
+
+/// Looks at the first bytes of files while they pass.
+pub trait Watch: Sync {
+    /// Whether it has to see the file of that normal path.
+    fn wants(&self, path: &[u8]) -> bool;
+    /// What the first bytes of it show, at most 4 KiB; 0 for nothing.
+    fn sees(&self, path: &[u8], head: &[u8]) -> u16;
+}
+
+/// What is wanted of contents while they pass.
+#[derive(Clone, Copy)]
+pub struct Passing<'a> {
+    /// What is hashed.
+    pub hashing: Hashing,
+    /// What is kept.
+    pub keep: &'a [Keep],
+    /// Who looks on.
+    pub watch: Option<&'a dyn Watch>,
 }
 
 /// A path whose content is kept in passing, where there is no coming back.
@@ -54,16 +77,30 @@ const MAX_NOTES: usize = 5;
 /// Reads a layer once, front to back, and hands out a record of every entry; false from `send` stops it. Never keeps content.
 pub fn index<I: Input>(
     walker: &mut Walker<I>,
-    hashing: Hashing,
-    keep: Option<&Keep>,
+    passing: Passing<'_>,
     send: &mut dyn FnMut(Batch) -> bool,
 ) -> IndexEnd {
     let mut end = IndexEnd::default();
     let mut odd = Oddities::default();
     let mut batch = Batch::default();
     let mut entry = Entry::default();
+    let mut stored = None;
+    let hashing = passing.hashing;
+    // Which of `passing.keep` each of `end.kept` is.
+    let mut kept_for: Vec<usize> = Vec::new();
     end.damage = loop {
-        match walker.next(&mut entry) {
+        let more = walker.next(&mut entry);
+        let now = walker.stored();
+        if let (Some(record), Some(from), Some(to)) = (batch.records.last_mut(), stored, now)
+            && record.pull_bytes.is_none()
+        {
+            record.pull_bytes = Some(to.saturating_sub(from));
+        }
+        stored = now;
+        if (batch.records.len() >= BATCH || batch.texts.len() >= BATCH_TEXT) && !send(std::mem::take(&mut batch)) {
+            return end;
+        }
+        match more {
             Ok(true) => {}
             Ok(false) => break finish(walker),
             Err(error) => break Some(error),
@@ -78,15 +115,35 @@ pub fn index<I: Input>(
         let Some(mut record) = record(&entry, block, &mut batch, &mut odd) else { continue };
         record.header_blocks = u8::try_from((walker.position() - entry.start) / BLOCK).unwrap_or(u8::MAX);
         if hashing != Hashing::None && record.kind == RecordKind::Entry(EntryKind::File) {
-            let kept = keep.filter(|keep| keep.path == batch.text(&record.path) && entry.size <= keep.limit);
-            let mut copy = kept.filter(|_| entry.sparse.is_none()).map(|_| Vec::new());
-            match hash(walker, &entry, hashing, copy.as_mut()) {
+            let path = batch.text(&record.path);
+            let keep = passing.keep.iter().position(|keep| keep.path == path && entry.size <= keep.limit);
+            let keep = keep.filter(|_| entry.sparse.is_none());
+            let watch = passing.watch.filter(|watch| entry.size > 0 && entry.sparse.is_none() && watch.wants(path));
+            let mut looks = Looks {
+                copy: keep.map(|_| Vec::new()),
+                head: watch.map(|_| Vec::new()),
+                zeros: (entry.size >= ZEROS && entry.sparse.is_none()).then(Zeros::default),
+            };
+            match hash(walker, &entry, hashing, &mut looks) {
                 Ok((content, sha256)) => (record.content, record.sha256) = (Some(content), sha256),
                 Err(error) => break Some(error),
             }
-            if let Some(copy) = copy {
+            if let (Some(watch), Some(head)) = (watch, &looks.head) {
+                let shows = watch.sees(path, head);
+                end.seen.extend((shows != 0).then_some((block, shows)));
+            }
+            if let Some(zeros) = looks.zeros.map(|zeros| zeros.bytes).filter(|zeros| *zeros >= entry.size / 2) {
+                end.zeros.push((block, zeros));
+            }
+            if let (Some(keep), Some(copy)) = (keep, looks.copy) {
                 // The last entry of a path is the one that holds.
-                end.kept = vec![(block, copy)];
+                match kept_for.iter().position(|known| *known == keep) {
+                    Some(at) => end.kept[at] = (block, copy),
+                    None => {
+                        kept_for.push(keep);
+                        end.kept.push((block, copy));
+                    }
+                }
             }
         } else if record.size > 0
             && let Err(error) = walker.pass_content()
@@ -94,9 +151,6 @@ pub fn index<I: Input>(
             break Some(error);
         }
         batch.records.push(record);
-        if (batch.records.len() >= BATCH || batch.texts.len() >= BATCH_TEXT) && !send(std::mem::take(&mut batch)) {
-            return end;
-        }
     };
     end.tar_bytes = walker.position();
     end.notes = odd.notes();
@@ -120,7 +174,7 @@ fn hash<I: Input>(
     walker: &mut Walker<I>,
     entry: &Entry,
     hashing: Hashing,
-    mut copy: Option<&mut Vec<u8>>,
+    looks: &mut Looks,
 ) -> Result<(ContentId, Option<[u8; 32]>), TarError> {
     let mut identity = blake3::Hasher::new();
     let sparse = entry.sparse.is_some();
@@ -130,11 +184,63 @@ fn hash<I: Input>(
         if let Some(sha256) = &mut sha256 {
             sha256.update(piece);
         }
-        if let Some(copy) = &mut copy {
-            copy.extend_from_slice(piece);
-        }
+        looks.at(piece);
     })?;
     Ok((sealed(&identity, entry), sha256.map(|hash| hash.finalize().into())))
+}
+
+/// What is taken from a content while it passes, beside its hashes.
+struct Looks {
+    copy: Option<Vec<u8>>,
+    head: Option<Vec<u8>>,
+    zeros: Option<Zeros>,
+}
+
+/// Bytes of a file that are looked at as its head.
+const HEAD: usize = 4096;
+/// Files that are smaller are not asked how much of them is zeros.
+const ZEROS: u64 = 1_000_000;
+/// What may be a hole in a file system.
+const HOLE: usize = 4096;
+
+impl Looks {
+    fn at(&mut self, piece: &[u8]) {
+        if let Some(copy) = &mut self.copy {
+            copy.extend_from_slice(piece);
+        }
+        if let Some(head) = &mut self.head
+            && head.len() < HEAD
+        {
+            head.extend_from_slice(&piece[..piece.len().min(HEAD - head.len())]);
+        }
+        if let Some(zeros) = &mut self.zeros {
+            zeros.pass(piece);
+        }
+    }
+}
+
+/// Counts aligned blocks of zeros.
+#[derive(Debug, Default)]
+pub(super) struct Zeros {
+    /// Bytes in such blocks.
+    pub(super) bytes: u64,
+    passed: usize,
+    other: bool,
+}
+
+impl Zeros {
+    pub(super) fn pass(&mut self, mut piece: &[u8]) {
+        while !piece.is_empty() {
+            let (own, rest) = piece.split_at(piece.len().min(HOLE - self.passed));
+            self.other = self.other || own.iter().any(|byte| *byte != 0);
+            self.passed += own.len();
+            if self.passed == HOLE {
+                self.bytes += if self.other { 0 } else { HOLE as u64 };
+                (self.passed, self.other) = (0, false);
+            }
+            piece = rest;
+        }
+    }
 }
 
 /// The identity of content whose stored bytes went into `hash`.
@@ -222,6 +328,7 @@ fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> O
         device: entry.device,
         content: None,
         sha256: None,
+        pull_bytes: None,
     })
 }
 

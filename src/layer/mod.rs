@@ -7,6 +7,6 @@ mod content;
 mod index;
 mod record;
 
-pub use content::{ContentError, Found, copy_content, find_entry, identify};
-pub use index::{Hashing, IndexEnd, Keep, index};
+pub use content::{ContentError, Found, copy_content, find_entry, head, identify, zeros};
+pub use index::{Hashing, IndexEnd, Keep, Passing, Watch, index};
 pub use record::{Batch, ContentId, Record, RecordKind, normal_path};

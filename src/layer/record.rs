@@ -48,6 +48,8 @@ pub struct Record {
     pub content: Option<ContentId>,
     /// SHA-256 of the content, where that was asked for.
     pub sha256: Option<[u8; 32]>,
+    /// Bytes as stored that the entry takes, where the layer is compressed.
+    pub pull_bytes: Option<u64>,
 }
 
 /// Some hundred records of one layer, and the texts that they refer to.

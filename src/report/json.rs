@@ -11,7 +11,7 @@ use crate::bytes::shown;
 use crate::image::readable;
 use crate::inspect::Inspection;
 use crate::tree::{Change, EventRef, NodeId, Range};
-use crate::waste::DeadKind;
+use crate::waste::Kind;
 
 /// What to write beside the judgement.
 #[derive(Debug, Clone, Copy, Default)]
@@ -119,10 +119,43 @@ struct Waste<'a> {
     pull_bytes: Option<u64>,
     pull_estimated: Option<bool>,
     dead: Dead,
-    /// Not looked for yet, which is not the same as none.
-    cruft: Unknown,
-    duplicate: Unknown,
+    cruft: Bytes,
+    duplicate: Bytes,
     findings: Vec<Finding<'a>>,
+    notices: Vec<Notice<'a>>,
+    what_if: WhatIf<'a>,
+}
+
+#[derive(Serialize)]
+struct Notice<'a> {
+    id: &'static str,
+    layer: Option<usize>,
+    path: Option<String>,
+    bytes: Option<u64>,
+    message: &'a str,
+}
+
+/// What would be saved.
+#[derive(Serialize)]
+struct WhatIf<'a> {
+    /// If all findings of a rule, or of a kind without one, were fixed.
+    rules: Vec<RuleSaving<'a>>,
+    /// If the layers `first` to `last` were one.
+    squash: Vec<Squash>,
+}
+
+#[derive(Serialize)]
+struct RuleSaving<'a> {
+    rule: &'a str,
+    bytes: u64,
+    own_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Squash {
+    first: u16,
+    last: u16,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -137,8 +170,8 @@ struct Dead {
 }
 
 #[derive(Serialize)]
-struct Unknown {
-    bytes: Option<u64>,
+struct Bytes {
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -151,6 +184,7 @@ struct Finding<'a> {
     bytes: u64,
     tar_bytes: u64,
     pull_bytes: Option<u64>,
+    pull_estimated: Option<bool>,
     files: u64,
     owner: &'static str,
     stored_in: u16,
@@ -158,13 +192,21 @@ struct Finding<'a> {
     fix_in: Option<u16>,
     instruction: Option<String>,
     cause_instruction: Option<String>,
-    dockerfile: Option<()>,
+    dockerfile: Option<Lines<'a>>,
     message: &'a str,
     fix: &'a str,
     fix_mount: Option<&'a str>,
     paths: Vec<FindingPath>,
     path_count: usize,
     fingerprint: &'a str,
+}
+
+#[derive(Serialize)]
+struct Lines<'a> {
+    path: &'a str,
+    line: usize,
+    end_line: usize,
+    confidence: &'static str,
 }
 
 #[derive(Serialize)]
@@ -203,7 +245,7 @@ pub fn write_json(found: &Inspection, options: JsonOptions, out: &mut impl Write
 fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
     let Inspection { image, tree, waste, .. } = found;
     let counts = tree.final_counts();
-    let dead = &waste.dead;
+    let sums = &waste.sums;
     Document {
         schema: 1,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -221,7 +263,7 @@ fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
             entries: found.layers.iter().map(|layer| layer.entries).sum(),
             content_bytes: waste.content_bytes,
             live_bytes: waste.live_bytes,
-            dead_bytes: dead.bytes(),
+            dead_bytes: sums.dead(),
             tar_bytes: found.layers.iter().map(|layer| layer.tar_bytes).sum(),
             compressed_bytes: found.compressed_bytes(),
             files: counts.files,
@@ -249,20 +291,42 @@ fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
             own_bytes: waste.own_bytes,
             base_bytes: waste.base_bytes(),
             own_percent: waste.own_percent(),
-            pull_bytes: None,
-            pull_estimated: None,
+            pull_bytes: waste.pull_bytes().map(|(bytes, _)| bytes),
+            pull_estimated: waste.pull_bytes().map(|(_, estimated)| estimated),
             dead: Dead {
-                bytes: dead.bytes(),
-                deleted: dead.of(DeadKind::Deleted),
-                overwritten: dead.of(DeadKind::Overwritten),
-                rewritten: dead.of(DeadKind::Rewritten),
-                metadata: dead.of(DeadKind::Metadata),
-                moved: dead.of(DeadKind::Moved),
-                shadowed: dead.of(DeadKind::Shadowed),
+                bytes: sums.dead(),
+                deleted: sums.of(Kind::Deleted),
+                overwritten: sums.of(Kind::Overwritten),
+                rewritten: sums.of(Kind::Rewritten),
+                metadata: sums.of(Kind::Metadata),
+                moved: sums.of(Kind::Moved),
+                shadowed: sums.of(Kind::Shadowed),
             },
-            cruft: Unknown { bytes: None },
-            duplicate: Unknown { bytes: None },
+            cruft: Bytes { bytes: sums.cruft() },
+            duplicate: Bytes { bytes: sums.of(Kind::Duplicate) },
             findings: waste.findings.iter().map(|each| finding(found, each)).collect(),
+            notices: waste
+                .notices
+                .iter()
+                .map(|notice| Notice {
+                    id: notice.id,
+                    layer: notice.layer,
+                    path: notice.path.map(|node| shown(&tree.paths.path(node))),
+                    bytes: notice.bytes,
+                    message: &notice.message,
+                })
+                .collect(),
+            what_if: WhatIf {
+                rules: waste
+                    .by_rule()
+                    .into_iter()
+                    .map(|(rule, bytes, own_bytes)| RuleSaving { rule, bytes, own_bytes })
+                    .collect(),
+                squash: found
+                    .squashes()
+                    .map(|(first, last)| Squash { first, last, bytes: crate::waste::Waste::squashed(tree, first, last) })
+                    .collect(),
+            },
         },
         verification: Verification { state: found.verification.name(), problems: &found.problems },
         notes: found.notes.iter().map(|note| Note { layer: note.layer, message: &note.message }).collect(),
@@ -306,19 +370,25 @@ fn finding<'a>(found: &'a Inspection, each: &'a crate::waste::Finding) -> Findin
         rule: each.rule.as_deref(),
         kind: each.kind.name(),
         severity: each.severity.name(),
-        counted: true,
+        counted: each.kind.counts(),
         confirmed: each.confirmed,
         bytes: each.bytes,
         tar_bytes: each.tar_bytes,
-        pull_bytes: None,
+        pull_bytes: each.pull_bytes,
+        pull_estimated: each.pull_bytes.map(|_| each.pull_estimated),
         files: each.files,
         owner: if each.in_base { "base" } else { "own" },
         stored_in: each.stored_in,
         caused_by: each.caused_by,
         fix_in: (!each.in_base).then_some(each.stored_in),
-        instruction: found.image.instruction(each.stored_in.into()),
+        instruction: each.instruction.clone().or_else(|| found.image.instruction(each.stored_in.into())),
         cause_instruction: found.image.instruction(each.caused_by.into()),
-        dockerfile: None,
+        dockerfile: each.dockerfile.as_ref().map(|place| Lines {
+            path: &place.path,
+            line: place.line,
+            end_line: place.end_line,
+            confidence: place.confidence,
+        }),
         message: &each.message,
         fix: &each.fix,
         fix_mount: each.fix_mount.as_deref(),

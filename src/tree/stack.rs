@@ -18,6 +18,7 @@ impl Tree {
             events,
             listed: layer.listed,
             whiteouts: layer.whiteouts.clone(),
+            pull: layer.pull.clone(),
             content_bytes: layer.content_bytes,
             ..LayerEvents::default()
         }

@@ -1,6 +1,6 @@
 use std::hash::Hash;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
 
 use super::path::{NodeId, Paths};
@@ -110,6 +110,11 @@ impl Event {
         u64::from(self.header_blocks) * BLOCK + padded(self.size)
     }
 
+    /// Blocks of 512 bytes before the content; 255 stands for as many or more.
+    pub fn header_blocks(&self) -> u8 {
+        self.header_blocks
+    }
+
     pub(super) fn previous(&self) -> EventRef {
         EventRef { layer: self.previous_layer, index: self.previous_index }
     }
@@ -188,6 +193,8 @@ pub struct LayerEvents {
     pub added: u64,
     /// Paths that it changes.
     pub modified: u64,
+    /// By place in `events`: bytes as stored that the entry takes; empty where the layer is not compressed.
+    pub(super) pull: Vec<u64>,
 }
 
 /// A hard link: the path that it names, and the file that it resolves to.
@@ -281,6 +288,7 @@ impl Tree {
                     let event = self.event(node, kind, record, batch)?;
                     layer.content_bytes = layer.content_bytes.saturating_add(event.size);
                     layer.events.push(event);
+                    layer.pull.extend(record.pull_bytes);
                     layer.listed += 1;
                 }
             }
@@ -360,6 +368,17 @@ impl Tree {
     /// One event.
     pub fn event_at(&self, at: EventRef) -> &Event {
         &self.layers[usize::from(at.layer)].events[at.index as usize]
+    }
+
+    /// Sizes of files whose content is known.
+    pub fn known_sizes(&self) -> FxHashSet<u64> {
+        let events = self.layers.iter().flat_map(|layer| &layer.events);
+        events.filter(|event| event.kind == EventKind::File && event.extra != NONE).map(|event| event.size).collect()
+    }
+
+    /// Bytes as stored that an entry takes, where its layer is compressed.
+    pub fn pull_bytes(&self, at: EventRef) -> Option<u64> {
+        self.layers[usize::from(at.layer)].pull.get(at.index as usize).copied()
     }
 
     pub(super) fn event_mut(&mut self, at: EventRef) -> &mut Event {

@@ -2,10 +2,10 @@
 
 use super::findings::{FindingPath, common_folder};
 use super::rules::{Rule, Rules};
-use super::shadow::DeadKind;
+use super::kind::Kind;
 use crate::bytes::{shown, shown_text};
 use crate::image::Image;
-use crate::tree::Tree;
+use crate::tree::{EventRef, Tree};
 
 /// What is known of a finding.
 pub(super) struct Advice<'a> {
@@ -13,8 +13,10 @@ pub(super) struct Advice<'a> {
     pub(super) image: &'a Image,
     pub(super) rules: &'a Rules,
     pub(super) rule: Option<&'a Rule>,
-    pub(super) kind: DeadKind,
+    pub(super) kind: Kind,
     pub(super) in_base: bool,
+    /// The instruction's text confirms the rule.
+    pub(super) confirmed: bool,
     pub(super) stored_in: u16,
     pub(super) caused_by: u16,
     /// The layer that stored the same content before.
@@ -23,6 +25,8 @@ pub(super) struct Advice<'a> {
     pub(super) caused_by_text: &'a str,
     pub(super) first_by: &'a str,
     pub(super) paths: &'a [FindingPath],
+    /// Of duplicates: the largest, and the file that has the same content.
+    pub(super) twin: Option<(EventRef, EventRef)>,
     pub(super) files: u64,
 }
 
@@ -62,8 +66,14 @@ fn command(instruction: &str) -> &str {
 
 pub(super) fn advise(about: &Advice<'_>) -> Words {
     let message = sentence(about);
+    if about.kind == Kind::Secret {
+        return secret_words(about, message);
+    }
     if about.in_base {
-        let fix = "in the base image, a later `rm` can not shrink it: use a smaller base, or ask its maintainer";
+        let fix = match about.kind {
+            Kind::Duplicate | Kind::Advice => "in the base image: nothing in this Dockerfile can change it",
+            _ => "in the base image; a later `rm` can not shrink it: use a smaller base, or ask its maintainer",
+        };
         return Words { message, fix: fix.to_owned(), fix_mount: None };
     }
     Words { message, fix: shown_text(&fix(about)), fix_mount: fix_mount(about).map(|text| shown_text(&text)) }
@@ -83,22 +93,67 @@ fn sentence(about: &Advice<'_>) -> String {
     let files = if about.files == 1 { "1 file".to_owned() } else { format!("{} files", about.files) };
     let copied = matches!(step(about.stored_by), Step::Copy | Step::CopyFromStage);
     let what = match about.kind {
-        DeadKind::Deleted if about.in_base => format!("part of the base image, deleted in layer {b}: still pulled"),
-        DeadKind::Deleted if copied => format!("copied in layer {a}, deleted in layer {b}"),
-        DeadKind::Deleted => format!("written in layer {a}, deleted in layer {b}"),
-        DeadKind::Overwritten if about.in_base => format!("files of the base image, replaced in layer {b}"),
-        DeadKind::Overwritten if copied => format!("copied in layer {a}, replaced with other content in layer {b}"),
-        DeadKind::Overwritten => format!("written in layer {a}, changed in layer {b}"),
-        DeadKind::Rewritten if step(about.caused_by_text) == Step::Copy => {
+        Kind::Deleted if about.in_base => format!("part of the base image, deleted in layer {b}: still pulled"),
+        Kind::Deleted if copied => format!("copied in layer {a}, deleted in layer {b}"),
+        Kind::Deleted => format!("written in layer {a}, deleted in layer {b}"),
+        Kind::Overwritten if about.in_base => format!("files of the base image, replaced in layer {b}"),
+        Kind::Overwritten if copied => format!("copied in layer {a}, replaced with other content in layer {b}"),
+        Kind::Overwritten => format!("written in layer {a}, changed in layer {b}"),
+        Kind::Rewritten if step(about.caused_by_text) == Step::Copy => {
             format!("copied again unchanged in layer {b}, after layer {first_in}")
         }
-        DeadKind::Rewritten => format!("the same bytes stored again by layer {b}, after layer {first_in}"),
-        DeadKind::Metadata => format!("stored again by layer {b} for another mode or owner, after layer {first_in}"),
-        DeadKind::Moved => format!("stored again under another name by layer {b}, after layer {first_in}"),
-        DeadKind::Shadowed => format!("the same path several times in layer {a}"),
+        Kind::Rewritten => format!("the same bytes stored again by layer {b}, after layer {first_in}"),
+        Kind::Metadata => format!("stored again by layer {b} for another mode or owner, after layer {first_in}"),
+        Kind::Moved => format!("stored again under another name by layer {b}, after layer {first_in}"),
+        Kind::Shadowed => format!("the same path several times in layer {a}"),
+        Kind::Masked => "below /proc, /sys or /dev: a mount hides it at run time".to_owned(),
+        Kind::Cruft | Kind::Advice => {
+            let from = match step(about.stored_by) {
+                Step::Copy => format!(", copied in layer {a}"),
+                Step::CopyFromStage => format!(", copied from another stage in layer {a}"),
+                _ => format!(", left in layer {a}"),
+            };
+            let what = about.rule.map(|rule| rule.what.as_str()).unwrap_or_default();
+            format!("{what}{from}{}", late_cleaning(about))
+        }
+        Kind::Duplicate => match about.twin {
+            Some((_, kept)) => {
+                let kept_path = cut(&shown(&about.tree.paths.path(about.tree.event_at(kept).node)));
+                format!("the same content as {kept_path} (layer {})", kept.layer)
+            }
+            None => "the same content as other files".to_owned(),
+        },
+        Kind::Secret if b > a => format!("hidden in layer {b}, but still to be read from layer {a}"),
+        Kind::Secret => format!("can be read by everyone who has the image (layer {a})"),
     };
     let name = about.rule.map(|rule| format!("{}: ", rule.id)).unwrap_or_default();
-    format!("{name}{place} ({files}): {what}")
+    let at = match (about.kind, about.twin) {
+        (Kind::Duplicate, Some((file, _))) if about.files > 1 => {
+            let path = cut(&shown(&about.tree.paths.path(about.tree.event_at(file).node)));
+            format!("{path} and others ({files})")
+        }
+        _ => format!("{place} ({files})"),
+    };
+    format!("{name}{at}: {what}")
+}
+
+/// A later step that cleans up what it can't take out of this layer any more.
+fn late_cleaning(about: &Advice<'_>) -> String {
+    let Some(clean) = about.rule.map(|rule| rule.clean.as_str()).filter(|clean| !clean.is_empty()) else {
+        return String::new();
+    };
+    let layers = about.image.layers.len();
+    let late = (usize::from(about.stored_in) + 1..layers)
+        .find(|layer| about.image.instruction(*layer).is_some_and(|text| text.contains(clean)));
+    late.map(|late| format!("; the clean-up runs too late, in layer {late}")).unwrap_or_default()
+}
+
+fn secret_words(about: &Advice<'_>, message: String) -> Words {
+    let rule = about.rule;
+    let fix_mount = rule.and_then(|rule| about.rules.fix_mount(rule)).map(str::to_owned);
+    let fix = rule.map(|rule| rule.fix_run.clone()).unwrap_or_default();
+    let fix = if fix.contains("rotate") { fix } else { format!("rotate it; {fix}") };
+    Words { message, fix, fix_mount }
 }
 
 /// A path in a sentence: both ends of it, when it is long.
@@ -160,55 +215,107 @@ fn ignore_line(about: &Advice<'_>) -> String {
 }
 
 fn fix(about: &Advice<'_>) -> String {
-    let Advice { stored_by, caused_by_text, stored_in, caused_by, first_by, first_in, .. } = about;
+    let Advice { caused_by_text, stored_in, caused_by, first_in, .. } = about;
+    let stored_by = &told(about.stored_by, *stored_in);
+    let first_by = &told(about.first_by, *first_in);
     match (about.kind, step(stored_by)) {
-        (DeadKind::Shadowed, _) => {
+        (Kind::Masked, _) => format!("do not write there: a mount hides it in every container (layer {stored_in})"),
+        (Kind::Cruft | Kind::Advice | Kind::Secret, _) => cruft_fix(about),
+        (Kind::Duplicate, _) => duplicate_fix(about),
+        (Kind::Shadowed, _) => {
             "a fault of the tool that built the image: it wrote a path more than once into one layer".to_owned()
         }
-        (DeadKind::Deleted, Step::Run) => {
+        (Kind::Deleted, Step::Run) => {
             format!("RUN {} && rm -rf {}", steps_in_between(about).join(" && "), for_shell(about))
         }
-        (DeadKind::Deleted, Step::Copy) => format!(
+        (Kind::Deleted, Step::Copy) => format!(
             "do not copy it: add `{}` to .dockerignore, or read it in the RUN that needs it with \
              `--mount=type=bind,source=…`",
             ignore_line(about)
         ),
-        (DeadKind::Deleted | DeadKind::Overwritten, Step::CopyFromStage) => {
+        (Kind::Deleted | Kind::Overwritten, Step::CopyFromStage) => {
             format!("copy less in `{stored_by}`: name the paths that are needed, or delete the rest in the build stage")
         }
-        (DeadKind::Overwritten, Step::Run) if step(caused_by_text) == Step::Run => {
+        (Kind::Overwritten, Step::Run) if step(caused_by_text) == Step::Run => {
             if about.rule.is_some_and(|rule| rule.id == "pkgdb-churn") {
                 format!("merge the steps that install: {stored_by} && {}", command(caused_by_text))
             } else {
                 format!("make the change where it is written: {stored_by} && {}", command(caused_by_text))
             }
         }
-        (DeadKind::Overwritten, Step::Copy) => {
+        (Kind::Overwritten, Step::Copy) => {
             format!(
                 "copy it once: keep it out of `{stored_by}` (layer {stored_in}), since `{caused_by_text}` replaces it"
             )
         }
-        (DeadKind::Rewritten, Step::Copy | Step::CopyFromStage) => format!(
+        (Kind::Rewritten, Step::Copy | Step::CopyFromStage) => format!(
             "remove what is unchanged from `{stored_by}` (layer {stored_in}): `{first_by}` (layer {first_in}) has it"
         ),
-        (DeadKind::Rewritten, _) => {
+        (Kind::Rewritten, _) => {
             format!("leave the files alone in `{stored_by}`, or do it where they are written: `{first_by}`")
         }
-        (DeadKind::Metadata, _) => metadata_fix(about),
-        (DeadKind::Moved, _) if step(first_by) == Step::Run && step(stored_by) == Step::Run => {
+        (Kind::Metadata, _) => metadata_fix(about),
+        (Kind::Moved, _) if step(first_by) == Step::Run && step(stored_by) == Step::Run => {
             format!(
                 "write it to its place at once, or move it where it is written: {first_by} && {}",
                 command(stored_by)
             )
         }
-        (DeadKind::Moved, _) => {
+        (Kind::Moved, _) => {
             format!(
                 "write it to its place at once, in `{first_by}` (layer {first_in}), instead of moving it in layer {caused_by}"
             )
         }
-        (DeadKind::Deleted | DeadKind::Overwritten, _) => {
+        (Kind::Deleted | Kind::Overwritten, _) => {
             format!("do it in the step that writes it (layer {stored_in}), not in layer {caused_by}")
         }
+    }
+}
+
+/// An instruction, or what to say where none is recorded.
+fn told(instruction: &str, layer: u16) -> String {
+    if instruction.is_empty() { format!("the step that makes layer {layer}") } else { instruction.to_owned() }
+}
+
+/// How live files that should not be there are kept out, from what brought them.
+fn cruft_fix(about: &Advice<'_>) -> String {
+    let Some(rule) = about.rule else { return String::new() };
+    match step(about.stored_by) {
+        Step::Run if about.kind == Kind::Advice || rule.level == super::Level::Advice => rule.fix_run.clone(),
+        Step::Run => {
+            let command = command(about.stored_by);
+            if let Some(changed) = about.rules.with_flag(rule, command) {
+                return format!("RUN {changed}");
+            }
+            let clean = match rule.clean.as_str() {
+                // A command of a tool that the step does not use may not be there.
+                clean if !clean.is_empty() && (about.confirmed || clean.starts_with("rm ") || clean.starts_with("find ")) => {
+                    if command.contains("microdnf") { clean.replace("dnf ", "microdnf ") } else { clean.to_owned() }
+                }
+                _ => format!("rm -rf {}", for_shell(about)),
+            };
+            format!("RUN {command} && {clean}")
+        }
+        Step::Copy => format!("keep it out of the build context: add `{}` to .dockerignore", ignore_line(about)),
+        Step::CopyFromStage => format!(
+            "copy less in `{}`: name the paths that are needed, or delete the rest in the build stage",
+            about.stored_by
+        ),
+        Step::Other => format!("leave {} out in the tool that made layer {}", for_shell(about), about.stored_in),
+    }
+}
+
+fn duplicate_fix(about: &Advice<'_>) -> String {
+    let Some((file, kept)) = about.twin else { return "store it once, and make symbolic links".to_owned() };
+    let path = |file: EventRef| quoted(&about.tree.paths.path(about.tree.event_at(file).node));
+    let (own, other) = (path(file), path(kept));
+    match step(about.stored_by) {
+        Step::Run if file.layer == kept.layer => format!(
+            "make both names one file in that step: RUN {} && ln -f {other} {own}",
+            command(about.stored_by)
+        ),
+        Step::Run => format!("make a symbolic link instead: `ln -s {other} {own}`, in the RUN of layer {}", about.stored_in),
+        _ => format!("copy it once, and make the other a symbolic link: RUN ln -s {other} {own}"),
     }
 }
 
@@ -255,7 +362,7 @@ fn fix_mount(about: &Advice<'_>) -> Option<String> {
     let text = about.rules.fix_mount(rule)?;
     let mounts: Vec<&str> = text.split(' ').filter(|word| word.starts_with("--mount=type=cache")).collect();
     // Steps that need the files get the mount too; what deleted them would only empty the cache.
-    (!mounts.is_empty() && matches!(about.kind, DeadKind::Deleted | DeadKind::Overwritten))
+    (!mounts.is_empty() && matches!(about.kind, Kind::Deleted | Kind::Overwritten | Kind::Cruft))
         .then(|| format!("RUN {} {}", mounts.join(" "), steps_in_between(about).join(" && ")))
 }
 

@@ -4,17 +4,21 @@ use rustc_hash::FxHashMap;
 
 use super::advice::{Advice, advise};
 use super::base::Base;
+use super::dockerfile::{Lines, Place};
+use super::kind::{Charge, Kind, RuleId};
 use super::rules::{Level, Rules};
-use super::shadow::{Charge, Dead, DeadKind};
+use super::secrets::{SpokenSecret, is_for_show};
 use crate::image::Image;
-use crate::tree::{NodeId, Tree};
+use crate::tree::{EventRef, NodeId, Tree};
 
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// A secret that others can read.
+    Error,
     /// An instruction of this image can end it.
     Warning,
-    /// Only the base image can.
+    /// Only the base image can, or it is only advice.
     Note,
 }
 
@@ -22,6 +26,7 @@ impl Severity {
     /// As the JSON contract names it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Error => "error",
             Self::Warning => "warning",
             Self::Note => "note",
         }
@@ -34,15 +39,19 @@ pub struct Finding {
     /// The rule that names the bytes; None where none does.
     pub rule: Option<String>,
     /// Why they are waste.
-    pub kind: DeadKind,
+    pub kind: Kind,
     /// How much it matters.
     pub severity: Severity,
     /// The text of an instruction confirms the cause.
     pub confirmed: bool,
-    /// Content.
+    /// Content; 0 for a secret.
     pub bytes: u64,
     /// What it takes in the layer's tar, headers and padding included.
     pub tar_bytes: u64,
+    /// What it takes in the compressed layer, where that is known or was estimated.
+    pub pull_bytes: Option<u64>,
+    /// Whether [`Finding::pull_bytes`] is an estimate.
+    pub pull_estimated: bool,
     /// Files.
     pub files: u64,
     /// The base image has it.
@@ -51,6 +60,10 @@ pub struct Finding {
     pub stored_in: u16,
     /// The layer that makes them waste.
     pub caused_by: u16,
+    /// The instruction that has a secret, where that made no layer.
+    pub instruction: Option<String>,
+    /// Where in the Dockerfile the instruction is that should change.
+    pub dockerfile: Option<Place>,
     /// What it is, in a sentence.
     pub message: String,
     /// What to change.
@@ -74,108 +87,201 @@ pub struct FindingPath {
     pub files: u64,
 }
 
+/// What findings are made of.
+pub(super) struct Words<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) image: &'a Image,
+    pub(super) rules: &'a Rules,
+    pub(super) base: &'a Base,
+    pub(super) charges: &'a [Charge],
+    /// For each duplicate the live file that has the same content.
+    pub(super) kept: &'a [(EventRef, EventRef)],
+    pub(super) spoken: &'a [SpokenSecret],
+    pub(super) lines: &'a Lines,
+}
+
+impl Words<'_> {
+    /// The instruction of a layer: as its author wrote it, where that is known, else as the builder recorded it.
+    fn instruction(&self, layer: u16) -> String {
+        let row = self.image.layers.get(usize::from(layer)).and_then(|layer| layer.history);
+        let written = row.and_then(|row| self.lines.words(row));
+        // The builder has the words of a RUN, and hides no flags of it that matter.
+        let written = written.filter(|text| !text.starts_with("RUN "));
+        written.map(str::to_owned).or_else(|| self.image.instruction(layer.into())).unwrap_or_default()
+    }
+
+    fn place(&self, layer: u16) -> Option<Place> {
+        let row = self.image.layers.get(usize::from(layer)).and_then(|layer| layer.history)?;
+        self.lines.place(row).cloned()
+    }
+}
+
+/// What makes charges one finding. Secrets that are most likely for all to see are told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Cause {
+    rule: Option<RuleId>,
+    kind: Kind,
+    stored_in: u16,
+    caused_by: u16,
+    for_show: bool,
+}
+
 /// Puts charges together by rule, kind and layers; the largest first.
-pub fn findings(tree: &Tree, image: &Image, dead: &Dead, base: Base, rules: &Rules) -> Vec<Finding> {
-    const LEVELS: [Level; 4] = [Level::On, Level::Confirmed, Level::Advice, Level::Label];
-    type Cause<'r> = (Option<&'r str>, DeadKind, u16, u16);
-    let mut causes: FxHashMap<Cause<'_>, Vec<Charge>> = FxHashMap::default();
-    let places = Places::new(tree, &dead.charges);
-    let rule_of = |charge: &Charge| {
-        let mut path = tree.paths.path(tree.event_at(charge.file).node);
-        path.insert(0, b'/');
-        rules.first(&path, &LEVELS).map(|rule| rule.id.as_str())
-    };
+pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
+    let tree = words.tree;
+    let mut causes: FxHashMap<Cause, Vec<Charge>> = FxHashMap::default();
+    let places = Places::new(tree, words.charges);
     let mut nameless = Vec::new();
     // What goes away with something that has a name, by the same instruction, shares that name.
-    let mut named: FxHashMap<(DeadKind, u16, u16, NodeId), &str> = FxHashMap::default();
-    for charge in &dead.charges {
-        match rule_of(charge) {
-            None => nameless.push(*charge),
-            Some(rule) => {
-                named.entry((charge.kind, charge.stored_in, charge.caused_by, places.of(charge))).or_insert(rule);
-                let cause = (Some(rule), charge.kind, charge.stored_in, charge.caused_by);
-                causes.entry(cause).or_default().push(*charge);
-            }
+    let mut named: FxHashMap<(Kind, u16, u16, NodeId), RuleId> = FxHashMap::default();
+    for charge in words.charges {
+        let (kind, stored_in, caused_by) = (charge.kind, charge.file.layer, charge.caused_by);
+        let Some(rule) = charge.rule() else {
+            nameless.push(*charge);
+            continue;
+        };
+        if kind == Kind::Deleted {
+            named.entry((kind, stored_in, caused_by, places.of(charge))).or_insert(rule);
         }
+        let for_show = kind == Kind::Secret && is_for_show(tree, charge.file);
+        causes.entry(Cause { rule: Some(rule), kind, stored_in, caused_by, for_show }).or_default().push(*charge);
     }
     for charge in nameless {
-        let place = places.of(&charge);
-        let together = charge.kind == DeadKind::Deleted && place != tree.event_at(charge.file).node;
-        let rule = named.get(&(charge.kind, charge.stored_in, charge.caused_by, place)).filter(|_| together);
-        causes.entry((rule.copied(), charge.kind, charge.stored_in, charge.caused_by)).or_default().push(charge);
+        let (kind, stored_in, caused_by) = (charge.kind, charge.file.layer, charge.caused_by);
+        let place = if kind == Kind::Deleted { places.of(&charge) } else { NodeId::ROOT };
+        let together = kind == Kind::Deleted && place != tree.event_at(charge.file).node;
+        let rule = named.get(&(kind, stored_in, caused_by, place)).copied().filter(|_| together);
+        causes.entry(Cause { rule, kind, stored_in, caused_by, for_show: false }).or_default().push(charge);
     }
-    let mut findings: Vec<Finding> = causes
-        .into_iter()
-        .map(|((rule, kind, stored_in, caused_by), charges)| {
-            let rule = rule.and_then(|id| rules.get(id));
-            let paths = places.sums(&charges);
-            let first_in = charges.iter().max_by_key(|charge| charge.bytes).map_or(stored_in, |charge| charge.first_in);
-            let in_base = usize::from(stored_in) < base.layers;
-            let instruction = |layer: u16| image.instruction(layer.into()).unwrap_or_default();
-            let (stored_by, made_by, first_by) =
-                (instruction(stored_in), instruction(caused_by), instruction(first_in));
-            let files = charges.len() as u64;
-            let advice = advise(&Advice {
-                tree,
-                image,
-                rules,
-                rule,
-                kind,
-                in_base,
-                stored_in,
-                caused_by,
-                first_in,
-                stored_by: &stored_by,
-                caused_by_text: &made_by,
-                first_by: &first_by,
-                paths: &paths,
-                files,
-            });
-            let confirmed = match rule {
-                Some(rule) => rules.confirms(rule, &stored_by),
-                None => confirms(kind, &made_by),
-            };
-            Finding {
-                fingerprint: fingerprint(rule.map_or(kind.name(), |rule| &rule.id), tree, &paths, &stored_by),
-                rule: rule.map(|rule| rule.id.clone()),
-                kind,
-                severity: if in_base { Severity::Note } else { Severity::Warning },
-                confirmed,
-                bytes: charges.iter().map(|charge| charge.bytes).sum(),
-                tar_bytes: charges.iter().map(|charge| tree.event_at(charge.file).tar_bytes()).sum(),
-                files,
-                in_base,
-                stored_in,
-                caused_by,
-                message: advice.message,
-                fix: advice.fix,
-                fix_mount: advice.fix_mount,
-                paths,
-            }
-        })
-        .collect();
+    let mut findings: Vec<Finding> =
+        causes.into_iter().map(|(cause, charges)| finding(words, &places, cause, &charges)).collect();
+    findings.extend(words.spoken.iter().map(|spoken| spoken_finding(words, spoken)));
     findings.sort_by(|a, b| {
-        let key = |finding: &Finding| (finding.stored_in, finding.caused_by, finding.kind, finding.rule.clone());
-        b.bytes.cmp(&a.bytes).then_with(|| key(a).cmp(&key(b)))
+        let key = |finding: &Finding| (finding.severity, finding.stored_in, finding.caused_by, finding.kind);
+        b.bytes.cmp(&a.bytes).then_with(|| key(a).cmp(&key(b))).then_with(|| a.rule.cmp(&b.rule))
     });
     findings
 }
 
+fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Charge]) -> Finding {
+    let Words { tree, image, rules, base, kept, .. } = words;
+    let Cause { rule, kind, stored_in, caused_by, for_show } = cause;
+    let rule = rule.map(|id| rules.rule(id));
+    let paths = places.sums(charges);
+    let largest = charges.iter().max_by_key(|charge| (charge.bytes(tree), std::cmp::Reverse(charge.file)));
+    let in_base = usize::from(stored_in) < base.layers;
+    let instruction = |layer: u16| words.instruction(layer);
+    let first_in = largest.map_or(stored_in, |charge| charge.first_in);
+    let (stored_by, made_by, first_by) = (instruction(stored_in), instruction(caused_by), instruction(first_in));
+    let twin = largest.and_then(|charge| {
+        kept.binary_search_by_key(&charge.file, |(file, _)| *file).ok().map(|place| (charge.file, kept[place].1))
+    });
+    let confirmed = match rule {
+        Some(rule) => rules.confirms(rule, &stored_by),
+        None => confirms(kind, &made_by),
+    };
+    let advice = advise(&Advice {
+        tree,
+        image,
+        rules,
+        rule,
+        kind,
+        in_base,
+        confirmed,
+        stored_in,
+        caused_by,
+        first_in,
+        stored_by: &stored_by,
+        caused_by_text: &made_by,
+        first_by: &first_by,
+        paths: &paths,
+        twin,
+        files: charges.len() as u64,
+    });
+    let counted = |charge: &Charge| if kind == Kind::Secret { 0 } else { charge.bytes(tree) };
+    Finding {
+        fingerprint: fingerprint(rule.map_or(kind.name(), |rule| &rule.id), tree, &paths, &stored_by),
+        rule: rule.map(|rule| rule.id.clone()),
+        kind,
+        severity: match kind {
+            Kind::Secret if for_show => Severity::Note,
+            // Whether a key store holds a private key only its password can tell.
+            Kind::Secret if rule.is_some_and(|rule| rule.id == "secret-keystore") => Severity::Warning,
+            Kind::Secret => Severity::Error,
+            Kind::Duplicate | Kind::Advice => Severity::Note,
+            _ if in_base => Severity::Note,
+            _ => Severity::Warning,
+        },
+        confirmed,
+        bytes: charges.iter().map(counted).sum(),
+        tar_bytes: charges.iter().map(|charge| tree.event_at(charge.file).tar_bytes()).sum(),
+        pull_bytes: charges.iter().map(|charge| tree.pull_bytes(charge.file)).sum(),
+        pull_estimated: false,
+        files: charges.len() as u64,
+        in_base,
+        stored_in,
+        caused_by,
+        instruction: None,
+        dockerfile: words.place(stored_in).filter(|_| !in_base),
+        message: advice.message,
+        fix: advice.fix,
+        fix_mount: advice.fix_mount,
+        paths,
+    }
+}
+
+/// A secret that the history or the environment speaks out.
+fn spoken_finding(words: &Words<'_>, spoken: &SpokenSecret) -> Finding {
+    const RULE: &str = "secret-in-history";
+    let rule = words.rules.get(RULE).filter(|rule| rule.level != Level::Off);
+    let text = |pick: fn(&super::Rule) -> &str| rule.map(pick).unwrap_or_default().to_owned();
+    let SpokenSecret { secret, instruction, layer, row } = spoken;
+    let word = instruction.split(' ').next().unwrap_or_default();
+    let place = if row.is_some() { "the history" } else { "the environment" };
+    let message = format!(
+        "{RULE}: {} ({} characters) is in {place}, in an {} instruction: everyone who has the image can read it",
+        secret.name,
+        secret.length,
+        if word.is_empty() { "unknown" } else { word }
+    );
+    Finding {
+        rule: Some(RULE.to_owned()),
+        kind: Kind::Secret,
+        severity: Severity::Error,
+        confirmed: true,
+        bytes: 0,
+        tar_bytes: 0,
+        pull_bytes: None,
+        pull_estimated: false,
+        files: 0,
+        in_base: row.is_some_and(|row| row < words.base.rows(&words.image.history)),
+        stored_in: *layer,
+        caused_by: *layer,
+        instruction: Some(instruction.clone()),
+        dockerfile: row.and_then(|row| words.lines.place(row)).cloned(),
+        message: crate::bytes::shown_text(&message),
+        fix: format!("rotate it; {}", text(|rule| &rule.fix_run)),
+        fix_mount: words.rules.get(RULE).and_then(|rule| words.rules.fix_mount(rule)).map(|mount| mount.replace("COMMAND", "…")),
+        paths: Vec::new(),
+        fingerprint: fingerprint(RULE, words.tree, &[], &secret.name),
+    }
+}
+
 /// Whether an instruction does, by its words, what was found.
-fn confirms(kind: DeadKind, instruction: &str) -> bool {
+fn confirms(kind: Kind, instruction: &str) -> bool {
     let has = |words: &[&str]| {
         instruction.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| words.contains(&word))
     };
     match kind {
-        DeadKind::Deleted => {
+        Kind::Deleted => {
             has(&["rm", "purge", "autoremove", "remove", "uninstall", "clean", "prune", "erase", "del"])
         }
-        DeadKind::Metadata => has(&["chown", "chmod", "chgrp", "setfacl", "setcap", "install"]),
-        DeadKind::Moved => has(&["mv", "cp", "rename"]),
-        DeadKind::Rewritten => {
+        Kind::Metadata => has(&["chown", "chmod", "chgrp", "setfacl", "setcap", "install"]),
+        Kind::Moved => has(&["mv", "cp", "rename"]),
+        Kind::Rewritten => {
             instruction.starts_with("COPY") || instruction.starts_with("ADD") || has(&["touch", "cp"])
         }
-        DeadKind::Overwritten | DeadKind::Shadowed => false,
+        _ => false,
     }
 }
 
@@ -191,18 +297,18 @@ impl<'t> Places<'t> {
         let mut in_folder: FxHashMap<_, u64> = FxHashMap::default();
         for charge in charges {
             let folder = tree.paths.parent(tree.event_at(charge.file).node).unwrap_or(NodeId::ROOT);
-            *in_folder.entry((folder, charge.stored_in, charge.caused_by)).or_default() += 1;
+            *in_folder.entry((folder, charge.file.layer, charge.caused_by)).or_default() += 1;
         }
         Self { tree, in_folder }
     }
 
     fn of(&self, charge: &Charge) -> NodeId {
         let own = self.tree.event_at(charge.file).node;
-        if charge.kind == DeadKind::Deleted {
+        if charge.kind == Kind::Deleted {
             return topmost_removed(self.tree, own, charge.caused_by);
         }
         let folder = self.tree.paths.parent(own).unwrap_or(NodeId::ROOT);
-        let several = self.in_folder[&(folder, charge.stored_in, charge.caused_by)] > 1;
+        let several = self.in_folder[&(folder, charge.file.layer, charge.caused_by)] > 1 && charge.kind != Kind::Secret;
         if several && folder != NodeId::ROOT { folder } else { own }
     }
 
@@ -211,7 +317,7 @@ impl<'t> Places<'t> {
         let mut places: FxHashMap<NodeId, (u64, u64)> = FxHashMap::default();
         for charge in charges {
             let sums = places.entry(self.of(charge)).or_default();
-            sums.0 += charge.bytes;
+            sums.0 += charge.bytes(self.tree);
             sums.1 += 1;
         }
         let mut places: Vec<FindingPath> =

@@ -2,77 +2,27 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::kind::{Charge, Kind};
 use crate::layer::ContentId;
 use crate::tree::{EventRef, Tree};
 
-/// Why bytes are dead (waste rules, A.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DeadKind {
-    /// A later layer took the last name away.
-    Deleted,
-    /// A later layer put other content in its place.
-    Overwritten,
-    /// The same content, stored again at the same path.
-    Rewritten,
-    /// The same content at the same path, stored again for another mode, owner or attribute.
-    Metadata,
-    /// The same content, stored again at another path.
-    Moved,
-    /// Made and dead in one layer.
-    Shadowed,
-}
-
-impl DeadKind {
-    /// All kinds, in the order of the JSON contract.
-    pub const ALL: [Self; 6] =
-        [Self::Deleted, Self::Overwritten, Self::Rewritten, Self::Metadata, Self::Moved, Self::Shadowed];
-
-    /// As the JSON contract names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted",
-            Self::Overwritten => "overwritten",
-            Self::Rewritten => "rewritten",
-            Self::Metadata => "metadata",
-            Self::Moved => "moved",
-            Self::Shadowed => "shadowed",
-        }
-    }
-}
-
-/// One stored file that need not have been.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Charge {
-    /// The file whose bytes are charged.
-    pub file: EventRef,
-    /// Why.
-    pub kind: DeadKind,
-    /// Its size.
-    pub bytes: u64,
-    /// The layer that has the bytes.
-    pub stored_in: u16,
-    /// The layer whose instruction makes them waste.
-    pub caused_by: u16,
-    /// The layer that stored this content first; its own where nothing did before.
-    pub first_in: u16,
-}
-
-/// All dead bytes.
+/// Dead bytes, and what became of content that was stored again.
 #[derive(Debug, Clone, Default)]
 pub struct Dead {
     /// Each charged file, in the order (layer, position).
     pub charges: Vec<Charge>,
+    /// Content that was stored again: (after, before), in the order of `after`.
+    pub(super) before: Vec<(EventRef, EventRef)>,
 }
 
 impl Dead {
-    /// All of them.
-    pub fn bytes(&self) -> u64 {
-        self.charges.iter().map(|charge| charge.bytes).sum()
-    }
-
-    /// Those of one kind.
-    pub fn of(&self, kind: DeadKind) -> u64 {
-        self.charges.iter().filter(|charge| charge.kind == kind).map(|charge| charge.bytes).sum()
+    /// The first copy of the content whose last copy is `file`, through every time that it was stored again.
+    pub fn carrier(&self, file: EventRef) -> EventRef {
+        let mut first = file;
+        while let Ok(place) = self.before.binary_search_by_key(&first, |(after, _)| *after) {
+            first = self.before[place].1;
+        }
+        first
     }
 }
 
@@ -139,10 +89,7 @@ pub fn dead(tree: &Tree) -> Dead {
     let mut charges = Vec::new();
     for layer in 0..tree.layers.len() as u16 {
         let start = charges.len();
-        let charge = |file: EventRef, kind, first_in| {
-            let bytes = tree.event_at(file).size;
-            Charge { file, kind, bytes, stored_in: layer, caused_by: layer, first_in }
-        };
+        let charge = |file: EventRef, kind, first_in| Charge::new(file, kind, layer, first_in);
         let exchange = exchange(tree, layer);
         match_copies(tree, layer, &exchange, &links, &mut |before, after, kind| {
             successors.push((before, after));
@@ -155,7 +102,7 @@ pub fn dead(tree: &Tree) -> Dead {
         charges.extend(
             stillborn
                 .filter(|file| tree.event_at(**file).size > 0)
-                .map(|file| charge(*file, DeadKind::Shadowed, layer)),
+                .map(|file| charge(*file, Kind::Shadowed, layer)),
         );
         charges[start..].sort_unstable_by_key(|charge| charge.file);
     }
@@ -178,13 +125,14 @@ pub fn dead(tree: &Tree) -> Dead {
             continue;
         }
         let end = end_of(tree, last, &links);
-        let kind = if replaced(tree, last, end, &links) { DeadKind::Overwritten } else { DeadKind::Deleted };
-        let bytes = tree.event_at(*carrier).size;
-        let stored_in = carrier.layer;
-        charges.push(Charge { file: *carrier, kind, bytes, stored_in, caused_by: end, first_in: stored_in });
+        let kind = if replaced(tree, last, end, &links) { Kind::Overwritten } else { Kind::Deleted };
+        charges.push(Charge::new(*carrier, kind, end, carrier.layer));
     }
     charges.sort_unstable_by_key(|charge| charge.file);
-    Dead { charges }
+    let mut before = successors;
+    before.iter_mut().for_each(|pair| *pair = (pair.1, pair.0));
+    before.sort_unstable();
+    Dead { charges, before }
 }
 
 /// The layer in which the last name of a dead file died.
@@ -216,7 +164,7 @@ fn match_copies(
     layer: u16,
     exchange: &Exchange,
     links: &FxHashMap<EventRef, Vec<EventRef>>,
-    found: &mut impl FnMut(EventRef, EventRef, DeadKind),
+    found: &mut impl FnMut(EventRef, EventRef, Kind),
 ) {
     // By place in the layer.
     let mut taken = vec![false; tree.layers[usize::from(layer)].listed];
@@ -239,7 +187,7 @@ fn match_copies(
             Some(after) => {
                 taken[after.index as usize] = true;
                 let same = tree.same_attributes(*before, after);
-                found(*before, after, if same { DeadKind::Rewritten } else { DeadKind::Metadata });
+                found(*before, after, if same { Kind::Rewritten } else { Kind::Metadata });
             }
             None => rest.push((*before, wanted)),
         }
@@ -269,7 +217,7 @@ fn match_copies(
         };
         let after = free(named.get_mut(&(wanted, name(before)))).or_else(|| free(any.get_mut(&wanted)));
         if let Some(after) = after {
-            found(before, after, DeadKind::Moved);
+            found(before, after, Kind::Moved);
         }
     }
 }

@@ -1,0 +1,163 @@
+//! Live bytes that should not be there: masked by a mount, left over, or stored twice (waste rules, A.3 and A.5).
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Evidence;
+use super::guards::{Guards, Verdict};
+use super::kind::{Charge, Kind, RuleId};
+use super::named::{Named, rooted};
+use super::rules::Rules;
+use super::shadow::Dead;
+use crate::image::Image;
+use crate::layer::ContentId;
+use crate::tree::{Event, EventKind, EventRef, Tree};
+
+/// Live files with content, in the order (layer, position), each with its hard links.
+pub(super) fn live_files(tree: &Tree) -> impl Iterator<Item = EventRef> {
+    tree.layers.iter().enumerate().flat_map(|(layer, events)| {
+        let events = events.events[..events.listed].iter().enumerate();
+        events.filter(|(_, event)| event.kind() == EventKind::File && event.size > 0 && !event.is_dead()).map(
+            move |(index, _)| EventRef { layer: layer as u16, index: index as u32 },
+        )
+    })
+}
+
+/// Live files of a size that another live file has too: their content must be known to find duplicates. Those whose content
+/// is known already are not asked for.
+pub fn lookalikes(tree: &Tree) -> Vec<EventRef> {
+    let mut sizes: FxHashMap<u64, bool> = FxHashMap::default();
+    for file in live_files(tree) {
+        sizes.entry(tree.event_at(file).size).and_modify(|several| *several = true).or_insert(false);
+    }
+    live_files(tree).filter(|file| sizes[&tree.event_at(*file).size] && tree.content(*file).is_none()).collect()
+}
+
+/// Masked, cruft, duplicate and, when asked for, advised files, in the order (layer, position); and for each duplicate
+/// the live file that has the same content.
+pub(super) fn live(
+    tree: &Tree,
+    image: &Image,
+    rules: &Rules,
+    named: &Named,
+    evidence: &Evidence,
+    dead: &Dead,
+    advice: bool,
+) -> (Vec<Charge>, Vec<(EventRef, EventRef)>) {
+    let mut links: FxHashMap<EventRef, Vec<EventRef>> = FxHashMap::default();
+    for (file, link) in tree.links() {
+        links.entry(file).or_default().push(link);
+    }
+    let names = |file: EventRef| {
+        std::iter::once(file)
+            .chain(links.get(&file).into_iter().flatten().copied())
+            .filter(|at| tree.event_at(*at).until == Event::HOLDS)
+    };
+    let mut guards = Guards::new(tree, image, rules, named);
+    let mut charges = Vec::new();
+    let mut unclaimed: Vec<(EventRef, Option<RuleId>)> = Vec::new();
+    let mut path = Vec::new();
+    // Layers in which a rule has waste.
+    let mut met: FxHashSet<(RuleId, u16)> = FxHashSet::default();
+    for file in live_files(tree) {
+        let carrier = dead.carrier(file);
+        let charge = |kind, rule| Charge::new(carrier, kind, carrier.layer, carrier.layer).named(rule);
+        let mut masked = names(file).next().is_some();
+        for name in names(file) {
+            rooted(tree, tree.event_at(name).node, &mut path);
+            masked &= [&b"/proc/"[..], b"/sys/", b"/dev/"].iter().any(|top| path.starts_with(top));
+        }
+        if masked {
+            charges.push(charge(Kind::Masked, None));
+            continue;
+        }
+        let seen = evidence.seen.get(&file).copied().unwrap_or_default();
+        let mut verdict: Option<Verdict> = None;
+        for name in names(file) {
+            match (guards.verdict(name, file, carrier.layer, seen), verdict) {
+                (None, _) => {
+                    verdict = None;
+                    break;
+                }
+                (Some(own), None) => verdict = Some(own),
+                (Some(Verdict::Advises(rule)), Some(Verdict::Counts(_))) => verdict = Some(Verdict::Advises(rule)),
+                (Some(_), Some(_)) => {}
+            }
+        }
+        match verdict {
+            Some(Verdict::Counts(rule)) => {
+                met.insert((rule, carrier.layer));
+                charges.push(charge(Kind::Cruft, Some(rule)));
+            }
+            other => unclaimed.push((file, other.map(Verdict::rule))),
+        }
+    }
+    // Files that are left alone by themselves, and not beside others.
+    let mut beside: FxHashMap<EventRef, RuleId> = FxHashMap::default();
+    for (at, rule) in &named.together {
+        beside.entry(*at).or_insert(*rule);
+    }
+    if !beside.is_empty() {
+        unclaimed.retain(|(file, _)| {
+            let carrier = dead.carrier(*file);
+            let rule = names(*file).map(|name| beside.get(&name).copied()).collect::<Option<Vec<_>>>();
+            let rule = rule.and_then(|rules| rules.first().copied());
+            let Some(rule) = rule.filter(|rule| met.contains(&(*rule, carrier.layer))) else { return true };
+            charges.push(Charge::new(carrier, Kind::Cruft, carrier.layer, carrier.layer).named(Some(rule)));
+            false
+        });
+    }
+    let twice = duplicates(tree, &unclaimed, dead, &mut |file| {
+        let mut first: Option<Vec<u8>> = None;
+        for name in names(file) {
+            let own = tree.paths.path(tree.event_at(name).node);
+            if first.as_ref().is_none_or(|first| own < *first) {
+                first = Some(own);
+            }
+        }
+        first.unwrap_or_default()
+    });
+    let mut kept = Vec::with_capacity(twice.len());
+    for (file, rule) in unclaimed {
+        let carrier = dead.carrier(file);
+        let kind = match (twice.binary_search_by_key(&file, |(own, _)| *own), rule) {
+            (Ok(place), _) => {
+                kept.push((carrier, twice[place].1));
+                Kind::Duplicate
+            }
+            (Err(_), Some(_)) if advice => Kind::Advice,
+            _ => continue,
+        };
+        let rule = rule.filter(|_| kind == Kind::Advice);
+        charges.push(Charge::new(carrier, kind, carrier.layer, carrier.layer).named(rule));
+    }
+    charges.sort_unstable_by_key(|charge| charge.file);
+    kept.sort_unstable();
+    (charges, kept)
+}
+
+/// Of the files with one content all but the one whose carrier is lowest and whose first name comes first, each with that
+/// one; sorted.
+fn duplicates(
+    tree: &Tree,
+    files: &[(EventRef, Option<RuleId>)],
+    dead: &Dead,
+    first_name: &mut dyn FnMut(EventRef) -> Vec<u8>,
+) -> Vec<(EventRef, EventRef)> {
+    let mut known: Vec<(u64, ContentId, EventRef)> = files
+        .iter()
+        .filter_map(|(file, _)| Some((tree.event_at(*file).size, tree.content(*file)?, *file)))
+        .collect();
+    known.sort_unstable();
+    let mut twice = Vec::new();
+    for same in known.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        if same.len() < 2 {
+            continue;
+        }
+        let lowest = same.iter().map(|(.., file)| dead.carrier(*file).layer).min();
+        let in_lowest = same.iter().filter(|(.., file)| Some(dead.carrier(*file).layer) == lowest);
+        let Some((.., kept)) = in_lowest.min_by_key(|(.., file)| first_name(*file)) else { continue };
+        twice.extend(same.iter().filter(|(.., file)| file != kept).map(|(.., file)| (*file, *kept)));
+    }
+    twice.sort_unstable();
+    twice
+}
