@@ -5,6 +5,7 @@ mod blob;
 mod builder;
 mod loaded;
 mod members;
+mod pull;
 mod reader;
 mod stream;
 
@@ -85,6 +86,8 @@ pub struct LayerFacts {
     pub tar_bytes: u64,
     /// Bytes of the blob, where it is compressed.
     pub compressed_bytes: Option<u64>,
+    /// About what the layer costs to pull, where it is not compressed.
+    pub pull_estimate: Option<u64>,
     /// Entries, whiteouts among them.
     pub entries: u64,
     /// The archive does not have it.
@@ -130,7 +133,7 @@ pub struct Note {
 /// A stage and what it took.
 #[derive(Debug, Clone)]
 pub struct Timing {
-    /// `documents`, `tree`, `content`, `waste`, `rules`, `evidence`, `duplicates`, `judgement`.
+    /// `documents`, `tree`, `content`, `waste`, `rules`, `evidence`, `duplicates`, `judgement`, `pull`.
     pub stage: &'static str,
     /// Wall time.
     pub took: Duration,
@@ -317,9 +320,11 @@ pub fn inspect(
         advice: options.advice,
         lines: &lines,
     };
-    let waste = Waste::judge(case, dead);
+    let mut waste = Waste::judge(case, dead);
     drop(named);
     timings.push(clock.lap("judgement"));
+    pull::estimate(&mut loaded, &mut waste, options, &shared)?;
+    timings.push(clock.lap("pull"));
     Ok(loaded.finish(target, waste, options, timings))
 }
 

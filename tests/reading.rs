@@ -912,5 +912,6 @@ fn timings_name_each_stage() {
     let output = explore(&[path(&saved), "--timings"]);
     let stages: Vec<String> =
         text(&output.stderr).lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
-    assert_eq!(stages, ["documents", "tree", "content", "waste"]);
+    let all = ["documents", "tree", "content", "waste", "rules", "evidence", "duplicates", "judgement", "pull"];
+    assert_eq!(stages, all);
 }

@@ -231,7 +231,7 @@ fn an_empty_list_says_why() {
     let found = look(&folder.write("image.tar", &image().save(Shape::Docker)));
     let mut explorer = Explorer::on(found, 80, 24);
     explorer.keys("w j <space>");
-    assert!(explorer.screen().contains("nothing that is stored is hidden"));
+    assert!(explorer.screen().contains("nothing is wasted"));
     explorer.keys("1 j k <tab> G a");
     assert!(explorer.screen().contains("the image has no layers"));
 }

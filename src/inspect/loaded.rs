@@ -67,7 +67,7 @@ fn unread(file: EventRef, error: ContentError) -> InspectError {
 }
 
 /// Does the same with each item, on all threads; what comes out is in the order of the items.
-fn side_by_side<T: Sync, R: Send>(
+pub(super) fn side_by_side<T: Sync, R: Send>(
     items: &[T],
     options: &Options,
     shared: &Shared,
@@ -202,8 +202,17 @@ pub(super) fn narrow(
 
 impl Loaded {
     /// Where the content of a file of a plain layer is.
-    fn place(&self, file: EventRef) -> Option<(&Window, &Event)> {
+    pub(super) fn place(&self, file: EventRef) -> Option<(&Window, &Event)> {
         Some((self.windows.get(usize::from(file.layer))?.as_ref()?, self.tree.event_at(file)))
+    }
+
+    /// Plain layers that can be read again, by layer.
+    pub(super) fn windows(&self) -> &[Option<Window>] {
+        &self.windows
+    }
+
+    pub(super) fn set_pull_estimate(&mut self, layer: usize, bytes: u64) {
+        self.facts[layer].pull_estimate = Some(bytes);
     }
 
     /// The content of a file of the final file system; None when it is not there, too large or not to be had.

@@ -1,8 +1,9 @@
 use std::io::{self, Write};
 
 use super::size::{bytes, exact, percent};
-use crate::bytes::shown_text;
+use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
+use crate::waste::{Finding, Kind, Notice, Severity, Waste};
 
 /// Characters of an instruction in the table of layers, and of a path in the list of waste.
 const WIDTH: usize = 72;
@@ -70,43 +71,119 @@ fn write_layers(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
 
 fn write_waste(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
     let waste = &found.waste;
+    let of = |kind: fn(&Finding) -> bool| waste.findings.iter().filter(move |finding| kind(finding)).collect::<Vec<_>>();
+    let secrets = of(|finding| finding.kind == Kind::Secret && finding.severity != Severity::Note);
+    if !secrets.is_empty() {
+        writeln!(out, "SECRETS that everyone who has the image can read")?;
+        list(found, &secrets, out)?;
+        writeln!(out)?;
+    }
     let total = waste.total_bytes();
     if total == 0 {
-        return writeln!(out, "Nothing that is stored is hidden by a later layer.");
+        writeln!(out, "Nothing is wasted: no layer hides what another stores, and no rule names what is left.")?;
+    } else {
+        write!(
+            out,
+            "{} wasted, {} of what is stored (efficiency {}): {} in this image's own layers, {} in the base image",
+            bytes(total),
+            percent(waste.percent()),
+            percent(waste.efficiency() * 100.0),
+            bytes(waste.own_bytes),
+            bytes(waste.base_bytes()),
+        )?;
+        if let Some((pull, estimated)) = waste.pull_bytes() {
+            write!(out, "; {}{} to pull", if estimated { "~" } else { "" }, bytes(pull))?;
+        }
+        writeln!(out, "\n({})", base_words(found))?;
     }
-    let base = match waste.base.layers {
-        0 => "no base image".to_owned(),
+    let sections = [
+        ("", of(|finding| finding.kind.counts() && !finding.in_base)),
+        ("In the base image; no instruction of this one can change it", of(|f| f.kind.counts() && f.in_base)),
+        ("Stored more than once (not counted)", of(|f| f.kind == Kind::Duplicate)),
+        ("Worth a look (not counted)", of(|f| f.kind == Kind::Advice)),
+    ];
+    for (title, findings) in sections.iter().filter(|(_, findings)| !findings.is_empty()) {
+        writeln!(out)?;
+        if !title.is_empty() {
+            let sum = findings.iter().map(|finding| finding.bytes).sum();
+            writeln!(out, "{title}: {}", bytes(sum))?;
+        }
+        list(found, findings, out)?;
+    }
+    for (first, last) in &found.asked_squashes {
+        let saved = Waste::squashed(&found.tree, *first, *last);
+        writeln!(out, "\nIf layers {first} to {last} were one, {} less would be stored.", bytes(saved))?;
+    }
+    if !waste.notices.is_empty() {
+        writeln!(out)?;
+    }
+    for notice in waste.notices.iter().take(CAUSES) {
+        writeln!(out, "{:>9}  {}", notice.bytes.map(bytes).unwrap_or_default(), notice_words(found, notice))?;
+    }
+    let more = waste.notices.len().saturating_sub(CAUSES);
+    if more > 0 {
+        writeln!(out, "{:>9}  {more} more notices", "")?;
+    }
+    Ok(())
+}
+
+/// A notice in a sentence.
+pub(crate) fn notice_words(found: &Inspection, notice: &Notice) -> String {
+    let layer = notice.layer.map(|layer| format!("layer {layer}: ")).unwrap_or_default();
+    let path = notice.path.map(|node| format!("{}: ", shown(&found.tree.paths.path(node)))).unwrap_or_default();
+    format!("{}: {layer}{path}{}", notice.id, notice.message)
+}
+
+/// What is the base, and how that is known.
+pub(crate) fn base_words(found: &Inspection) -> String {
+    let base = &found.waste.base;
+    let layers = match base.layers {
+        0 => "no layer is a base image's".to_owned(),
         1 => "layer 0 is the base image".to_owned(),
         some => format!("layers 0 to {} are the base image", some - 1),
     };
-    writeln!(
-        out,
-        "{} wasted, {} of what is stored (efficiency {}): {} in this image's own layers, {} in the base image",
-        bytes(total),
-        percent(waste.percent()),
-        percent(waste.efficiency() * 100.0),
-        bytes(waste.own_bytes),
-        bytes(waste.base_bytes()),
-    )?;
-    writeln!(out, "({base}, going by {})\n", base_evidence(waste.base.evidence))?;
-    for finding in waste.findings.iter().take(CAUSES) {
-        writeln!(out, "{:>9}  {}", bytes(finding.bytes), finding.message)?;
-        writeln!(
-            out,
-            "{:9}  layer {}: {}",
-            "",
-            finding.stored_in,
-            instruction(found, finding.stored_in.into(), WIDTH)
-        )?;
-        if finding.stored_in != finding.caused_by {
-            let text = instruction(found, finding.caused_by.into(), WIDTH);
-            writeln!(out, "{:9}  layer {}: {text}", "", finding.caused_by)?;
+    let name = base.name.as_ref().map(|name| format!(" {}", shown_text(name))).unwrap_or_default();
+    format!("{layers}{name}, {}", base_evidence(base.evidence))
+}
+
+/// Findings that are smaller go into one line.
+const SMALL: u64 = 10_000;
+
+fn list(found: &Inspection, findings: &[&Finding], out: &mut impl Write) -> io::Result<()> {
+    let large = findings.iter().take_while(|finding| finding.bytes >= SMALL || finding.kind == Kind::Secret).count();
+    // A small image has small waste only.
+    let shown = if large == 0 { findings.len() } else { large }.min(CAUSES);
+    for finding in &findings[..shown] {
+        let size = if finding.kind == Kind::Secret { String::new() } else { bytes(finding.bytes) };
+        writeln!(out, "{size:>9}  {}", finding.message)?;
+        let (a, b) = (finding.stored_in, finding.caused_by);
+        let own = finding.instruction.as_deref().map(|text| cut_end(&shown_text(text), WIDTH));
+        writeln!(out, "{:9}  layer {a}: {}", "", own.unwrap_or_else(|| instruction(found, a.into(), WIDTH)))?;
+        if a != b {
+            writeln!(out, "{:9}  layer {b}: {}", "", instruction(found, b.into(), WIDTH))?;
         }
-        writeln!(out, "{:9}  fix: {}", "", finding.fix)?;
+        let place = finding.dockerfile.as_ref().map(|place| {
+            let likely = if place.confidence == "exact" { "" } else { ", most likely" };
+            let lines = if place.line == place.end_line {
+                format!("{}", place.line)
+            } else {
+                format!("{}-{}", place.line, place.end_line)
+            };
+            format!("{}:{lines}{likely}: ", shown_text(&place.path))
+        });
+        let pull = match finding.pull_bytes {
+            Some(pull) if finding.kind != Kind::Secret => {
+                format!("   (pull: {}{})", if finding.pull_estimated { "~" } else { "" }, bytes(pull))
+            }
+            _ => String::new(),
+        };
+        if !finding.in_base || finding.kind == Kind::Secret {
+            writeln!(out, "{:9}  fix: {}{}{pull}", "", place.unwrap_or_default(), finding.fix)?;
+        }
     }
-    let more = waste.findings.len().saturating_sub(CAUSES);
+    let more = findings.len() - shown;
     if more > 0 {
-        let rest = waste.findings.iter().skip(CAUSES).map(|finding| finding.bytes).sum();
+        let rest = findings[shown..].iter().map(|finding| finding.bytes).sum();
         writeln!(out, "{:>9}  {more} more", bytes(rest))?;
     }
     Ok(())
@@ -114,9 +191,11 @@ fn write_waste(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
 
 fn base_evidence(evidence: &str) -> &'static str {
     match evidence {
-        "given" => "what was given",
-        "history" => "its history",
-        _ => "a guess",
+        "given" => "as was said",
+        "annotation" => "as its labels say",
+        "image" => "which is in the same place",
+        "history" => "going by its history",
+        _ => "which is a guess",
     }
 }
 

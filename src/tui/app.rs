@@ -91,6 +91,8 @@ pub struct App {
     /// What is unfolded, by layer; a layer that was not touched unfolds itself as far as fits.
     open: Vec<Option<FxHashSet<NodeId>>>,
     pub(super) all_files: bool,
+    /// The layer that was marked: what is between it and the selected one is shown as one change.
+    pub(super) mark: Option<usize>,
     pub(super) help: bool,
     pub(super) size: (u16, u16),
     /// Why it ended, when something went wrong.
@@ -119,6 +121,7 @@ impl App {
             rows: None,
             open: Vec::new(),
             all_files: false,
+            mark: None,
             help: false,
             size: (80, 24),
             failure: None,
@@ -192,7 +195,11 @@ impl App {
             Action::WasteScreen => self.screen = Screen::Waste,
             Action::Fold | Action::Into if self.screen == Screen::Waste => self.open_finding(),
             Action::OutOf if self.screen == Screen::Waste => self.screen = Screen::Layers,
-            Action::SwitchPane | Action::AllFiles if self.screen == Screen::Waste => {}
+            Action::SwitchPane | Action::AllFiles | Action::MarkLayer if self.screen == Screen::Waste => {}
+            Action::MarkLayer => {
+                self.mark = if self.mark.is_some() { None } else { Some(self.layers.at) };
+                self.show_rows(true);
+            }
             Action::SwitchPane => {
                 self.focus = if self.focus == Focus::Layers { Focus::Files } else { Focus::Layers };
             }
@@ -238,6 +245,7 @@ impl App {
             return;
         };
         (self.screen, self.focus) = (Screen::Layers, Focus::Files);
+        self.mark = None;
         self.layers.at = usize::from(place.0);
         self.show_layer();
         if let (Some(found), Some(rows)) = (&self.found, &mut self.rows) {
@@ -284,6 +292,13 @@ impl App {
         }
     }
 
+    /// The layers whose changes are shown.
+    pub(super) fn range(&self) -> Range {
+        let at = self.layers.at as u16;
+        let mark = self.mark.map_or(at, |mark| mark as u16);
+        Range { first: at.min(mark), last: at.max(mark) }
+    }
+
     fn show_layer(&mut self) {
         self.files = Cursor::default();
         self.show_rows(false);
@@ -294,7 +309,7 @@ impl App {
         let Some(found) = &self.found else { return };
         let Some(open) = self.open.get(self.layers.at) else { return };
         let node = self.rows.as_ref().and_then(|rows| rows.rows().get(self.files.at)).map(|row| row.node);
-        let range = Range::one(self.layers.at as u16);
+        let range = self.range();
         let mut rows = Rows::new(&found.tree, range, self.all_files, open.clone().unwrap_or_default());
         if open.is_none() {
             rows.unfold_some(&found.tree, UNFOLD);

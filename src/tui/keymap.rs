@@ -19,6 +19,7 @@ pub enum Action {
     Into,
     OutOf,
     AllFiles,
+    MarkLayer,
     Help,
     Quit,
     Suspend,
@@ -134,6 +135,13 @@ pub const BINDINGS: &[Binding] = &[
         label: "a",
         help: "all files after the layer, or only its changes",
         hint: Some("all/changes"),
+    },
+    Binding {
+        keys: &[(NONE, KeyCode::Char('m'))],
+        action: Action::MarkLayer,
+        label: "m",
+        help: "mark a layer: all up to the selected one is shown as one",
+        hint: Some("mark"),
     },
     Binding {
         keys: &[(NONE, KeyCode::Char('?')), (NONE, KeyCode::F(1))],

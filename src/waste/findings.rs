@@ -74,6 +74,8 @@ pub struct Finding {
     pub paths: Vec<FindingPath>,
     /// Stays the same from build to build.
     pub fingerprint: String,
+    /// Places in charged files (offsets from their headers on), evenly spread over their bytes.
+    pub sample: Vec<(EventRef, u64)>,
 }
 
 /// A place of a finding: a file, or a folder with several.
@@ -227,7 +229,28 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         fix: advice.fix,
         fix_mount: advice.fix_mount,
         paths,
+        sample: sample(tree, charges),
     }
+}
+
+/// Places that stand for all charged bytes: of few bytes all that are 32 KiB apart.
+fn sample(tree: &Tree, charges: &[Charge]) -> Vec<(EventRef, u64)> {
+    const PLACES: u64 = 64;
+    let size = |charge: &Charge| tree.event_at(charge.file).tar_bytes();
+    let all: u64 = charges.iter().map(size).sum();
+    let stride = (all / PLACES).max(32 * 1024);
+    let mut places = Vec::new();
+    let (mut passed, mut next) = (0_u64, 0_u64);
+    for charge in charges {
+        let size = size(charge);
+        // Files that are smaller than a stride stand for their neighbours.
+        while next < passed + size && places.len() < 2 * PLACES as usize {
+            places.push((charge.file, next.saturating_sub(passed)));
+            next += stride;
+        }
+        passed += size;
+    }
+    places
 }
 
 /// A secret that the history or the environment speaks out.
@@ -263,6 +286,7 @@ fn spoken_finding(words: &Words<'_>, spoken: &SpokenSecret) -> Finding {
         fix: format!("rotate it; {}", text(|rule| &rule.fix_run)),
         fix_mount: words.rules.get(RULE).and_then(|rule| words.rules.fix_mount(rule)).map(|mount| mount.replace("COMMAND", "…")),
         paths: Vec::new(),
+        sample: Vec::new(),
         fingerprint: fingerprint(RULE, words.tree, &[], &secret.name),
     }
 }

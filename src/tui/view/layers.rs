@@ -8,6 +8,7 @@ use crate::bytes::shown_text;
 use crate::report::{bytes, exact};
 use crate::tui::app::{App, Focus};
 use crate::tui::text::{cut_end, wrap};
+use crate::waste::Waste;
 
 /// The layers with their sizes and instructions, the base on top.
 pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
@@ -46,6 +47,11 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
             Span::raw(text),
         ];
         Line::from(spans).render(line, buffer);
+        let range = app.range();
+        let marked = app.mark.is_some() && (usize::from(range.first)..=usize::from(range.last)).contains(&layer);
+        if marked && layer != app.layers.at {
+            buffer.set_style(line, app.theme.marked);
+        }
         if layer == app.layers.at {
             select(app, focused, line, 0, buffer);
         }
@@ -58,11 +64,21 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let layer = app.layers.at;
-    let inside = pane(app, &format!("Layer {layer}"), false, area, buffer);
+    let range = app.range();
+    let title = if range.first == range.last {
+        format!("Layer {layer}")
+    } else {
+        format!("Layers {} to {}", range.first, range.last)
+    };
+    let inside = pane(app, &title, false, area, buffer);
     let Some(image) = app.image().filter(|image| layer < image.layers.len()) else { return };
     let mut lines: Vec<Line<'_>> = Vec::new();
     if let Some(found) = &app.found {
         let events = &found.tree.layers[layer];
+        if range.first < range.last {
+            let saved = bytes(Waste::squashed(&found.tree, range.first, range.last));
+            lines.push(Line::styled(format!("joined into one they would save {saved}"), app.theme.wasted));
+        }
         let changes = vec![
             Span::styled(format!("+{} ", exact(events.added)), app.theme.added),
             Span::styled(format!("~{} ", exact(events.modified)), app.theme.modified),

@@ -9,6 +9,7 @@ use crate::bytes::{shown, shown_text};
 use crate::report::{bytes, exact};
 use crate::tui::app::App;
 use crate::tui::text::{cut_end, cut_middle, wrap};
+use crate::waste::Kind;
 
 /// What is wasted, the largest first.
 pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
@@ -19,7 +20,7 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     };
     if count == 0 {
-        let why = "nothing that is stored is hidden by a later layer";
+        let why = "nothing is wasted: no layer hides what another stores, and no rule names what is left";
         Line::styled(cut_end(why, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
     }
     let findings = found.waste.findings.iter().enumerate().skip(app.findings.top);
@@ -64,12 +65,26 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
         lines.extend(wrap(text, width).into_iter().map(|line| Line::styled(line, style)));
     };
     say(&finding.message, app.theme.title);
-    say(&format!("fix: {}", finding.fix), app.theme.key);
+    if finding.kind != Kind::Secret {
+        let pull = finding.pull_bytes.map(|pull| {
+            format!(", {}{} to pull", if finding.pull_estimated { "~" } else { "" }, bytes(pull))
+        });
+        let name = finding.rule.as_deref().unwrap_or(finding.kind.name());
+        let all = found.waste.by_rule().into_iter().find(|(rule, ..)| *rule == name).map(|(_, all, _)| all);
+        let all = all.filter(|all| *all > finding.bytes && finding.kind.counts());
+        let all = all.map(|all| format!("; all of {name}: {}", bytes(all))).unwrap_or_default();
+        let counted = if finding.kind.counts() { "" } else { " (not counted)" };
+        say(&format!("{} on disk{}{all}{counted}", bytes(finding.bytes), pull.unwrap_or_default()), Style::new());
+    }
+    let place = finding.dockerfile.as_ref();
+    let place = place.map(|place| format!("{}:{}: ", shown_text(&place.path), place.line)).unwrap_or_default();
+    say(&format!("fix: {place}{}", finding.fix), app.theme.key);
     if let Some(mount) = &finding.fix_mount {
         say(&format!("or:  {mount}"), app.theme.key);
     }
     let instruction = |layer: u16| found.image.instruction(layer.into()).unwrap_or_else(|| "(no history)".to_owned());
-    let stored = format!("layer {} stores it: {}", finding.stored_in, shown_text(&instruction(finding.stored_in)));
+    let own = finding.instruction.clone().unwrap_or_else(|| instruction(finding.stored_in));
+    let stored = format!("layer {} stores it: {}", finding.stored_in, shown_text(&own));
     say(&stored, Style::new());
     if finding.caused_by != finding.stored_in {
         let by = finding.caused_by;
