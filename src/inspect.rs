@@ -297,7 +297,7 @@ pub fn inspect(
     loaded::answer(&mut loaded, &alike, options, &shared)?;
     drop(alike);
     timings.push(clock.lap("duplicates"));
-    let lines = match &options.dockerfile {
+    let mut lines = match &options.dockerfile {
         Some((name, text)) => Lines::of(name, text, &loaded.image.history),
         None => Lines::default(),
     };
@@ -305,6 +305,7 @@ pub fn inspect(
         let message = format!("no instruction of {name} is in the history, so it is most likely another image's");
         loaded.note(message);
     }
+    lines.recorded(&loaded.image);
     let layers = loaded.image.layers.len();
     if let Some((first, last)) = options.squash.iter().copied().find(|(_, last)| usize::from(*last) >= layers) {
         return Err(InspectError::NoLayers { first, last, has: layers });

@@ -9,6 +9,7 @@ mod digest;
 mod history;
 mod manifest;
 mod platform;
+mod provenance;
 mod resolve;
 mod secret;
 
@@ -50,8 +51,21 @@ pub struct Image {
     pub verified: usize,
     /// Other images of the same place; one of them may be the base.
     pub relatives: Vec<Relative>,
+    /// Where in the Dockerfile layers were made, by the digest of the blob, where the builder recorded it.
+    pub built_at: BTreeMap<String, BuiltAt>,
     /// Annotations of the manifest.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Lines of a Dockerfile, from 1, both ends among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltAt {
+    /// The file's name.
+    pub file: String,
+    /// The first line.
+    pub line: usize,
+    /// The last.
+    pub end_line: usize,
 }
 
 /// Another image, as far as it takes to tell whether this one is built on it.

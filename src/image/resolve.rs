@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::history::align;
 use super::manifest::{Descriptor, Index, Manifest, SavedImage};
+use super::provenance::built_at;
 use super::secret::hide;
 use super::{Config, Digest, HistoryRow, Image, Layer, Platform, Relative};
 use crate::source::{Format, Select, SourceError, normal_name};
@@ -416,6 +417,7 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
             if !holds {
                 image.problems.push(format!("manifest {digest}: its bytes have another digest"));
             }
+            image.built_at = built_at(lookup, &digest);
             image.digest = Some(digest);
             image.annotations = manifest.annotations.clone();
             image
@@ -530,6 +532,7 @@ fn bare(source: &'static str, id: Digest, config: Config, layers: Vec<Layer>) ->
         damage: None,
         verified: 0,
         relatives: Vec::new(),
+        built_at: std::collections::BTreeMap::new(),
         annotations: std::collections::BTreeMap::new(),
     }
 }

@@ -3,9 +3,10 @@
 use super::findings::{FindingPath, common_folder};
 use super::rules::{Rule, Rules};
 use super::kind::Kind;
+use super::named::rooted;
 use crate::bytes::{shown, shown_text};
 use crate::image::Image;
-use crate::tree::{EventRef, Tree};
+use crate::tree::{Event, EventRef, NodeId, Tree};
 
 /// What is known of a finding.
 pub(super) struct Advice<'a> {
@@ -114,7 +115,7 @@ fn sentence(about: &Advice<'_>) -> String {
                 _ => format!(", left in layer {a}"),
             };
             let what = about.rule.map(|rule| rule.what.as_str()).unwrap_or_default();
-            format!("{what}{from}{}", late_cleaning(about))
+            format!("{what}{from}{}{}", late_cleaning(about), why_kept(about))
         }
         Kind::Duplicate => match about.twin {
             Some((_, kept)) => {
@@ -135,6 +136,23 @@ fn sentence(about: &Advice<'_>) -> String {
         _ => format!("{place} ({files})"),
     };
     format!("{name}{at}: {what}")
+}
+
+/// Why apt's downloads are there although Debian's images delete them.
+fn why_kept(about: &Advice<'_>) -> String {
+    const CLEANER: &[u8] = b"etc/apt/apt.conf.d/docker-clean";
+    if about.rule.is_none_or(|rule| rule.id != "apt-archives") {
+        return String::new();
+    }
+    let node = about.tree.paths.find(CLEANER);
+    let last = node.and_then(|node| about.tree.events_of(node).next());
+    match last {
+        None => "; the base image has no /etc/apt/apt.conf.d/docker-clean, which would delete them".to_owned(),
+        Some((_, event)) if event.until != Event::HOLDS => {
+            format!("; layer {} takes /etc/apt/apt.conf.d/docker-clean away, which would delete them", event.until)
+        }
+        Some(_) => String::new(),
+    }
 }
 
 /// A later step that cleans up what it can't take out of this layer any more.
@@ -208,9 +226,41 @@ fn quoted(path: &[u8]) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
+/// The topmost directory of which the rule names whatever it holds.
+fn top_of_rule(about: &Advice<'_>, node: NodeId) -> Option<NodeId> {
+    let rule = about.rules.id_of(&about.rule?.id)?;
+    let paths = &about.tree.paths;
+    let names_all = |node: &NodeId| {
+        let mut path = Vec::new();
+        rooted(about.tree, *node, &mut path);
+        about.rules.matches(rule, &[&path[..], b"/x"].concat())
+    };
+    let chain = std::iter::successors(Some(node), |above| paths.parent(*above));
+    chain.take_while(|node| *node != NodeId::ROOT).filter(names_all).last()
+}
+
+/// What the rule names, for `rm -rf`: what its directories hold, or the files.
+fn leftovers(about: &Advice<'_>) -> String {
+    let mut places: Vec<String> = Vec::new();
+    for path in about.paths {
+        let place = match top_of_rule(about, path.node) {
+            Some(top) => format!("{}/*", quoted(&about.tree.paths.path(top))),
+            None => quoted(&about.tree.paths.path(path.node)),
+        };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+        if places.len() > SPELLED_OUT {
+            return for_shell(about);
+        }
+    }
+    places.join(" ")
+}
+
 /// A line for `.dockerignore` that keeps the largest of them out of the build context.
 fn ignore_line(about: &Advice<'_>) -> String {
-    let name = about.paths.first().map(|path| shown(about.tree.paths.name(path.node))).unwrap_or_default();
+    let node = about.paths.first().map(|path| top_of_rule(about, path.node).unwrap_or(path.node));
+    let name = node.map(|node| shown(about.tree.paths.name(node))).unwrap_or_default();
     format!("**/{name}")
 }
 
@@ -226,7 +276,9 @@ fn fix(about: &Advice<'_>) -> String {
             "a fault of the tool that built the image: it wrote a path more than once into one layer".to_owned()
         }
         (Kind::Deleted, Step::Run) => {
-            format!("RUN {} && rm -rf {}", steps_in_between(about).join(" && "), for_shell(about))
+            let clean = about.rule.map(|rule| rule.clean.as_str()).filter(|clean| clean.starts_with("rm "));
+            let clean = clean.map_or_else(|| format!("rm -rf {}", for_shell(about)), str::to_owned);
+            format!("RUN {} && {clean}", steps_in_between(about).join(" && "))
         }
         (Kind::Deleted, Step::Copy) => format!(
             "do not copy it: add `{}` to .dockerignore, or read it in the RUN that needs it with \
@@ -237,7 +289,11 @@ fn fix(about: &Advice<'_>) -> String {
             format!("copy less in `{stored_by}`: name the paths that are needed, or delete the rest in the build stage")
         }
         (Kind::Overwritten, Step::Run) if step(caused_by_text) == Step::Run => {
-            if about.rule.is_some_and(|rule| rule.id == "pkgdb-churn") {
+            let cache = about.rule.filter(|rule| rule.level == super::Level::On && !rule.clean.is_empty());
+            if let Some(rule) = cache.filter(|_| about.confirmed) {
+                // A cache that the next step makes anew is not worth keeping for it.
+                format!("RUN {} && {}", command(stored_by), rule.clean)
+            } else if about.rule.is_some_and(|rule| rule.id == "pkgdb-churn") {
                 format!("merge the steps that install: {stored_by} && {}", command(caused_by_text))
             } else {
                 format!("make the change where it is written: {stored_by} && {}", command(caused_by_text))
@@ -292,7 +348,7 @@ fn cruft_fix(about: &Advice<'_>) -> String {
                 clean if !clean.is_empty() && (about.confirmed || clean.starts_with("rm ") || clean.starts_with("find ")) => {
                     if command.contains("microdnf") { clean.replace("dnf ", "microdnf ") } else { clean.to_owned() }
                 }
-                _ => format!("rm -rf {}", for_shell(about)),
+                _ => format!("rm -rf {}", leftovers(about)),
             };
             format!("RUN {command} && {clean}")
         }

@@ -1,6 +1,6 @@
 //! Where in a Dockerfile the instruction of a layer is: its instructions are matched with the history, from the end.
 
-use crate::image::{HistoryRow, readable};
+use crate::image::{BuiltAt, HistoryRow, Image, readable};
 
 /// Lines of a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ struct Instruction {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
     /// By history row: where its instruction is, and its words.
-    rows: Vec<Option<(Place, String)>>,
+    rows: Vec<Option<(Place, Option<String>)>>,
 }
 
 impl Lines {
@@ -49,9 +49,22 @@ impl Lines {
             let Instruction { keyword, text, line, end_line, .. } = &instructions[instruction];
             let confidence = if exact { "exact" } else { "likely" };
             let place = Place { path: path.to_owned(), line: *line, end_line: *end_line, confidence };
-            lines[row] = Some((place, format!("{keyword} {}", collapsed(text))));
+            lines[row] = Some((place, Some(format!("{keyword} {}", collapsed(text)))));
         }
         Self { rows: lines }
+    }
+
+    /// Takes what the builder itself recorded for what it is: exact.
+    pub fn recorded(&mut self, image: &Image) {
+        self.rows.resize(image.history.len().max(self.rows.len()), None);
+        for layer in &image.layers {
+            let built = layer.digest.as_ref().and_then(|digest| image.built_at.get(digest.as_str()));
+            let (Some(BuiltAt { file, line, end_line }), Some(row)) = (built, layer.history) else { continue };
+            // What the user named is what is opened in an editor.
+            let path = self.rows.iter().flatten().next().map_or_else(|| file.clone(), |(place, _)| place.path.clone());
+            let words = self.rows[row].take().and_then(|(_, words)| words);
+            self.rows[row] = Some((Place { path, line: *line, end_line: *end_line, confidence: "exact" }, words));
+        }
     }
 
     /// Where the instruction of a history row is.
@@ -61,7 +74,7 @@ impl Lines {
 
     /// The instruction of a history row as its author wrote it, on one line.
     pub fn words(&self, row: usize) -> Option<&str> {
-        self.rows.get(row)?.as_ref().map(|(_, words)| words.as_str())
+        self.rows.get(row)?.as_ref()?.1.as_deref()
     }
 
     /// How many rows that make a layer were found.

@@ -197,6 +197,7 @@ pub struct ImageBuilder {
     pub name: String,
     pub compress: fn(&[u8]) -> Vec<u8>,
     pub media_type: String,
+    pub run: Value,
 }
 
 pub fn image() -> ImageBuilder {
@@ -207,6 +208,7 @@ pub fn image() -> ImageBuilder {
         name: "test:latest".into(),
         compress: <[u8]>::to_vec,
         media_type: "application/vnd.oci.image.layer.v1.tar".into(),
+        run: json!({"Env": ["PATH=/bin"]}),
     }
 }
 
@@ -240,6 +242,12 @@ impl ImageBuilder {
         self
     }
 
+    /// How containers are started: the config's `config`.
+    pub fn run(mut self, run: Value) -> Self {
+        self.run = run;
+        self
+    }
+
     pub fn history(mut self, rows: Value) -> Self {
         self.history = Some(rows);
         self
@@ -253,7 +261,7 @@ impl ImageBuilder {
             .collect();
         let mut config = json!({
             "os": os, "architecture": architecture, "created": "2026-01-02T03:04:05Z",
-            "config": {"Env": ["PATH=/bin"]},
+            "config": self.run,
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
             "history": self.history.clone().unwrap_or(Value::Array(rows)),
         });

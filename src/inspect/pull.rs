@@ -1,0 +1,93 @@
+//! Bytes to pull of layers that are stored uncompressed: an estimate, from samples that are compressed as a registry would
+//! have them. Where a layer is compressed, the exact numbers come from reading it.
+
+use std::io::{self, Read as _, Write};
+
+use flate2::Compression as Level;
+use flate2::write::DeflateEncoder;
+
+use super::loaded::{Loaded, side_by_side};
+use super::{InspectError, Options, Shared};
+use crate::bytes::Window;
+use crate::tree::EventRef;
+use crate::waste::Waste;
+
+/// Bytes that are compressed together at a place.
+const PIECE: u64 = 32 * 1024;
+/// Bytes that are compressed in all, for findings and for layers each: about a fifth of a second.
+const BUDGET: u64 = 6 * 1024 * 1024;
+
+/// Fills in what findings and layers cost to pull where that is not known.
+pub(super) fn estimate(
+    loaded: &mut Loaded,
+    waste: &mut Waste,
+    options: &Options,
+    shared: &Shared,
+) -> Result<(), InspectError> {
+    let unknown: Vec<usize> = (0..waste.findings.len())
+        .filter(|at| waste.findings[*at].pull_bytes.is_none() && waste.findings[*at].tar_bytes > 0)
+        .collect();
+    let share = (BUDGET / PIECE / unknown.len().max(1) as u64).max(2) as usize;
+    let estimates = side_by_side(&unknown, options, shared, |at| {
+        let finding = &waste.findings[*at];
+        let step = finding.sample.len().div_ceil(share).max(1);
+        let places = finding.sample.iter().step_by(step);
+        let pieces = places.filter_map(|(file, offset)| piece_of(loaded, *file, *offset));
+        Ok(ratio(pieces).map(|ratio| (*at, (finding.tar_bytes as f64 * ratio) as u64)))
+    })?;
+    for (at, bytes) in estimates {
+        (waste.findings[at].pull_bytes, waste.findings[at].pull_estimated) = (Some(bytes), true);
+    }
+    let plain: Vec<usize> = (0..loaded.windows().len()).filter(|layer| loaded.windows()[*layer].is_some()).collect();
+    let all: u64 = plain.iter().filter_map(|layer| loaded.windows()[*layer].as_ref()).map(Window::len).sum();
+    let layers = side_by_side(&plain, options, shared, |layer| {
+        let Some(window) = &loaded.windows()[*layer] else { return Ok(None) };
+        // Each as much of the budget as it is of the image; a small layer whole.
+        let part = (u128::from(BUDGET) * u128::from(window.len()) / u128::from(all.max(1))) as u64;
+        let pieces = window.len().div_ceil(PIECE).min((part / PIECE).max(2));
+        let stride = window.len() / pieces.max(1);
+        let pieces = (0..pieces).map(|piece| window.part(piece * stride, PIECE));
+        Ok(ratio(pieces).map(|ratio| (*layer, (window.len() as f64 * ratio) as u64)))
+    })?;
+    for (layer, bytes) in layers {
+        loaded.set_pull_estimate(layer, bytes);
+    }
+    Ok(())
+}
+
+/// The bytes of a layer from a place in a file on, within the file.
+fn piece_of(loaded: &Loaded, file: EventRef, offset: u64) -> Option<Window> {
+    let (window, event) = loaded.place(file)?;
+    let start = u64::from(event.block) * 512;
+    Some(window.part(start + offset, PIECE.min(event.tar_bytes().saturating_sub(offset))))
+}
+
+/// Compressed size of some bytes by their size; None when there are none to read.
+fn ratio(pieces: impl Iterator<Item = Window>) -> Option<f64> {
+    // The level of gzip that registries' clients mostly use.
+    let mut encoder = DeflateEncoder::new(Sink(0), Level::new(6));
+    let mut read = 0;
+    for mut piece in pieces {
+        let mut bytes = Vec::with_capacity(PIECE as usize);
+        // What breaks off is told elsewhere.
+        if piece.by_ref().take(PIECE).read_to_end(&mut bytes).is_err() || encoder.write_all(&bytes).is_err() {
+            return None;
+        }
+        read += bytes.len();
+    }
+    let size = encoder.finish().ok()?.0;
+    (read > 0).then(|| (size as f64 / read as f64).min(1.0))
+}
+
+struct Sink(u64);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,496 @@
+//! What is called waste and what is not, whose it is, and where in the Dockerfile it ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{Entry, ImageBuilder, Shape, dir, file, folder, gone, gzip, hardlink, image, look_with, symlink, zstd};
+use explore::image::Digest;
+use explore::inspect::{Inspection, Options};
+use explore::waste::{Finding, Kind, Severity};
+use serde_json::{Value, json};
+
+fn rows(instructions: &[&str]) -> Value {
+    instructions
+        .iter()
+        .map(|text| {
+            let empty = ["ENV", "CMD", "ENTRYPOINT", "ARG", "LABEL"].iter().any(|word| text.starts_with(word));
+            json!({"created": "2026-01-02T03:04:05Z", "created_by": text, "empty_layer": empty})
+        })
+        .collect()
+}
+
+fn judge_with(built: &ImageBuilder, options: &Options) -> Inspection {
+    let folder = folder();
+    let plain = look_with(&folder.write("plain.tar", &built.save(Shape::Docker)), options);
+    // What is read in passing has to say the same.
+    let folder = common::folder();
+    let zipped = ImageBuilder { compress: gzip, ..built.clone() };
+    let flowing = look_with(&folder.write("gzip.tar", &zipped.save(Shape::Docker)), options);
+    let told = |found: &Inspection| -> Vec<(String, u64, String)> {
+        let rows = found.waste.findings.iter();
+        rows.map(|each| (each.kind.name().to_owned(), each.bytes, each.message.clone())).collect()
+    };
+    assert_eq!(told(&plain), told(&flowing), "plain and gzip differ");
+    assert_eq!(plain.waste.sums, flowing.waste.sums);
+    plain
+}
+
+fn judge(built: &ImageBuilder) -> Inspection {
+    judge_with(built, &Options { base_layers: Some(0), advice: true, ..Options::default() })
+}
+
+/// Kind and rule of a live path: `cruft:pip-cache`, `advice:x`, `-`.
+fn said_of(found: &Inspection, path: &str) -> String {
+    let node = found.tree.paths.find(path.as_bytes()).unwrap_or_else(|| panic!("{path}"));
+    let at = found.tree.state(node, found.tree.top().unwrap()).unwrap();
+    let charge = found.waste.charges.iter().find(|charge| Some(charge.file) == found.tree.copy_of(at));
+    match charge {
+        None => "-".to_owned(),
+        Some(charge) => match charge.rule() {
+            Some(rule) => format!("{}:{}", charge.kind.name(), found.waste.rules.all()[rule.index()].id),
+            None => charge.kind.name().to_owned(),
+        },
+    }
+}
+
+fn one(entries: impl AsRef<[Entry]>) -> ImageBuilder {
+    image().layer(entries)
+}
+
+#[test]
+fn guards_keep_what_is_in_use() {
+    let pip = || file("root/.cache/pip/x", "0123456789");
+    let tmp = || file("tmp/app/server", "program");
+    let cases: Vec<(&str, ImageBuilder, &str, &str)> = vec![
+        ("left over", one([pip()]), "root/.cache/pip/x", "cruft:pip-cache"),
+        ("G-target", one([pip(), symlink("srv/lib", "/root/.cache/pip")]), "root/.cache/pip/x", "-"),
+        ("G-target: the file", one([pip(), symlink("srv/lib", "../root/.cache/pip/x")]), "root/.cache/pip/x", "-"),
+        ("a link within", one([pip(), symlink("root/.cache/pip/y", "x")]), "root/.cache/pip/x", "cruft:pip-cache"),
+        ("a link far above", one([pip(), symlink("srv/home", "/root")]), "root/.cache/pip/x", "cruft:pip-cache"),
+        ("a link elsewhere that is gone", one([pip(), symlink("srv/lib", "/root/.cache/pip")]).layer([gone("srv/lib")]), "root/.cache/pip/x", "cruft:pip-cache"),
+        ("/tmp", one([tmp()]), "tmp/app/server", "cruft:tmp-files"),
+        ("G-run: entrypoint", one([tmp()]).run(json!({"Entrypoint": ["/tmp/app/server"]})), "tmp/app/server", "advice:tmp-files"),
+        ("G-run: beside it", one([tmp(), file("tmp/app/lib.so", "l")]).run(json!({"Cmd": ["sh", "-c", "/tmp/app/server -v"]})), "tmp/app/lib.so", "advice:tmp-files"),
+        ("G-run: volume", one([tmp()]).run(json!({"Volumes": {"/tmp/app": {}}})), "tmp/app/server", "advice:tmp-files"),
+        ("G-run: working directory", one([tmp()]).run(json!({"WorkingDir": "/tmp/app"})), "tmp/app/server", "advice:tmp-files"),
+        ("G-run: variable", one([tmp()]).run(json!({"Env": ["APP_HOME=/tmp/app"]})), "tmp/app/server", "advice:tmp-files"),
+        ("the root is everyone's", one([tmp()]).run(json!({"WorkingDir": "/"})), "tmp/app/server", "cruft:tmp-files"),
+        ("**/ below the working directory", one([file("app/.git/objects/pack/a", "packed")]).run(json!({"WorkingDir": "/app"})), "app/.git/objects/pack/a", "cruft:vcs-dirs"),
+        ("G-cmd", one([file("go/pkg/mod/x/y.go", "package")]).run(json!({"Cmd": ["/usr/local/go/bin/go", "run", "."]})), "go/pkg/mod/x/y.go", "advice:go-modcache"),
+        ("not the tool", one([file("go/pkg/mod/x/y.go", "package")]).run(json!({"Cmd": ["bash"]})), "go/pkg/mod/x/y.go", "cruft:go-modcache"),
+        ("a verb of the tool", one([file("root/.nuget/packages/a/b.dll", "dll")]).run(json!({"Cmd": ["dotnet", "test"]})), "root/.nuget/packages/a/b.dll", "advice:nuget-packages"),
+        ("another verb", one([file("root/.nuget/packages/a/b.dll", "dll")]).run(json!({"Cmd": ["dotnet", "app.dll"]})), "root/.nuget/packages/a/b.dll", "cruft:nuget-packages"),
+        ("never", one([file("etc/ssl/certs/ca.key", "x"), file("var/lib/dpkg/status-old", "s")]), "etc/ssl/certs/ca.key", "-"),
+        ("not never", one([file("var/lib/dpkg/status-old", "s")]), "var/lib/dpkg/status-old", "cruft:dpkg-backups"),
+        ("a virtual environment", one([file("root/.cache/pip/env/pyvenv.cfg", "home = x"), file("root/.cache/pip/env/bin/python", "p")]), "root/.cache/pip/env/bin/python", "-"),
+        ("Plug'n'Play", one([file("app/.yarn/cache/a.zip", "zip"), file("app/.pnp.cjs", "pnp")]), "app/.yarn/cache/a.zip", "-"),
+        ("no Plug'n'Play", one([file("app/.yarn/cache/a.zip", "zip")]), "app/.yarn/cache/a.zip", "cruft:yarn-berry-cache"),
+        ("no core dump", one([file("app/core.12", "#!/bin/sh")]), "app/core.12", "-"),
+        ("a core dump", one([file("app/core.12", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x04\0\x3e\0")]), "app/core.12", "cruft:core-dumps"),
+        ("a target that is Cargo's", one([file("app/target/release/deps/a.rlib", "rlib"), file("app/target/CACHEDIR.TAG", "Signature")]), "app/target/release/deps/a.rlib", "cruft:cargo-target"),
+        ("a target that is not", one([file("app/target/release/deps/a.rlib", "rlib")]), "app/target/release/deps/a.rlib", "-"),
+        ("bytecode without source", one([file("usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "c")]), "usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "-"),
+        ("bytecode", one([file("usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "c"), file("usr/lib/python3/a/b.py", "")]), "usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "advice:python-bytecode"),
+        ("the AWS CLI's installer", one([file("aws/dist/aws", "x"), dir("usr/local/aws-cli")]), "aws/dist/aws", "cruft:infra-cli-caches"),
+        ("someone's own /aws", one([file("aws/dist/aws", "x")]), "aws/dist/aws", "-"),
+        ("Release files alone", one([file("var/lib/apt/lists/a_InRelease", "r")]), "var/lib/apt/lists/a_InRelease", "-"),
+        ("Release files beside indexes", one([file("var/lib/apt/lists/a_InRelease", "r"), file("var/lib/apt/lists/a_Packages", "p")]), "var/lib/apt/lists/a_InRelease", "cruft:apt-lists"),
+        ("moved by a variable", one([file("var/pip/http/x", "wheel")]).run(json!({"Env": ["PIP_CACHE_DIR=/var/pip"]})), "var/pip/http/x", "cruft:pip-cache"),
+        ("a home of its own", one([file("srv/app/.cache/pip/x", "w"), file("etc/passwd", "app:x:1:1::/srv/app:/bin/sh\n")]), "srv/app/.cache/pip/x", "cruft:pip-cache"),
+        ("nobody's home", one([file("srv/app/.cache/pip/x", "w")]), "srv/app/.cache/pip/x", "-"),
+        ("masked", one([file("proc/x", "x")]), "proc/x", "masked"),
+        ("masked, but linked", one([file("proc/x", "x"), hardlink("srv/x", "proc/x")]), "proc/x", "-"),
+        ("a wheel, copied", one([file("wheels/a.whl", "w")]).history(rows(&["COPY wheels /wheels"])), "wheels/a.whl", "advice:leftover-wheels"),
+        ("a wheel, installed from", one([file("wheels/a.whl", "w")]).history(rows(&["RUN pip wheel -w /wheels a"])), "wheels/a.whl", "cruft:leftover-wheels"),
+        ("a small archive", one([file("opt/x.tar.gz", "small")]).history(rows(&["RUN tar -xf x.tar.gz"])), "opt/x.tar.gz", "-"),
+    ];
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|(name, built, path, want)| {
+            let got = said_of(&judge(built), path);
+            (got != *want).then(|| format!("{name}: {path} is {got}, not {want}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_cache_that_moved_with_its_owner_is_charged_to_who_made_it() {
+    let found = judge(
+        &image()
+            .layer([file("root/.cache/pip/x", "0123456789")])
+            .layer([file("root/.cache/pip/x", "0123456789").owner(5, 5)])
+            .history(rows(&["RUN pip install a", "RUN chown -R 5:5 /root"])),
+    );
+    let told: Vec<_> = found.waste.findings.iter().map(|each| (each.kind, each.stored_in, each.bytes)).collect();
+    assert_eq!(told, [(Kind::Cruft, 0, 10), (Kind::Metadata, 1, 10)]);
+    assert_eq!(found.waste.total_bytes(), 20);
+}
+
+fn fix_of(instructions: &[&str], layers: &[&[Entry]]) -> Finding {
+    let built = layers.iter().fold(image(), |image, entries| image.layer(entries)).history(rows(instructions));
+    judge(&built).waste.findings[0].clone()
+}
+
+#[test]
+fn fixes_are_made_from_the_instruction() {
+    let lists = &[file("var/lib/apt/lists/a_Packages", "p")][..];
+    let pip = &[file("root/.cache/pip/x", "x")][..];
+    for (instructions, layers, fix) in [
+        (&["RUN apt-get update && apt-get install -y git"][..], &[lists][..], "RUN apt-get update && apt-get install -y git && rm -rf /var/lib/apt/lists/*"),
+        (&["RUN pip3 install -r a.txt"], &[pip], "RUN pip3 install --no-cache-dir -r a.txt"),
+        (&["RUN ./install.sh"], &[pip], "RUN ./install.sh && rm -rf ~/.cache/pip"),
+        (&["COPY . ."], &[&[file("app/.git/HEAD", "ref")]], "keep it out of the build context: add `**/.git` to .dockerignore"),
+        (&["RUN apk add curl"], &[&[file("var/cache/apk/a.apk", "a")]], "RUN apk add --no-cache curl"),
+        (&["RUN microdnf install -y x"], &[&[file("var/cache/yum/a", "a")]], "RUN microdnf install -y x && yum clean all && rm -rf /var/cache/yum"),
+        (&["RUN apt-get update", "RUN rm -rf /var/lib/apt/lists/*"], &[lists, &[gone("var/lib/apt/lists/a_Packages")]], "RUN apt-get update && rm -rf /var/lib/apt/lists/*"),
+    ] {
+        assert_eq!(fix_of(instructions, layers).fix, fix, "{instructions:?}");
+    }
+    let mount = fix_of(&["RUN pip install a"], &[pip]).fix_mount;
+    assert_eq!(mount.as_deref(), Some("RUN --mount=type=cache,target=/root/.cache/pip pip install a"));
+}
+
+#[test]
+fn a_clean_up_that_comes_too_late_is_told() {
+    let found = judge(
+        &image()
+            .layer([file("var/cache/apt/archives/a.deb", "deb")])
+            .layer([file("a", "a")])
+            .history(rows(&["RUN apt-get install -y git", "RUN apt-get clean"])),
+    );
+    let message = &found.waste.findings[0].message;
+    assert!(message.contains("the clean-up runs too late, in layer 1"), "{message}");
+    assert!(message.contains("no /etc/apt/apt.conf.d/docker-clean"), "{message}");
+}
+
+#[test]
+fn whose_the_base_is_by_the_best_evidence() {
+    let base = image().name("base:1").layer([file("a", "aaa"), file("var/log/x", "log")]).layer([file("b", "bb")]);
+    let own = base
+        .clone()
+        .name("app:1")
+        .layer([gone("a")])
+        .history(rows(&["ADD a", "ADD b", "RUN rm a"]));
+    let other = image().name("other:1").layer([file("z", "z")]);
+    let save = |images: &[&ImageBuilder]| {
+        let mut members: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut saved: Vec<Value> = Vec::new();
+        for each in images {
+            let config = each.config();
+            let name = format!("{}.json", Digest::of(&config).hex());
+            let layers: Vec<String> = each.tars.iter().map(|tar| format!("{}.tar", Digest::of(tar).hex())).collect();
+            saved.push(json!({"Config": name, "RepoTags": [each.name], "Layers": layers}));
+            members.push((name, config));
+            members.extend(layers.into_iter().zip(each.tars.clone()));
+        }
+        members.push(("manifest.json".into(), json!(saved).to_string().into_bytes()));
+        members.sort();
+        members.dedup();
+        common::archive(&members)
+    };
+    let folder = folder();
+    let see = |bytes: &[u8], options: &Options| {
+        let path = folder.write("i.tar", bytes);
+        let target = format!("{}:app:1", path.display());
+        let found = explore::inspect::inspect(&explore::source::Target::parse(target.as_ref()).unwrap(), options, &mut |_| true);
+        found.map(|found| (found.waste.base.layers, found.waste.base.evidence, found.waste.base.name.clone(), found.waste.own_bytes))
+    };
+    let plain = Options::default;
+    assert_eq!(see(&save(&[&own]), &plain()).unwrap(), (1, "guess", None, 0));
+    assert_eq!(see(&save(&[&own, &base, &other]), &plain()).unwrap(), (2, "image", Some("base:1".into()), 0));
+    let labelled = own.clone().run(json!({"Labels": {"org.opencontainers.image.base.name": "docker.io/library/base:1"}}));
+    assert_eq!(see(&save(&[&labelled, &base]), &plain()).unwrap(), (2, "annotation", Some("base:1".into()), 0));
+    let none = Options { base_layers: Some(0), ..plain() };
+    assert_eq!(see(&save(&[&own, &base]), &none).unwrap(), (0, "given", None, 6));
+    // Named by the user: an image in a file of its own, plain or in a pipe's shape.
+    let file = folder.write("base.tar", &base.save(Shape::Docker));
+    let zipped = folder.write("base.tar.gz", &gzip(&base.save(Shape::Docker)));
+    for file in [&file, &zipped] {
+        let target = explore::source::Target::parse(file.as_os_str()).unwrap();
+        let given = Options { base_image: Some(target), ..plain() };
+        assert_eq!(see(&save(&[&own]), &given).unwrap().0, 2);
+    }
+    let wrong = folder.write("other.tar", &other.save(Shape::Docker));
+    let given = Options { base_image: Some(explore::source::Target::parse(wrong.as_os_str()).unwrap()), ..plain() };
+    let error = see(&save(&[&own]), &given).unwrap_err().to_string();
+    assert!(error.contains("not built on") && error.contains("no layer in common"), "{error}");
+}
+
+fn secrets(found: &Inspection) -> Vec<(&str, Severity)> {
+    let secrets = found.waste.findings.iter().filter(|finding| finding.kind == Kind::Secret);
+    secrets.map(|finding| (finding.rule.as_deref().unwrap(), finding.severity)).collect()
+}
+
+const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n";
+
+#[test]
+fn secrets_are_found_also_under_a_deletion() {
+    let built = image()
+        .layer([file("root/.ssh/id_rsa", KEY), file("app/.env", "DB_PASSWORD=hunter2\n"), file("app/tests/test.key", KEY)])
+        .layer([gone("root/.ssh/id_rsa"), file("root/.npmrc", "//r/:_authToken=abc\n"), file("root/.netrc", "machine x\n")]);
+    let found = judge(&built);
+    assert_eq!(
+        secrets(&found),
+        [
+            ("secret-dotenv", Severity::Error),
+            ("secret-private-key", Severity::Error),
+            ("secret-registry-auth", Severity::Error),
+            ("secret-private-key", Severity::Note),
+        ]
+    );
+    let key = found.waste.findings.iter().find(|each| each.rule.as_deref() == Some("secret-private-key")).unwrap();
+    assert!(key.message.contains("hidden in layer 1, but still to be read from layer 0"), "{}", key.message);
+    assert_eq!((key.bytes, key.stored_in, key.caused_by), (0, 0, 1));
+    // A secret is not a matter of bytes: the deleted file counts as deleted, and no more.
+    assert_eq!(found.waste.total_bytes(), KEY.len() as u64);
+}
+
+#[test]
+fn a_secret_of_the_history_is_never_printed() {
+    let value = "s3cr3t-V4lue";
+    let built = image()
+        .layer([file("a", "a")])
+        .layer([file("b", "b")])
+        .history(rows(&[
+            "ADD a",
+            &format!("ARG NPM_TOKEN={value}"),
+            &format!("RUN |1 NPM_TOKEN={value} /bin/sh -c npm ci # buildkit"),
+            &format!("ENV API_KEY={value}1 PATH=/bin"),
+        ]))
+        .run(json!({"Env": [format!("API_KEY={value}1"), "PATH=/bin"]}));
+    let folder = folder();
+    let path = folder.write("i.tar", &built.save(Shape::Docker));
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["--summary"][..],
+        &["--json"],
+        &["--json", "--files", "--advice"],
+    ] {
+        let output = run(&[&[path], arguments].concat());
+        assert!(output.contains("12 characters") && output.contains("13 characters"), "{output}");
+        assert!(!output.contains(value), "{output}");
+    }
+    for arguments in [&["history", path, "--no-trunc"][..], &["history", path, "--format", "json", "--no-trunc"]] {
+        let output = run(arguments);
+        assert!(output.contains("(hidden, 12 characters)") && !output.contains(value), "{output}");
+    }
+    let found = judge(&built);
+    assert_eq!(secrets(&found), [("secret-in-history", Severity::Error); 2]);
+    assert!(found.waste.findings.iter().all(|each| !each.message.contains(value) && !each.fix.contains(value)));
+}
+
+fn run(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_explore")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Deterministic noise: gzip can't make it smaller.
+fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..len)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 24) as u8
+        })
+        .collect()
+}
+
+#[test]
+fn bytes_to_pull_are_what_removing_the_file_saves() {
+    let text: Vec<u8> = (0..400_000_u32).flat_map(|n| format!("line {} of it\n", n % 5000).into_bytes()).collect();
+    let entries = |with: bool| {
+        let mut entries = vec![
+            file("a/noise", noise(300_000, 1)),
+            file("root/.cache/pip/text", &text[..2_000_000]),
+            file("root/.cache/pip/noise", noise(500_000, 2)),
+            file("z/text", &text[2_000_000..]),
+        ];
+        if !with {
+            entries.retain(|entry| !entry.path.starts_with(b"root"));
+        }
+        entries
+    };
+    for (compress, near) in [(gzip as fn(&[u8]) -> Vec<u8>, 0.02), (zstd, 0.05)] {
+        let whole = ImageBuilder { compress, ..one(entries(true)) };
+        let (blob, without) = (compress(&whole.tars[0]).len(), compress(&common::layer(&entries(false))).len());
+        let folder = folder();
+        let found = look_with(&folder.write("i.tar", &whole.save(Shape::Docker)), &Options::default());
+        let finding = found.waste.findings.iter().find(|each| each.kind == Kind::Cruft).unwrap();
+        assert!(!finding.pull_estimated);
+        let (told, real) = (finding.pull_bytes.unwrap() as f64, (blob - without) as f64);
+        assert!((told / real - 1.0).abs() < near, "told {told}, real {real}");
+        // All entries together are the blob, less what ends it.
+        let tree = &found.tree;
+        let all: u64 = (0..tree.layers[0].listed as u32)
+            .map(|index| tree.pull_bytes(explore::tree::EventRef { layer: 0, index }).unwrap())
+            .sum();
+        assert!(all <= blob as u64 && blob as u64 - all < 200, "{all} of {blob}");
+    }
+    // Uncompressed, it is an estimate, and says so.
+    let found = judge_plain(&one(entries(true)));
+    let finding = found.waste.findings.iter().find(|each| each.kind == Kind::Cruft).unwrap();
+    let real = (gzip(&one(entries(true)).tars[0]).len() - gzip(&common::layer(&entries(false))).len()) as f64;
+    assert!(finding.pull_estimated);
+    assert!((finding.pull_bytes.unwrap() as f64 / real - 1.0).abs() < 0.15, "{:?} {real}", finding.pull_bytes);
+    assert!(found.layers[0].pull_estimate.is_some() && found.layers[0].compressed_bytes.is_none());
+}
+
+fn judge_plain(built: &ImageBuilder) -> Inspection {
+    let folder = folder();
+    look_with(&folder.write("i.tar", &built.save(Shape::Docker)), &Options::default())
+}
+
+#[test]
+fn what_joining_layers_would_save() {
+    let built = image()
+        .layer([file("a", "0123456789")])
+        .layer([file("b", "01234"), gone("a")])
+        .layer([file("b", "x"), file("c", "cc")])
+        .layer([gone("c")]);
+    let folder = folder();
+    let path = folder.write("i.tar", &built.save(Shape::Docker));
+    let found: Value = serde_json::from_str(&run(&[path.to_str().unwrap(), "--json", "--base-layers", "1", "--squash", "0..1", "--squash", "2..3"])).unwrap();
+    let squash = &found["waste"]["what_if"]["squash"];
+    assert_eq!(
+        *squash,
+        json!([{"first": 0, "last": 1, "bytes": 10}, {"first": 2, "last": 3, "bytes": 2}, {"first": 1, "last": 3, "bytes": 7}])
+    );
+    let rules = found["waste"]["what_if"]["rules"].as_array().unwrap();
+    assert_eq!(rules.iter().map(|row| row["bytes"].as_u64().unwrap()).sum::<u64>(), 17);
+    let bad = Command::new(env!("CARGO_BIN_EXE_explore")).args([path.to_str().unwrap(), "--json", "--squash", "2..9"]).output().unwrap();
+    assert_eq!(bad.status.code(), Some(2));
+}
+
+#[test]
+fn notices_are_told_and_never_counted() {
+    let zeros = vec![0; 3 << 20];
+    let found = judge(
+        &image()
+            .layer([file("data/hole", &zeros), file("data/noise", noise(3 << 20, 3))])
+            .layer([])
+            .layer([dir("data")])
+            .layer([dir("data")]),
+    );
+    let told: Vec<_> = found.waste.notices.iter().map(|each| (each.id, each.layer, each.bytes)).collect();
+    assert_eq!(told, [("zero-filled", Some(0), Some(3 << 20)), ("empty-layer", Some(1), None), ("no-op-layer", Some(3), None)]);
+    assert_eq!(found.waste.total_bytes(), 0);
+    let many = (0..25).fold(image(), |image, n| image.layer([file(format!("f{n}"), "x")]));
+    assert!(judge(&many).waste.notices.iter().any(|each| each.id == "many-layers"));
+    let small: Vec<Entry> = (0..30_000).map(|n| file(format!("d/f{n}"), "x")).collect();
+    let crowded = judge(&one(small));
+    assert_eq!(crowded.waste.notices.iter().map(|each| each.id).collect::<Vec<_>>(), ["header-overhead"]);
+    let twice = image().layer([file("root/.cache/pip/a", "a")]).layer([file("root/.cache/pip/b", "b")]);
+    let found = judge(&twice);
+    assert_eq!(found.waste.notices.iter().map(|each| (each.id, each.bytes)).collect::<Vec<_>>(), [("repeated-cache", Some(2))]);
+}
+
+#[test]
+fn a_users_own_rules_join_in() {
+    let folder = folder();
+    let built = one([file("models/a.old", "0123456789"), file("root/.cache/pip/x", "x"), file("usr/share/doc/x", "doc")]);
+    let saved = folder.write("i.tar", &built.save(Shape::Docker));
+    let rules = folder.write(
+        "rules.toml",
+        b"[[rule]]\nid = 'old-models'\nwhat = 'models that nobody loads'\nglobs = ['/models/*.old']\n\
+          [[rule]]\nid = 'pip-cache'\nlevel = 'off'\n",
+    );
+    let (saved, rules) = (saved.to_str().unwrap(), rules.to_str().unwrap());
+    let json = |arguments: &[&str]| -> Value { serde_json::from_str(&run(&[&[saved, "--json"], arguments].concat())).unwrap() };
+    assert_eq!(json(&[])["waste"]["cruft"]["bytes"], 1);
+    let with = json(&["--rules", rules, "--count", "docs-man-info"]);
+    assert_eq!(with["waste"]["cruft"]["bytes"], 13);
+    assert_eq!(with["waste"]["findings"][0]["rule"], "old-models");
+    assert!(run(&["rules", "old-models", "--rules", rules]).contains("models that nobody loads"));
+    folder.write("rules.toml", b"[[rule]]\nid = 'x'\nglob = ['/a']\n");
+    let bad = Command::new(env!("CARGO_BIN_EXE_explore")).args([saved, "--json", "--rules", rules]).output().unwrap();
+    let error = String::from_utf8_lossy(&bad.stderr).into_owned();
+    assert!(bad.status.code() == Some(2) && error.contains("rules.toml") && error.contains("rule x"), "{error}");
+}
+
+#[test]
+fn findings_point_to_the_dockerfile() {
+    let folder = folder();
+    let built = image()
+        .layer([file("bin/sh", "sh")])
+        .layer([file("root/.cache/pip/x", "0123456789")])
+        .history(rows(&["ADD rootfs /", "CMD sh", "RUN /bin/sh -c pip install a # buildkit"]));
+    let saved = folder.write("i.tar", &built.save(Shape::Docker));
+    let own = folder.write("Dockerfile", b"FROM base\nRUN pip \\\n  install a\n");
+    let foreign = folder.write("Other", b"FROM base\nRUN make\nCOPY a b\n");
+    let json = |file: &Path| -> Value {
+        let arguments = [saved.to_str().unwrap(), "--json", "--dockerfile", file.to_str().unwrap()];
+        serde_json::from_str(&run(&arguments)).unwrap()
+    };
+    let place = json!({"path": own.to_str().unwrap(), "line": 2, "end_line": 3, "confidence": "exact"});
+    assert_eq!(json(&own)["waste"]["findings"][0]["dockerfile"], place);
+    let none = json(&foreign);
+    assert_eq!(none["waste"]["findings"][0]["dockerfile"], Value::Null);
+    assert!(none["notes"].to_string().contains("another image's"), "{}", none["notes"]);
+}
+
+#[test]
+fn buildkits_provenance_gives_the_lines() {
+    let built = ImageBuilder { compress: gzip, ..image() }
+        .layer([file("bin/sh", "sh")])
+        .layer([file("root/.cache/pip/x", "0123456789")]);
+    let (manifest, mut members) = built.manifest();
+    let blobs = built.blobs();
+    let layer = |at: usize| json!({"mediaType": built.media_type, "digest": Digest::of(&blobs[at]).to_string(), "size": blobs[at].len()});
+    for version in ["v0.2", "v1"] {
+        let metadata = json!({
+            "source": {
+                "locations": {
+                    "step0": {"locations": [{"ranges": [{"start": {"line": 1}, "end": {"line": 1}}]}]},
+                    "step1": {"locations": [{"ranges": [{"start": {"line": 4}, "end": {"line": 6}}]}]},
+                    "step2": {"locations": [{"ranges": [{"start": {"line": 9}, "end": {"line": 9}}]}]},
+                },
+                "infos": [{"filename": "build/Dockerfile", "data": ""}],
+            },
+            "layers": {"step0:0": [[layer(0)]], "step1:0": [[layer(0), layer(1)]], "step2:0": [[layer(0), layer(1)]]},
+        });
+        let predicate = match version {
+            "v1" => json!({"runDetails": {"metadata": {"buildkit_metadata": metadata}}}),
+            _ => json!({"metadata": {"https://mobyproject.org/buildkit@v1#metadata": metadata}}),
+        };
+        let statement = json!({"predicateType": "https://slsa.dev/provenance/v0.2", "predicate": predicate}).to_string().into_bytes();
+        let attestation = json!({
+            "schemaVersion": 2,
+            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest::of(b"{}").to_string(), "size": 2},
+            "layers": [{"mediaType": "application/vnd.in-toto+json", "digest": Digest::of(&statement).to_string(), "size": statement.len(),
+                        "annotations": {"in-toto.io/predicate-type": "https://slsa.dev/provenance/v0.2"}}],
+        })
+        .to_string()
+        .into_bytes();
+        let kind = "application/vnd.oci.image.manifest.v1+json";
+        let inner = json!({"schemaVersion": 2, "manifests": [
+            {"mediaType": kind, "digest": Digest::of(&manifest).to_string(), "size": manifest.len(), "platform": {"os": "linux", "architecture": "amd64"}},
+            {"mediaType": kind, "digest": Digest::of(&attestation).to_string(), "size": attestation.len(), "platform": {"os": "unknown", "architecture": "unknown"},
+             "annotations": {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": Digest::of(&manifest).to_string()}},
+        ]})
+        .to_string()
+        .into_bytes();
+        let index = json!({"schemaVersion": 2, "manifests": [
+            {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": Digest::of(&inner).to_string(), "size": inner.len()},
+        ]});
+        let mut all = std::mem::take(&mut members);
+        all.retain(|(name, _)| name.starts_with("blobs/"));
+        members.clone_from(&all);
+        for blob in [statement, attestation, inner] {
+            all.push((Digest::of(&blob).blob(), blob));
+        }
+        all.push(("oci-layout".into(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()));
+        all.push(("index.json".into(), index.to_string().into_bytes()));
+        let folder = folder();
+        let found = look_with(&folder.write("i.tar", &common::archive(&all)), &Options::default());
+        let place = found.waste.findings[0].dockerfile.clone().unwrap();
+        assert_eq!((place.path.as_str(), place.line, place.end_line, place.confidence), ("build/Dockerfile", 4, 6, "exact"), "{version}");
+    }
+}
