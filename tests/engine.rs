@@ -426,7 +426,27 @@ fn built(name: &str, recipe: &Path) -> Value {
     let file = folder.path().join("image.tar");
     run("docker", &["save", &tag(name), "-o", file.to_str().unwrap()]);
     run("docker", &["rmi", "-f", &tag(name)]);
-    common::explore_json(&[file.to_str().unwrap(), "--json", "--base-layers", "2"])
+    let dockerfile = context.join("Dockerfile");
+    let found = common::explore_json(&[
+        file.to_str().unwrap(),
+        "--json",
+        "--base-layers",
+        "2",
+        "--dockerfile",
+        dockerfile.to_str().unwrap(),
+    ]);
+    // Each own finding points to its lines: those of the instruction that the layer was made by.
+    let lines: Vec<String> = text(&std::fs::read(&dockerfile).unwrap()).lines().map(str::to_owned).collect();
+    for finding in found["waste"]["findings"].as_array().unwrap().iter().filter(|each| each["owner"] == "own") {
+        let place = &finding["dockerfile"];
+        let line = place["line"].as_u64().unwrap_or_else(|| panic!("{name}: {finding:#}")) as usize;
+        let word = finding["instruction"].as_str().unwrap().split(' ').next().unwrap();
+        assert!(lines[line - 1].starts_with(word), "{name}: {} is {finding:#}", lines[line - 1]);
+        assert_eq!(place["confidence"], if word == "RUN" { "exact" } else { "likely" }, "{name}: {finding:#}");
+        let ended = lines[line - 1..place["end_line"].as_u64().unwrap() as usize].join("\n");
+        assert!(!ended.ends_with('\\'), "{name}: {ended}");
+    }
+    found
 }
 
 /// What is promised is what is saved when the Dockerfile follows the advice: in the content of all layers, within 2 %.

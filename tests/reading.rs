@@ -892,7 +892,7 @@ fn findings_name_the_cause_and_the_change() {
         (&json!("apt-lists"), &json!("deleted"), &json!(901))
     );
     assert_eq!((&lists["stored_in"], &lists["caused_by"], &lists["fix_in"]), (&json!(1), &json!(3), &json!(1)));
-    assert_eq!(lists["fix"], "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists");
+    assert_eq!(lists["fix"], "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*");
     assert_eq!(lists["paths"], json!([{"path": "var/lib/apt/lists", "bytes": 901, "files": 2}]));
     // Headers and padding included: 512 + 1024 and 512 + 512.
     assert_eq!(lists["tar_bytes"], 2560);

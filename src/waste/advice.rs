@@ -103,6 +103,9 @@ fn sentence(about: &Advice<'_>) -> String {
         Kind::Rewritten if step(about.caused_by_text) == Step::Copy => {
             format!("copied again unchanged in layer {b}, after layer {first_in}")
         }
+        Kind::Rewritten | Kind::Metadata if is_churn(about) => {
+            format!("the same bytes stored again by layer {b}, after layer {first_in}: every install does this")
+        }
         Kind::Rewritten => format!("the same bytes stored again by layer {b}, after layer {first_in}"),
         Kind::Metadata => format!("stored again by layer {b} for another mode or owner, after layer {first_in}"),
         Kind::Moved => format!("stored again under another name by layer {b}, after layer {first_in}"),
@@ -153,6 +156,11 @@ fn why_kept(about: &Advice<'_>) -> String {
         }
         Some(_) => String::new(),
     }
+}
+
+/// What every step that installs packages stores again.
+fn is_churn(about: &Advice<'_>) -> bool {
+    about.rule.is_some_and(|rule| rule.id == "pkgdb-churn")
 }
 
 /// A later step that cleans up what it can't take out of this layer any more.
@@ -293,7 +301,7 @@ fn fix(about: &Advice<'_>) -> String {
             if let Some(rule) = cache.filter(|_| about.confirmed) {
                 // A cache that the next step makes anew is not worth keeping for it.
                 format!("RUN {} && {}", command(stored_by), rule.clean)
-            } else if about.rule.is_some_and(|rule| rule.id == "pkgdb-churn") {
+            } else if is_churn(about) {
                 format!("merge the steps that install: {stored_by} && {}", command(caused_by_text))
             } else {
                 format!("make the change where it is written: {stored_by} && {}", command(caused_by_text))
