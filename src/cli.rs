@@ -17,7 +17,8 @@ use crate::image::Platform;
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "IMAGE is a path to a saved image (`docker save`, OCI archive, either gzip or zstd compressed) or to an \
+    after_help = "IMAGE is the name or id of an image of the Docker or Podman daemon (`docker:` or `podman:` before it says \
+                  which), a path to a saved image (`docker save`, OCI archive, either gzip or zstd compressed) or to an \
                   OCI layout directory, or `-` for a tar on standard input. `PATH:NAME` and `PATH@NUMBER` choose one of \
                   several images. `docker-archive:`, `oci-archive:` and `oci:` before a path are understood.\n\n\
                   Exit codes: 0 fine, 2 it could not be looked at (or part of it is damaged)."
@@ -34,7 +35,7 @@ pub struct Cli {
 /// Opening an image.
 #[derive(Debug, Args)]
 pub struct Open {
-    /// The image: a path, or `-` for standard input.
+    /// The image: a name or id, a path, or `-` for standard input.
     #[arg(required = true)]
     pub image: Option<OsString>,
     #[command(flatten)]
@@ -66,6 +67,12 @@ pub struct Reading {
     /// Compute every digest (manifest, config, blobs, diff IDs), and fail when one does not hold.
     #[arg(long, env = "EXPLORE_VERIFY", value_parser = clap::builder::FalseyValueParser::new())]
     pub verify: bool,
+    /// Leave the cache of layer indexes alone: neither read nor write it.
+    #[arg(long, env = "EXPLORE_NO_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_cache: bool,
+    /// Whether a daemon is to pull the image first.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = PullWhen::Never, env = "EXPLORE_PULL")]
+    pub pull: PullWhen,
     /// Print each stage's seconds and bytes read to standard error.
     #[arg(long)]
     pub timings: bool,
@@ -163,12 +170,47 @@ pub enum Command {
         #[arg(long, value_name = "FILE", env = "EXPLORE_RULES")]
         rules: Option<PathBuf>,
     },
+    /// Show, prune or clear the cache of layer indexes.
+    Cache {
+        /// What to do; shown when nothing is said.
+        #[command(subcommand)]
+        what: Option<CacheDo>,
+    },
     /// Print the man page or completions for a shell.
     Generate {
         /// What to print.
         #[arg(value_enum)]
         what: Generated,
     },
+}
+
+/// When a daemon pulls an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PullWhen {
+    /// In any case.
+    Always,
+    /// When no daemon has it.
+    Missing,
+    /// Never.
+    Never,
+}
+
+/// What is done with the cache.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CacheDo {
+    /// Say where it is and what it holds.
+    Show,
+    /// Remove what was not used lately.
+    Prune {
+        /// Keep at most so many bytes, the latest used: 500MB, 1GiB.
+        #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = crate::report::parse_size)]
+        max_size: u64,
+        /// Remove what was not used for so many days.
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u64>,
+    },
+    /// Remove all of it.
+    Clear,
 }
 
 /// How a table is printed.

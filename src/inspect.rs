@@ -3,6 +3,7 @@
 
 mod blob;
 mod builder;
+mod engine;
 mod loaded;
 mod members;
 mod pull;
@@ -17,8 +18,8 @@ use thiserror::Error;
 
 use crate::bytes::Compression;
 use crate::image::{Image, ImageError, Platform, Relative, Request};
-use crate::layer::Keep;
-use crate::source::{Opened, SourceError, Target};
+use crate::layer::{Cache, Keep};
+use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
@@ -39,6 +40,10 @@ pub struct Options {
     pub base_layers: Option<usize>,
     /// The base image, where the user names it.
     pub base_image: Option<Target>,
+    /// Where indexes of layers are kept between runs; nowhere when nothing is said.
+    pub cache: Option<Cache>,
+    /// Whether a daemon is to pull the image first.
+    pub pull: Pull,
     /// The catalogue of rules; the built-in one when nothing is said.
     pub rules: Option<Arc<Rules>>,
     /// List what is only advised, too.
@@ -70,6 +75,8 @@ pub enum Progress<'a> {
         /// Of so many.
         of: Option<u64>,
     },
+    /// What a daemon says while it pulls the image, or that it is waited for.
+    Waiting(&'a str),
     /// All layers are stacked; content is compared now.
     Comparing {
         /// Files whose content is read.
@@ -261,12 +268,15 @@ pub fn inspect(
     let shared = Shared::default();
     let mut timings = Vec::new();
     let mut clock = Clock::new(&shared);
-    let opened = crate::source::open(target, &shared.read)?;
+    let opened = crate::source::open_with(target, &shared.read, options.pull, &mut |text| {
+        tell(Progress::Waiting(text));
+    })?;
     let mut loaded = match &opened {
         Opened::Members(members) => {
             members::from_members(members, target, &request, options, &shared, &mut clock, &mut timings, tell)?
         }
         Opened::Stream(stream) => stream::from_stream(stream, &request, options, &shared, tell)?,
+        Opened::Engine(engine) => engine::from_engine(engine, options, &shared, &mut clock, &mut timings, tell)?,
     };
     timings.push(clock.lap("tree"));
     if options.tree_only {
@@ -337,6 +347,7 @@ fn documents_of(target: &Target, options: &Options) -> Result<Relative, InspectE
     let image = match crate::source::open(target, &count)? {
         Opened::Members(members) => crate::image::resolve(&members::MembersLookup(&members), &request).map_err(failed)?,
         Opened::Stream(stream) => stream::documents(&stream, &request)?,
+        Opened::Engine(engine) => crate::image::from_facts(&engine.facts, None),
     };
     Ok(Relative {
         names: vec![target.typed.clone()],

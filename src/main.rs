@@ -3,17 +3,17 @@
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::CommandFactory as _;
 use explore::bytes::shown;
-use explore::cli::{Cli, Command, Format, Generated, Open, Reading};
+use explore::cli::{CacheDo, Cli, Command, Format, Generated, Open, PullWhen, Reading};
 use explore::inspect::{InspectError, Inspection, Options, Progress, ReadError, inspect, read_file};
-use explore::layer::Keep;
+use explore::layer::{Cache, CacheUse, Keep};
 use explore::report::{self, HistoryFormat, JsonOptions, ListFormat};
-use explore::source::{Target, TargetError};
+use explore::source::{Pull, Target, TargetError};
 use explore::tree::{EventKind, Lookup, NodeId};
 use explore::waste::{Rules, RulesError};
 use thiserror::Error;
@@ -41,6 +41,8 @@ enum Failure {
     Circle(String),
     #[error("there is no layer {wanted}; the image has {has}, numbered from 0")]
     NoLayer { wanted: usize, has: usize },
+    #[error("there is no place for a cache: HOME is not set, nor EXPLORE_CACHE_DIR")]
+    NoCache,
     #[error("there is no rule {0}; `explore rules` lists them")]
     NoRule(String),
     #[error("the terminal can't be used: {0}; `--summary` needs none")]
@@ -130,6 +132,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Cache { what }) => tend_cache(what.unwrap_or(CacheDo::Show)),
         Some(Command::Generate { what }) => {
             print(|out| generate(what, out))?;
             Ok(ExitCode::SUCCESS)
@@ -234,10 +237,46 @@ fn options(reading: &Reading, keep: Option<Keep>) -> Options {
         platform: reading.platform.clone().or_else(default),
         verify: reading.verify,
         threads: reading.threads,
+        cache: (!reading.no_cache).then(cache).flatten(),
+        pull: match reading.pull {
+            PullWhen::Always => Pull::Always,
+            PullWhen::Missing => Pull::Missing,
+            PullWhen::Never => Pull::Never,
+        },
         keep,
         tree_only: true,
         ..Options::default()
     }
+}
+
+/// Where indexes of layers are kept: `EXPLORE_CACHE_DIR`, else below the user's cache directory.
+fn cache() -> Option<Cache> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = set("EXPLORE_CACHE_DIR");
+    let below = || Some(set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?.join("explore"));
+    own.or_else(below).filter(|folder| folder.is_absolute()).map(Cache::new)
+}
+
+fn tend_cache(what: CacheDo) -> Result<ExitCode, Failure> {
+    let cache = cache().ok_or(Failure::NoCache)?;
+    let folder = shown(cache.folder().as_os_str().as_bytes());
+    let words = |used: CacheUse| {
+        format!("{} ({} layers, {} images)", report::bytes(used.bytes), report::exact(used.layers as u64), report::exact(used.images as u64))
+    };
+    let failed = |error| Failure::Write { name: folder.clone(), error };
+    match what {
+        CacheDo::Show => print(|out| writeln!(out, "{folder}: {}", words(cache.used())))?,
+        CacheDo::Prune { max_size, older_than } => {
+            let age = older_than.map(|days| std::time::Duration::from_secs(days.saturating_mul(86_400)));
+            let gone = cache.prune(max_size, age).map_err(failed)?;
+            print(|out| writeln!(out, "removed {}, left {}", words(gone), words(cache.used())))?;
+        }
+        CacheDo::Clear => {
+            let gone = cache.prune(0, None).map_err(failed)?;
+            print(|out| writeln!(out, "removed {}", words(gone)))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn judging(flags: &Open) -> Result<Options, Failure> {
@@ -306,6 +345,7 @@ impl ProgressLine {
             }
             Progress::Bytes { read, of: None } => format!("{} read", report::bytes(*read)),
             Progress::Comparing { files } => format!("comparing {} files", report::exact(*files as u64)),
+            Progress::Waiting(text) => explore::bytes::shown_text(text),
             Progress::Image(_) | Progress::Layer { .. } => return,
         };
         self.shown = true;

@@ -106,6 +106,18 @@ impl Config {
         self.rootfs.diff_ids.iter().map(|text| Digest::parse(text)).collect()
     }
 
+    /// A config put together from what a daemon says.
+    pub(super) fn told(
+        created: Option<String>,
+        os: String,
+        architecture: String,
+        variant: Option<String>,
+        run: serde_json::Value,
+    ) -> Self {
+        let run = serde_json::from_value(run).unwrap_or_default();
+        Self { created, os, architecture, variant, run, ..Self::default() }
+    }
+
     /// A config put together from the `json` files of an archive that is older than configs.
     pub(super) fn ancient(created: Option<String>, architecture: String, os: String, rows: Vec<HistoryRow>) -> Self {
         Self { created, os, architecture, history: rows, ..Self::default() }

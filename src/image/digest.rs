@@ -62,6 +62,19 @@ impl Digest {
         format!("blobs/{}/{}", self.algorithm(), self.hex())
     }
 
+    /// Its bytes, when it is a SHA-256.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        let hex = self.hex();
+        if self.algorithm() != "sha256" || hex.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(bytes)
+    }
+
     /// Whether `hash` is what this digest says; None when its algorithm is not SHA-256.
     pub fn is(&self, hash: [u8; 32]) -> Option<bool> {
         (self.algorithm() == "sha256").then(|| self.hex() == hex(&hash))

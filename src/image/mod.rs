@@ -6,6 +6,7 @@
 
 mod config;
 mod digest;
+mod engine;
 mod history;
 mod manifest;
 mod platform;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 pub use config::{Config, Run};
 pub use digest::{Digest, Hasher};
+pub use engine::from_facts;
 pub use history::{HistoryRow, readable};
 pub use platform::Platform;
 pub use secret::HiddenSecret;
@@ -25,7 +27,7 @@ pub use resolve::{ImageError, Lookup, Request, resolve};
 /// An image, as its documents describe it. Nothing in its layers was read.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// `docker-archive`, `oci-archive` or `oci-layout`.
+    /// `docker-archive`, `oci-archive`, `oci-layout`, `docker` or `podman`.
     pub source: &'static str,
     /// Digest of the config, computed from its bytes.
     pub id: Digest,
@@ -90,6 +92,8 @@ pub struct Layer {
     pub media_type: Option<String>,
     /// Size of the blob as the manifest claims it, bytes.
     pub size: Option<u64>,
+    /// Content of the layer as a daemon says, bytes; what is in it is not known by that.
+    pub told_bytes: Option<u64>,
     /// Name of the member that holds the blob.
     pub member: String,
     /// The history row that made it, an index into [`Image::history`].

@@ -409,6 +409,7 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
                 digest: Some(layer.digest.clone()),
                 media_type: layer.media_type.clone(),
                 size: layer.size,
+                told_bytes: None,
                 member: layer.digest.blob(),
                 history: None,
             });
@@ -434,6 +435,7 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
                 digest: None,
                 media_type: None,
                 size: None,
+                told_bytes: None,
                 member: normal_name(member.as_bytes()),
                 history: None,
             });
@@ -454,6 +456,12 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
     image.history = std::mem::take(&mut image.config.history);
     let note = align(&mut image.history, &mut image.layers);
     image.notes.extend(note);
+    hide_secrets(&mut image);
+    Ok(image)
+}
+
+/// Hides what the history and the environment should not say.
+pub(super) fn hide_secrets(image: &mut Image) {
     for row in &mut image.history {
         for text in [&mut row.created_by, &mut row.comment].into_iter().flatten() {
             let (hidden, secrets) = hide(text);
@@ -467,11 +475,10 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
         *line = hidden;
         run.secrets.extend(secrets);
     }
-    Ok(image)
 }
 
 /// Names without their long forms: `docker.io/library/app:1` says the same as `app:1`, and `1` less.
-fn tags(names: &[String]) -> Vec<String> {
+pub(super) fn tags(names: &[String]) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
     for name in names {
         let name = name.strip_prefix("docker.io/library/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name);
@@ -484,7 +491,7 @@ fn tags(names: &[String]) -> Vec<String> {
     tags
 }
 
-fn with_config(
+pub(super) fn with_config(
     source: &'static str,
     claimed: Option<&Digest>,
     bytes: &[u8],
@@ -517,7 +524,7 @@ fn with_config(
 }
 
 /// An image of which no more is known than its config and layers.
-fn bare(source: &'static str, id: Digest, config: Config, layers: Vec<Layer>) -> Image {
+pub(super) fn bare(source: &'static str, id: Digest, config: Config, layers: Vec<Layer>) -> Image {
     Image {
         source,
         id,
@@ -578,6 +585,7 @@ fn ancient(lookup: &impl Lookup, source: &'static str, top: &str) -> Result<Imag
             digest: None,
             media_type: None,
             size: None,
+            told_bytes: None,
             member: normal_name(format!("{id}/layer.tar").as_bytes()),
             history: None,
         });

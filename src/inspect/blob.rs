@@ -56,7 +56,7 @@ pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnM
         let passing = Passing { hashing, keep: &[], watch: None };
         return Blob { end: walk(input, passing, send), ..Blob::default() };
     }
-    let mut blob = read_flowing(window.clone(), options, send);
+    let mut blob = read_flowing(window.clone(), options, options.verify, send);
     blob.compressed_bytes = blob.compressed_bytes.map(|_| window.len());
     blob
 }
@@ -65,10 +65,11 @@ fn walk(input: impl Input, passing: Passing<'_>, send: &mut dyn FnMut(Batch) -> 
     index(&mut Walker::new(input, 0), passing, send)
 }
 
-/// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another.
+/// Reads a blob once from front to end, `verify`: computing the digest of what it inflates to: inflating on one thread, parsing and hashing contents on another.
 pub(super) fn read_flowing(
     mut stored: impl Read + Send,
     options: &Options,
+    verify: bool,
     send: &mut dyn FnMut(Batch) -> bool,
 ) -> Blob {
     let digests: [Arc<Mutex<Option<[u8; 32]>>>; 2] = Default::default();
@@ -93,9 +94,9 @@ pub(super) fn read_flowing(
     let rules = ForRules(Rules::built_in());
     let passing = Passing { hashing, keep: &keep, watch: Some(&rules) };
     // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
-    let hash_stored = (options.verify && compression != Compression::None).then(|| note(0));
-    let hash_plain = options.verify.then(|| note(1));
-    let end = if compression == Compression::None && !options.verify {
+    let hash_stored = (options.verify && verify && compression != Compression::None).then(|| note(0));
+    let hash_plain = verify.then(|| note(1));
+    let end = if compression == Compression::None && !verify {
         walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), passing, send)
     } else {
         let stored = BufReader::with_capacity(64 * 1024, Tee::new(stored, hash_stored));

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::Inspection;
+use super::stream::may_be_layer;
 use crate::bytes::{Compression, Flowing, Hopping, sniff};
-use crate::layer::{ContentError, copy_content, find_entry};
-use crate::source::{Member, Opened, SourceError, Target, open};
+use crate::layer::{ContentError, ContentId, copy_content, find_entry, normal_path};
+use crate::source::{EngineImage, Member, Opened, Pass, SourceError, Stop, Target, open};
 use crate::tree::EventRef;
 
 /// What keeps a file's content from being read.
@@ -28,6 +29,16 @@ pub enum ReadError {
     /// The layer is gone, or never was there.
     #[error("layer {0} is not in the archive")]
     Missing(u16),
+    /// The name was given to another image meanwhile.
+    #[error("{name} is another image now ({now}); it was {was}")]
+    Retagged {
+        /// As typed.
+        name: String,
+        /// The id that it had.
+        was: String,
+        /// The id that it has.
+        now: String,
+    },
     /// A pipe can't be read twice.
     #[error(
         "standard input passes only once, and the file was not kept in passing (it is reached through a link, sparse, \
@@ -64,6 +75,7 @@ pub fn read_file(
             }
             copy_from_blob(window, block, out).map_err(failed)
         }
+        Opened::Engine(engine) => from_engine(&engine, inspection, file, out),
         Opened::Stream(stream) if !stream.repeatable() => Err(ReadError::Once),
         Opened::Stream(stream) => std::thread::scope(|scope| {
             let mut pass = stream.pass(scope, count)?;
@@ -81,6 +93,115 @@ pub fn read_file(
             }
             Err(ReadError::Missing(layer))
         }),
+    }
+}
+
+/// The largest file whose bytes are held until they are known to be the right ones.
+const HELD: u64 = 64 * 1024 * 1024;
+
+/// Takes one export, which ends as soon as the file has been read. Which member of it is the layer shows by the file: its
+/// place, path, size and content have to be those that the index has.
+fn from_engine(
+    engine: &EngineImage,
+    inspection: &Inspection,
+    file: EventRef,
+    out: &mut (impl Write + Send),
+) -> Result<(), ReadError> {
+    if engine.facts.id != inspection.image.id.as_str() {
+        return Err(ReadError::Retagged {
+            name: inspection.reference.clone(),
+            was: inspection.image.id.to_string(),
+            now: engine.facts.id.clone(),
+        });
+    }
+    let event = inspection.tree.event_at(file);
+    let wanted = Wanted {
+        path: inspection.tree.paths.path(event.node),
+        block: event.block,
+        size: event.size,
+        content: inspection.tree.content(file),
+    };
+    let failed = |error: ContentError| ReadError::Content { layer: file.layer, error };
+    // A large file is found first and written then.
+    let mut known: Option<String> = None;
+    for _ in 0..2 {
+        let stop = Arc::new(Stop::default());
+        let done = std::thread::scope(|scope| -> Result<bool, ReadError> {
+            let stream = engine.daemon.export(&engine.facts.id, Arc::default(), &stop);
+            let mut pass = Pass::over(format!("{} at {}", engine.facts.engine, engine.daemon.endpoint), Box::new(stream), scope)?;
+            let found = loop {
+                let Some(member) = pass.next_member()? else { break Err(ReadError::Missing(file.layer)) };
+                let Member::File { name, mut content, .. } = member else { continue };
+                if known.as_ref() == Some(&name) {
+                    break copy_from_blob(content, wanted.block, out).map(|()| true).map_err(failed);
+                }
+                let mut head = Vec::new();
+                if known.is_some() || content.by_ref().take(512).read_to_end(&mut head).is_err() || !may_be_layer(&head) {
+                    continue;
+                }
+                let mut held = Vec::new();
+                let large = wanted.size > HELD;
+                if !wanted.is_in(std::io::Cursor::new(head).chain(content), (!large).then_some(&mut held)) {
+                    continue;
+                }
+                if large {
+                    known = Some(name);
+                    break Ok(false);
+                }
+                break out.write_all(&held).map(|()| true).map_err(|error| failed(error.into()));
+            };
+            stop.ring();
+            found
+        })?;
+        if done {
+            return Ok(());
+        }
+    }
+    Err(ReadError::Missing(file.layer))
+}
+
+struct Wanted {
+    path: Vec<u8>,
+    block: u32,
+    size: u64,
+    content: Option<ContentId>,
+}
+
+impl Wanted {
+    /// Whether a layer has the file; its bytes go to `held`.
+    fn is_in(&self, mut stored: impl Read + Send, mut held: Option<&mut Vec<u8>>) -> bool {
+        let mut head = Vec::new();
+        if stored.by_ref().take(6).read_to_end(&mut head).is_err() {
+            return false;
+        }
+        let compression = sniff(&head);
+        let whole = std::io::Cursor::new(head).chain(stored);
+        let Ok(plain) = compression.decode(BufReader::with_capacity(256 * 1024, whole)) else { return false };
+        let input = Flowing::new(BufReader::with_capacity(256 * 1024, plain));
+        let Ok(mut found) = find_entry(input, self.block) else { return false };
+        let mut path = Vec::new();
+        if found.entry.size != self.size || !normal_path(&found.entry.path, &mut path) || path != self.path {
+            return false;
+        }
+        let mut sink = Sink { held: held.take() };
+        found.copy_and_identify(&mut sink).is_ok_and(|content| self.content.is_none_or(|own| own == content))
+    }
+}
+
+struct Sink<'s> {
+    held: Option<&'s mut Vec<u8>>,
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(held) = &mut self.held {
+            held.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

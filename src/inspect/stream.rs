@@ -22,8 +22,11 @@ const MAX_DOCUMENTS: u64 = 128 * 1024 * 1024;
 /// Names of a stream's members that are remembered, to say what it seems to be.
 const MAX_NAMES: usize = 10_000;
 
+/// What reads a member that may be a layer: its slot, its bytes, and whom to tell.
+pub(super) type ReadMember<'f> = dyn Fn(usize, ReadAhead, &SyncSender<Message>) + Sync + 'f;
+
 /// What the pass and its workers tell the one that builds the tree.
-enum Message {
+pub(super) enum Message {
     Batch(usize, Batch),
     End(usize, Box<Blob>),
     /// A stream's member that is no layer.
@@ -39,12 +42,12 @@ enum Message {
 
 /// What a stream brought that is no layer.
 #[derive(Default)]
-struct Passed {
-    documents: HashMap<String, Vec<u8>>,
+pub(super) struct Passed {
+    pub(super) documents: HashMap<String, Vec<u8>>,
     links: HashMap<String, String>,
     members: HashMap<String, usize>,
     names: Vec<String>,
-    damage: Option<SourceError>,
+    pub(super) damage: Option<SourceError>,
 }
 
 impl Passed {
@@ -94,10 +97,18 @@ pub(super) fn from_stream(
 ) -> Result<Loaded, InspectError> {
     let mut builder = Builder::new(0, shared, None, tell);
     let mut passed = Passed::default();
+    let read_member = |slot: usize, ahead: ReadAhead, own: &SyncSender<Message>| {
+        let blob = read_flowing(ahead, options, options.verify, &mut |batch| {
+            own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
+        });
+        let _ = own.send(Message::End(slot, Box::new(blob)));
+    };
+    let read_member = &read_member;
     std::thread::scope(|scope| -> Result<(), InspectError> {
         let pass = stream.pass(scope, Arc::clone(&shared.read))?;
         let (sender, messages) = sync_channel(WAITING);
-        scope.spawn(move || feed_members(scope, pass, options, shared, &sender));
+        let most = threads(options);
+        scope.spawn(move || feed_members(scope, pass, most, shared, &sender, read_member));
         let done = collect_members(&mut builder, &messages, &mut passed);
         if done.is_err() {
             shared.stop.store(true, Ordering::Relaxed);
@@ -163,12 +174,13 @@ pub(super) fn documents(stream: &Stream, request: &Request) -> Result<crate::ima
 }
 
 /// Goes through a stream's members and hands each that may be a layer to a thread of its own, so many at a time.
-fn feed_members<'scope>(
+pub(super) fn feed_members<'scope>(
     scope: &'scope Scope<'scope, '_>,
     mut pass: Pass,
-    options: &'scope Options,
+    most: usize,
     shared: &'scope Shared,
     sender: &SyncSender<Message>,
+    read_member: &'scope ReadMember<'_>,
 ) {
     let mut slots = 0;
     let mut documents = 0;
@@ -207,7 +219,7 @@ fn feed_members<'scope>(
         if sender.send(Message::Member(name, slot)).is_err() {
             return;
         }
-        while workers.len() >= threads(options) {
+        while workers.len() >= most {
             if let Some(worker) = workers.pop_front()
                 && worker.join().is_err()
             {
@@ -216,26 +228,21 @@ fn feed_members<'scope>(
         }
         let (feeder, ahead) = ReadAhead::fed();
         let own = sender.clone();
-        workers.push_back(scope.spawn(move || {
-            let blob = read_flowing(ahead, options, &mut |batch| {
-                own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
-            });
-            let _ = own.send(Message::End(slot, Box::new(blob)));
-        }));
+        workers.push_back(scope.spawn(move || read_member(slot, ahead, &own)));
         feeder.feed(&mut Cursor::new(head).chain(content));
     };
     let _ = sender.send(Message::Over(damage));
 }
 
 /// A compressed blob, a tar, zeros (an empty tar), or nothing at all.
-fn may_be_layer(head: &[u8]) -> bool {
+pub(super) fn may_be_layer(head: &[u8]) -> bool {
     head.is_empty()
         || sniff(head) != Compression::None
         || head.get(257..262) == Some(b"ustar")
         || (head.len() == 512 && Walker::new(Flowing::new(head), 0).next(&mut Entry::default()).is_ok())
 }
 
-fn collect_members(
+pub(super) fn collect_members(
     builder: &mut Builder<'_>,
     messages: &Receiver<Message>,
     passed: &mut Passed,

@@ -45,24 +45,53 @@ pub fn find_entry<I: Input>(mut input: I, block: u32) -> Result<Found<I>, Conten
     Ok(found)
 }
 
+impl<I: Input> Found<I> {
+    /// Writes the content and says what it is. The holes of a sparse file are written as zeros.
+    ///
+    /// # Errors
+    /// When it breaks off, or `out` does.
+    pub fn copy_and_identify(&mut self, out: &mut impl Write) -> Result<ContentId, ContentError> {
+        let mut hash = blake3::Hasher::new();
+        if self.entry.sparse.is_none() {
+            let mut failed = None;
+            self.walker.content(|piece| {
+                hash.update(piece);
+                failed = failed.take().or_else(|| out.write_all(piece).err());
+            })?;
+            return failed.map_or_else(|| Ok(sealed(&hash, &self.entry)), |error| Err(error.into()));
+        }
+        // What is stored is what the identity covers.
+        let mut stored = Vec::new();
+        self.walker.reader().read_to_end(&mut stored)?;
+        hash.update(&stored);
+        let identity = sealed(&hash, &self.entry);
+        write_sparse(&mut &stored[..], &self.entry, out)?;
+        Ok(identity)
+    }
+}
+
+fn write_sparse(reader: &mut impl Read, entry: &Entry, out: &mut impl Write) -> io::Result<()> {
+    let mut at = 0;
+    for (offset, len) in entry.sparse.iter().flatten() {
+        io::copy(&mut io::repeat(0).take(offset - at), out)?;
+        io::copy(&mut reader.by_ref().take(*len), out)?;
+        at = offset + len;
+    }
+    io::copy(&mut io::repeat(0).take(entry.size - at), out)?;
+    Ok(())
+}
+
 /// Writes the content of an entry, the holes of a sparse file as zeros.
 ///
 /// # Errors
 /// When it breaks off, or `out` does.
 pub fn copy_content<I: Input>(found: &mut Found<I>, out: &mut impl Write) -> Result<(), ContentError> {
     let mut reader = found.walker.reader();
-    let Some(map) = &found.entry.sparse else {
+    if found.entry.sparse.is_none() {
         io::copy(&mut reader, out)?;
         return Ok(());
-    };
-    let mut at = 0;
-    for (offset, len) in map {
-        io::copy(&mut io::repeat(0).take(offset - at), out)?;
-        io::copy(&mut reader.by_ref().take(*len), out)?;
-        at = offset + len;
     }
-    io::copy(&mut io::repeat(0).take(found.entry.size - at), out)?;
-    Ok(())
+    Ok(write_sparse(&mut reader, &found.entry, out)?)
 }
 
 /// Hashes the file of `size` bytes that begins at `block` of a plain layer.

@@ -3,10 +3,12 @@
 //! Owns what a tar entry means for an image (whiteouts, normal paths, content identity) and how to come back to one entry's content.
 //! Leaves to `tree` what records mean for the file system.
 
+mod cache;
 mod content;
 mod index;
 mod record;
 
+pub use cache::{Cache, CacheUse, CacheWriter, StoredEnd};
 pub use content::{ContentError, Found, copy_content, find_entry, head, identify, zeros};
 pub use index::{Hashing, IndexEnd, Keep, Passing, Watch, index};
 pub use record::{Batch, ContentId, Record, RecordKind, normal_path};

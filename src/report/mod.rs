@@ -15,6 +15,6 @@ pub use history::{HistoryFormat, write_history};
 pub use json::{JsonOptions, write_json};
 pub use listing::{ListFormat, permissions, write_listing};
 pub use rules::{write_rule, write_rules};
-pub use size::{bytes, exact, percent};
+pub use size::{bytes, exact, parse_size, percent};
 pub use summary::{write_summary, write_timings};
 pub use time::{ago, date, rfc3339};

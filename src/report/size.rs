@@ -43,6 +43,37 @@ pub fn percent(value: f64) -> String {
     format!("{value:.1} %")
 }
 
+/// Bytes as people write them: `20MB`, `20 MiB`, `1.5 GB`, `1000`. Units are decimal unless they have an `i`.
+///
+/// # Errors
+/// With what is expected instead.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = (&text[..end], text[end..].trim().to_ascii_lowercase());
+    let wrong = || format!("`{text}` is no size; write it as 20MB, 1.5 GiB or 1000");
+    let power = |base: u64, power: u32| Some(base.pow(power));
+    let factor = match unit.as_str() {
+        "" | "b" => Some(1),
+        "k" | "kb" => power(1000, 1),
+        "m" | "mb" => power(1000, 2),
+        "g" | "gb" => power(1000, 3),
+        "t" | "tb" => power(1000, 4),
+        "kib" => power(1024, 1),
+        "mib" => power(1024, 2),
+        "gib" => power(1024, 3),
+        "tib" => power(1024, 4),
+        _ => None,
+    };
+    let factor = factor.ok_or_else(wrong)?;
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(factor).ok_or_else(wrong);
+    }
+    let part: f64 = number.parse().map_err(|_| wrong())?;
+    let bytes = part * factor as f64;
+    if bytes.is_finite() && bytes < u64::MAX as f64 { Ok(bytes.round() as u64) } else { Err(wrong()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +86,15 @@ mod tests {
             ["0B", "999B", "1.09kB", "6.41kB", "1.15MB", "12MB", "123MB"]
         );
         assert_eq!([exact(1), exact(1000), exact(1_234_567)], ["1", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn sizes_as_people_write_them() {
+        for (text, bytes) in [("20MB", 20_000_000), ("20 MiB", 20 << 20), ("1.5 GB", 1_500_000_000), ("0", 0), ("7k", 7000), (" 3 B ", 3)] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MB", "-1", "1.5.2MB", "3 apples", "99999999999TB"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
     }
 }

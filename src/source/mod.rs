@@ -5,6 +5,8 @@
 //! Leaves to `image` which members make an image, and to `layer` what is in them.
 
 mod archive;
+mod daemon;
+mod endpoint;
 mod layout;
 mod reference;
 mod shape;
@@ -19,6 +21,8 @@ use std::sync::atomic::AtomicU64;
 use thiserror::Error;
 
 pub use archive::normal_name;
+pub use daemon::{Daemon, DaemonError, EngineImage, Export, ImageFacts, Listed, Pull, Stop, list};
+pub use endpoint::{Address, Endpoint, Engine, Process, Surroundings};
 pub use reference::{Format, Place, Select, Target, TargetError};
 pub use shape::{seems_to_be, unlike_an_image};
 pub use stream::{MAX_DOCUMENT, Member, Pass, Stream, is_document_name};
@@ -73,6 +77,9 @@ pub enum SourceError {
         /// What is allowed.
         limit: u64,
     },
+    /// No daemon has it.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
     /// The archive can't be walked to its end and what was found is no image.
     #[error("{name}: the archive {error}; it may be cut off, so save or download it again")]
     Tar {
@@ -90,6 +97,8 @@ pub enum Opened {
     Members(Members),
     /// One pass from the front to the end.
     Stream(Stream),
+    /// An image of a daemon.
+    Engine(Box<EngineImage>),
 }
 
 /// Members that can be read at any time, in any order, from many threads.
@@ -142,7 +151,25 @@ impl Members {
 /// # Errors
 /// When it isn't there, can't be read, or is plainly nothing that holds an image.
 pub fn open(target: &Target, fetched: &Arc<AtomicU64>) -> Result<Opened, SourceError> {
+    open_with(target, fetched, Pull::Never, &mut |_| {})
+}
+
+/// The same, for an image of a daemon after it was pulled, if it is to be.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_with(
+    target: &Target,
+    fetched: &Arc<AtomicU64>,
+    pull: Pull,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Opened, SourceError> {
     match &target.place {
+        Place::Engine { engine, name } => {
+            let mut image = daemon::find(name, *engine, pull, &Process, progress)?;
+            image.note.clone_from(&target.meaning);
+            Ok(Opened::Engine(Box::new(image)))
+        }
         Place::Stdin => Ok(Opened::Stream(Stream::stdin())),
         Place::Path(path) => open_path(path, fetched),
     }

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::endpoint::Engine;
+
 /// What the user typed, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -14,6 +16,8 @@ pub struct Target {
     pub select: Option<Select>,
     /// The format that a prefix promised.
     pub format: Option<Format>,
+    /// Which of several meanings was taken, where a prefix has more than one.
+    pub meaning: Option<String>,
 }
 
 /// Where to look.
@@ -23,6 +27,13 @@ pub enum Place {
     Path(PathBuf),
     /// A tar on standard input.
     Stdin,
+    /// An image of a daemon.
+    Engine {
+        /// Whose; Docker's and then Podman's when nothing is said.
+        engine: Option<Engine>,
+        /// As `docker run` takes it.
+        name: String,
+    },
 }
 
 /// Which of several images of an archive or layout.
@@ -48,12 +59,9 @@ pub enum Format {
 /// What can't be understood.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum TargetError {
-    /// Neither a file nor anything else that can be read.
-    #[error(
-        "no file or directory is named `{0}`, and images of a Docker or Podman daemon are not read yet; \
-         try `docker save {0} | explore -`"
-    )]
-    NoSuchFile(String),
+    /// Neither a file nor an image's name.
+    #[error("no file or directory is named `{0}`, and it is no image's name either: {1}")]
+    NoName(String, &'static str),
     /// It looks like a path and is none.
     #[error("{} does not exist", .0.display())]
     NoSuchPath(PathBuf),
@@ -72,7 +80,45 @@ pub enum TargetError {
     NoPath(String),
 }
 
-const DAEMONS: [&str; 4] = ["docker-daemon:", "docker:", "podman:", "containers-storage:"];
+/// Prefixes of daemons. `docker://` is a registry's to skopeo and a daemon's to dive.
+const DAEMONS: [(&str, Engine, Option<&str>); 7] = [
+    ("docker-daemon://", Engine::Docker, None),
+    ("docker-daemon:", Engine::Docker, None),
+    ("docker://", Engine::Docker, Some("`docker://` is taken for an image of the Docker daemon, as dive does; skopeo means a registry")),
+    ("docker:", Engine::Docker, None),
+    ("podman://", Engine::Podman, None),
+    ("podman:", Engine::Podman, None),
+    ("containers-storage:", Engine::Podman, None),
+];
+
+/// Why a text can't be an image's name; None when it can (as Docker's reference grammar has it, ids among them).
+fn not_a_name(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        return Some("it is empty");
+    }
+    if text.len() > 512 {
+        return Some("it is too long");
+    }
+    let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
+    if digest.is_some_and(|digest| !digest.contains(':') || digest.ends_with(':')) {
+        return Some("after `@` a digest is expected, as sha256:…");
+    }
+    let slash = name.rfind('/').map_or(0, |slash| slash + 1);
+    let repository = name[slash..].find(':').map_or(name, |colon| &name[..slash + colon]);
+    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@+[]".contains(&byte)) {
+        return Some("it has characters that no name has");
+    }
+    // A registry's host may have capitals.
+    let path = repository.split_once('/').filter(|(host, _)| host.contains(['.', ':']) || *host == "localhost");
+    let path = path.map_or(repository, |(_, path)| path);
+    if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some("names of images are written in small letters");
+    }
+    let parts_fit = path.split('/').all(|part| {
+        part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.ends_with(|c: char| c.is_ascii_alphanumeric())
+    });
+    (!parts_fit).then_some("its parts begin and end with a letter or a digit")
+}
 
 impl Target {
     /// Understands `typed`: `-`, a path, a path with a choice (`PATH:REF`, `PATH@N`), or one of those after a prefix.
@@ -81,7 +127,7 @@ impl Target {
     /// When nothing that can be read is meant, with what to do instead.
     pub fn parse(typed: &OsStr) -> Result<Self, TargetError> {
         let text = typed.to_string_lossy().into_owned();
-        let target = |place, select, format| Self { typed: text.clone(), place, select, format };
+        let target = |place, select, format| Self { typed: text.clone(), place, select, format, meaning: None };
         if typed == "-" {
             return Ok(target(Place::Stdin, None, None));
         }
@@ -115,27 +161,32 @@ impl Target {
         if let Some((path, select)) = split(&text) {
             return Ok(target(Place::Path(path), select, None));
         }
-        if let Some(name) = text.strip_prefix("docker://").or_else(|| text.strip_prefix("registry:")) {
+        if text.starts_with("registry:") {
+            let name = text["registry:".len()..].trim_start_matches("//");
             return Err(TargetError::NotYet {
                 typed: text.clone(),
-                what: "images of a daemon or a registry",
-                instead: format!("docker save {name} | explore -"),
+                what: "images of a registry",
+                instead: format!("explore --pull missing {name}"),
             });
         }
-        if let Some(prefix) = DAEMONS.iter().find(|prefix| text.starts_with(**prefix)) {
-            let name = text[prefix.len()..].trim_start_matches("//");
-            let tool = if matches!(*prefix, "podman:" | "containers-storage:") { "podman" } else { "docker" };
-            return Err(TargetError::NotYet {
-                typed: text.clone(),
-                what: "images of a daemon",
-                instead: format!("{tool} save {name} | explore -"),
-            });
+        let engine = |engine, name: &str, meaning: Option<&str>| match not_a_name(name) {
+            None => Ok(Self {
+                meaning: meaning.map(str::to_owned),
+                ..target(Place::Engine { engine, name: name.to_owned() }, None, None)
+            }),
+            Some(why) => Err(TargetError::NoName(name.to_owned(), why)),
+        };
+        if let Some((prefix, whose, meaning)) = DAEMONS.iter().find(|(prefix, ..)| text.starts_with(prefix)) {
+            return engine(Some(*whose), &text[prefix.len()..], *meaning);
         }
         let path_like = text.starts_with(['/', '.', '~'])
             || Path::new(&text).extension().is_some_and(|end| {
                 ["tar", "tgz", "gz", "zst", "zstd", "oci"].iter().any(|known| end.eq_ignore_ascii_case(known))
             });
-        Err(if path_like { TargetError::NoSuchPath(text.into()) } else { TargetError::NoSuchFile(text) })
+        if path_like {
+            return Err(TargetError::NoSuchPath(text.into()));
+        }
+        engine(None, &text, None)
     }
 }
 

@@ -73,15 +73,28 @@ impl Stream {
     /// # Errors
     /// When it can't be opened or holds no tar.
     pub fn pass<'scope>(&self, scope: &'scope Scope<'scope, '_>, count: Arc<AtomicU64>) -> Result<Pass, SourceError> {
-        let name = self.name();
-        let read = |error| SourceError::Read { name: name.clone(), error };
-        let mut raw: Box<dyn Read + Send> = match &self.path {
+        let raw: Box<dyn Read + Send> = match &self.path {
             None => Box::new(Counted::new(io::stdin(), count)),
             Some(path) => {
                 let file = File::open(path).map_err(|error| SourceError::Open { path: path.clone(), error })?;
                 Box::new(Counted::new(file, count))
             }
         };
+        Pass::over(self.name(), raw, scope)
+    }
+}
+
+impl Pass {
+    /// Starts a pass over bytes that come from elsewhere; `name` is what to call them.
+    ///
+    /// # Errors
+    /// When they can't be read or are no tar.
+    pub fn over<'scope>(
+        name: String,
+        mut raw: Box<dyn Read + Send>,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<Self, SourceError> {
+        let read = |error| SourceError::Read { name: name.clone(), error };
         let mut head = Vec::new();
         raw.by_ref().take(512).read_to_end(&mut head).map_err(read)?;
         if head.is_empty() {
@@ -102,9 +115,7 @@ impl Stream {
         let walker = Walker::new(Flowing::new(ReadAhead::spawn(scope, plain)), 0);
         Ok(Pass { name, walker, entry: Entry::default(), any: false })
     }
-}
 
-impl Pass {
     /// The next member; None at the end.
     ///
     /// # Errors

@@ -93,6 +93,7 @@ fn look(target: Target, options: Options, sender: Sender<Msg>, stop: Arc<AtomicB
                 Progress::Image(image) => Msg::Image(Box::new(image.clone())),
                 Progress::Bytes { read, of } => Msg::Progress(rate(read, of, started.elapsed())),
                 Progress::Layer { layer } => Msg::Progress(format!("layer {layer} read")),
+                Progress::Waiting(text) => Msg::Progress(crate::bytes::shown_text(text)),
                 Progress::Comparing { files } => Msg::Progress(format!("comparing {} files", exact(files as u64))),
             };
             tell.send(msg).is_ok() && !stop.load(Ordering::Relaxed)
