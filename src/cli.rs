@@ -36,7 +36,9 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Open {
     /// The image: a name or id, a path, or `-` for standard input.
-    #[arg(required = true)]
+    #[arg(
+        help = "The image: a name or id, a path, or `-` for standard input; a list to choose from when none is given"
+    )]
     pub image: Option<OsString>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the flags say it")]
@@ -170,6 +172,15 @@ pub enum Command {
         #[arg(long, value_name = "FILE", env = "EXPLORE_RULES")]
         rules: Option<PathBuf>,
     },
+    /// Build an image as `docker build` does, and open it.
+    Build {
+        /// The engine whose client builds: docker or podman. The one that is there when not given.
+        #[arg(long, value_enum)]
+        engine: Option<BuildWith>,
+        /// Everything that `docker build` takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
     /// Show, prune or clear the cache of layer indexes.
     Cache {
         /// What to do; shown when nothing is said.
@@ -182,6 +193,15 @@ pub enum Command {
         #[arg(value_enum)]
         what: Generated,
     },
+}
+
+/// Whose client builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BuildWith {
+    /// `docker build`.
+    Docker,
+    /// `podman build`.
+    Podman,
 }
 
 /// When a daemon pulls an image.
@@ -245,18 +265,17 @@ impl Cli {
     /// # Errors
     /// As clap reports them; `--help` and `--version` are among them.
     pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let arguments: Vec<OsString> = arguments.collect();
-        match Self::try_parse_from(&arguments) {
-            Err(error) if error.kind() == clap::error::ErrorKind::MissingRequiredArgument => {
-                let Some(at) = arguments.iter().position(|argument| argument == "--json") else { return Err(error) };
-                let mut again = arguments;
-                again[at] = "--json=-".into();
-                let mut cli = Self::try_parse_from(&again).map_err(|_| error)?;
+        let mut cli = Self::try_parse_from(arguments)?;
+        if cli.command.is_none() && cli.open.image.is_none() {
+            if let Some(Some(image)) = &cli.open.json {
+                cli.open.image = Some(image.clone().into_os_string());
                 cli.open.json = Some(None);
-                Ok(cli)
+            } else if cli.open.json.is_some() {
+                let kind = clap::error::ErrorKind::MissingRequiredArgument;
+                return Err(<Self as clap::CommandFactory>::command().error(kind, "--json needs an image"));
             }
-            other => other,
         }
+        Ok(cli)
     }
 }
 

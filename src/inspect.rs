@@ -27,6 +27,7 @@ pub use reader::{ReadError, read_file};
 
 /// What to look at, and how closely.
 #[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Options {
     /// The platform to choose; the machine's own when nothing is said.
     pub platform: Option<Platform>,
@@ -345,7 +346,9 @@ fn documents_of(target: &Target, options: &Options) -> Result<Relative, InspectE
     let count = Arc::default();
     let failed = |error| InspectError::Image { name: target.typed.clone(), error };
     let image = match crate::source::open(target, &count)? {
-        Opened::Members(members) => crate::image::resolve(&members::MembersLookup(&members), &request).map_err(failed)?,
+        Opened::Members(members) => {
+            crate::image::resolve(&members::MembersLookup(&members), &request).map_err(failed)?
+        }
         Opened::Stream(stream) => stream::documents(&stream, &request)?,
         Opened::Engine(engine) => crate::image::from_facts(&engine.facts, None),
     };

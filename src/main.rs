@@ -1,6 +1,6 @@
 //! Parses, chooses an output, turns the outcome into an exit code.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use clap::CommandFactory as _;
 use explore::bytes::shown;
-use explore::cli::{CacheDo, Cli, Command, Format, Generated, Open, PullWhen, Reading};
+use explore::cli::{BuildWith, CacheDo, Cli, Command, Format, Generated, Open, PullWhen, Reading};
 use explore::inspect::{InspectError, Inspection, Options, Progress, ReadError, inspect, read_file};
 use explore::layer::{Cache, CacheUse, Keep};
 use explore::report::{self, HistoryFormat, JsonOptions, ListFormat};
-use explore::source::{Pull, Target, TargetError};
+use explore::source::{Listed, Pull, Target, TargetError};
 use explore::tree::{EventKind, Lookup, NodeId};
+use explore::tui::Choice;
 use explore::waste::{Rules, RulesError};
 use thiserror::Error;
 
@@ -41,12 +42,21 @@ enum Failure {
     Circle(String),
     #[error("there is no layer {wanted}; the image has {has}, numbered from 0")]
     NoLayer { wanted: usize, has: usize },
+    #[error("no daemon has an image to choose from\n{}", told(.0))]
+    NoImages(Vec<(String, String)>),
+    #[error("`{client}` can't be run: {error}; `--engine` names the other one")]
+    NoClient { client: &'static str, error: io::Error },
     #[error("there is no place for a cache: HOME is not set, nor EXPLORE_CACHE_DIR")]
     NoCache,
     #[error("there is no rule {0}; `explore rules` lists them")]
     NoRule(String),
     #[error("the terminal can't be used: {0}; `--summary` needs none")]
     Terminal(io::Error),
+}
+
+/// Daemons, and why they gave nothing.
+fn told(silent: &[(String, String)]) -> String {
+    silent.iter().map(|(daemon, why)| format!("  {daemon}: {why}")).collect::<Vec<_>>().join("\n")
 }
 
 fn main() -> ExitCode {
@@ -84,7 +94,7 @@ fn is_closed_pipe(failure: &Failure) -> bool {
 
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
-        None => open(cli.open),
+        None => open(&cli.open),
         Some(Command::History { image, reading, no_trunc, format }) => {
             let target = Target::parse(&image)?;
             let found = look(&target, &options(&reading, None))?;
@@ -132,7 +142,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Cache { what }) => tend_cache(what.unwrap_or(CacheDo::Show)),
+        Some(Command::Build { engine, arguments }) => build(engine, &arguments),
+        Some(Command::Cache { what }) => tend_cache(&what.unwrap_or(CacheDo::Show)),
         Some(Command::Generate { what }) => {
             print(|out| generate(what, out))?;
             Ok(ExitCode::SUCCESS)
@@ -140,10 +151,78 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-fn open(flags: Open) -> Result<ExitCode, Failure> {
-    let target = Target::parse(flags.image.as_deref().unwrap_or_default())?;
+fn open(flags: &Open) -> Result<ExitCode, Failure> {
+    let Some(image) = flags.image.clone() else {
+        return match choose()? {
+            Some(image) => open_image(&image, flags, None),
+            None => Ok(ExitCode::SUCCESS),
+        };
+    };
+    open_image(&image, flags, None)
+}
+
+/// Lets the user choose among the images of the daemons; without a terminal they are only listed.
+fn choose() -> Result<Option<OsString>, Failure> {
+    let (images, silent) = explore::source::list(&explore::source::Process);
+    let cache = cache();
+    let known = |image: &Listed| cache.as_ref().is_some_and(|cache| cache.config(&image.id).is_some());
+    if has_screen() && io::stdin().is_terminal() {
+        let choices = images.into_iter().map(|image| Choice { known: known(&image), image }).collect();
+        return Ok(explore::tui::pick(choices, silent).map_err(Failure::Terminal)?.map(OsString::from));
+    }
+    if images.is_empty() {
+        return Err(Failure::NoImages(silent));
+    }
+    print(|out| report::write_images(&images, &known, jiff::Timestamp::now(), out))?;
+    for (daemon, why) in silent {
+        say(&format!("explore: {daemon}: {why}"));
+    }
+    Ok(None)
+}
+
+/// Builds an image as its client does, and opens it.
+fn build(engine: Option<BuildWith>, arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let client = match engine {
+        Some(BuildWith::Docker) => "docker",
+        None if explore::source::Surroundings::has_command(&explore::source::Process, "docker") => "docker",
+        Some(BuildWith::Podman) | None => "podman",
+    };
+    let folder = tempfile::tempdir().map_err(|error| Failure::Write { name: "a temporary directory".into(), error })?;
+    let id_file = folder.path().join("id");
+    let status =
+        std::process::Command::new(client).arg("build").arg("--iidfile").arg(&id_file).args(arguments).status();
+    let status = status.map_err(|error| Failure::NoClient { client, error })?;
+    if !status.success() {
+        // What the build said is what the user has to read.
+        return Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)));
+    }
+    let id = std::fs::read_to_string(&id_file)
+        .map_err(|error| Failure::ReadFile { name: "the id of the image".into(), error })?;
+    let flags = Cli::read(["explore".into()].into_iter()).map(|cli| cli.open);
+    let Ok(flags) = flags else { return Ok(ExitCode::from(2)) };
+    open_image(OsStr::new(&format!("{client}:{}", id.trim())), &flags, dockerfile_of(arguments))
+}
+
+/// The Dockerfile that a build with these arguments reads, when it is a file here.
+fn dockerfile_of(arguments: &[OsString]) -> Option<PathBuf> {
+    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let named = words.iter().enumerate().find_map(|(at, word)| match word.as_str() {
+        "-f" | "--file" => words.get(at + 1).cloned(),
+        word => word.strip_prefix("--file=").or_else(|| word.strip_prefix("-f=")).map(str::to_owned),
+    });
+    let context = words.last().filter(|last| Path::new(last).is_dir());
+    let beside = |name: &str| context.map(|context| Path::new(context).join(name));
+    let candidates = match named {
+        Some(named) => vec![Some(PathBuf::from(named))],
+        None => vec![beside("Dockerfile"), beside("Containerfile")],
+    };
+    candidates.into_iter().flatten().find(|path| path.is_file())
+}
+
+fn open_image(image: &OsStr, flags: &Open, dockerfile: Option<PathBuf>) -> Result<ExitCode, Failure> {
+    let target = Target::parse(image)?;
     let reading = &flags.reading;
-    let options = judging(&flags)?;
+    let options = judging(flags, dockerfile)?;
     if flags.json.is_none() && !flags.summary && !reading.timings && has_screen() {
         return match explore::tui::run(target, options).map_err(Failure::Terminal)? {
             Some(error) => Err(error.into()),
@@ -152,10 +231,10 @@ fn open(flags: Open) -> Result<ExitCode, Failure> {
     }
     let found = look(&target, &options)?;
     let json = JsonOptions { files: flags.files, pretty: io::stdout().is_terminal() };
-    match flags.json {
+    match &flags.json {
         None => print(|out| report::write_summary(&found, out))?,
         Some(None) => print(|out| report::write_json(&found, json, out))?,
-        Some(Some(file)) => write_whole(&file, |out| report::write_json(&found, json, out))?,
+        Some(Some(file)) => write_whole(file, |out| report::write_json(&found, json, out))?,
     }
     Ok(end(&found, reading))
 }
@@ -257,14 +336,19 @@ fn cache() -> Option<Cache> {
     own.or_else(below).filter(|folder| folder.is_absolute()).map(Cache::new)
 }
 
-fn tend_cache(what: CacheDo) -> Result<ExitCode, Failure> {
+fn tend_cache(what: &CacheDo) -> Result<ExitCode, Failure> {
     let cache = cache().ok_or(Failure::NoCache)?;
     let folder = shown(cache.folder().as_os_str().as_bytes());
     let words = |used: CacheUse| {
-        format!("{} ({} layers, {} images)", report::bytes(used.bytes), report::exact(used.layers as u64), report::exact(used.images as u64))
+        format!(
+            "{} ({} layers, {} images)",
+            report::bytes(used.bytes),
+            report::exact(used.layers as u64),
+            report::exact(used.images as u64)
+        )
     };
     let failed = |error| Failure::Write { name: folder.clone(), error };
-    match what {
+    match *what {
         CacheDo::Show => print(|out| writeln!(out, "{folder}: {}", words(cache.used())))?,
         CacheDo::Prune { max_size, older_than } => {
             let age = older_than.map(|days| std::time::Duration::from_secs(days.saturating_mul(86_400)));
@@ -279,9 +363,9 @@ fn tend_cache(what: CacheDo) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn judging(flags: &Open) -> Result<Options, Failure> {
+fn judging(flags: &Open, built_from: Option<PathBuf>) -> Result<Options, Failure> {
     let judging = &flags.judging;
-    let dockerfile = match &judging.dockerfile {
+    let dockerfile = match judging.dockerfile.as_ref().or(built_from.as_ref()) {
         None => None,
         Some(path) => {
             let failed = |error| Failure::ReadFile { name: path.display().to_string(), error };

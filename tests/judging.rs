@@ -1,6 +1,11 @@
 //! What is called waste and what is not, whose it is, and where in the Dockerfile it ends.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::too_many_lines,
+    reason = "a test that can't go on has failed"
+)]
 
 mod common;
 
@@ -71,42 +76,177 @@ fn guards_keep_what_is_in_use() {
         ("G-target: the file", one([pip(), symlink("srv/lib", "../root/.cache/pip/x")]), "root/.cache/pip/x", "-"),
         ("a link within", one([pip(), symlink("root/.cache/pip/y", "x")]), "root/.cache/pip/x", "cruft:pip-cache"),
         ("a link far above", one([pip(), symlink("srv/home", "/root")]), "root/.cache/pip/x", "cruft:pip-cache"),
-        ("a link elsewhere that is gone", one([pip(), symlink("srv/lib", "/root/.cache/pip")]).layer([gone("srv/lib")]), "root/.cache/pip/x", "cruft:pip-cache"),
+        (
+            "a link elsewhere that is gone",
+            one([pip(), symlink("srv/lib", "/root/.cache/pip")]).layer([gone("srv/lib")]),
+            "root/.cache/pip/x",
+            "cruft:pip-cache",
+        ),
         ("/tmp", one([tmp()]), "tmp/app/server", "cruft:tmp-files"),
-        ("G-run: entrypoint", one([tmp()]).run(json!({"Entrypoint": ["/tmp/app/server"]})), "tmp/app/server", "advice:tmp-files"),
-        ("G-run: beside it", one([tmp(), file("tmp/app/lib.so", "l")]).run(json!({"Cmd": ["sh", "-c", "/tmp/app/server -v"]})), "tmp/app/lib.so", "advice:tmp-files"),
+        (
+            "G-run: entrypoint",
+            one([tmp()]).run(json!({"Entrypoint": ["/tmp/app/server"]})),
+            "tmp/app/server",
+            "advice:tmp-files",
+        ),
+        (
+            "G-run: beside it",
+            one([tmp(), file("tmp/app/lib.so", "l")]).run(json!({"Cmd": ["sh", "-c", "/tmp/app/server -v"]})),
+            "tmp/app/lib.so",
+            "advice:tmp-files",
+        ),
         ("G-run: volume", one([tmp()]).run(json!({"Volumes": {"/tmp/app": {}}})), "tmp/app/server", "advice:tmp-files"),
-        ("G-run: working directory", one([tmp()]).run(json!({"WorkingDir": "/tmp/app"})), "tmp/app/server", "advice:tmp-files"),
-        ("G-run: variable", one([tmp()]).run(json!({"Env": ["APP_HOME=/tmp/app"]})), "tmp/app/server", "advice:tmp-files"),
+        (
+            "G-run: working directory",
+            one([tmp()]).run(json!({"WorkingDir": "/tmp/app"})),
+            "tmp/app/server",
+            "advice:tmp-files",
+        ),
+        (
+            "G-run: variable",
+            one([tmp()]).run(json!({"Env": ["APP_HOME=/tmp/app"]})),
+            "tmp/app/server",
+            "advice:tmp-files",
+        ),
         ("the root is everyone's", one([tmp()]).run(json!({"WorkingDir": "/"})), "tmp/app/server", "cruft:tmp-files"),
-        ("**/ below the working directory", one([file("app/.git/objects/pack/a", "packed")]).run(json!({"WorkingDir": "/app"})), "app/.git/objects/pack/a", "cruft:vcs-dirs"),
-        ("G-cmd", one([file("go/pkg/mod/x/y.go", "package")]).run(json!({"Cmd": ["/usr/local/go/bin/go", "run", "."]})), "go/pkg/mod/x/y.go", "advice:go-modcache"),
-        ("not the tool", one([file("go/pkg/mod/x/y.go", "package")]).run(json!({"Cmd": ["bash"]})), "go/pkg/mod/x/y.go", "cruft:go-modcache"),
-        ("a verb of the tool", one([file("root/.nuget/packages/a/b.dll", "dll")]).run(json!({"Cmd": ["dotnet", "test"]})), "root/.nuget/packages/a/b.dll", "advice:nuget-packages"),
-        ("another verb", one([file("root/.nuget/packages/a/b.dll", "dll")]).run(json!({"Cmd": ["dotnet", "app.dll"]})), "root/.nuget/packages/a/b.dll", "cruft:nuget-packages"),
-        ("never", one([file("etc/ssl/certs/ca.key", "x"), file("var/lib/dpkg/status-old", "s")]), "etc/ssl/certs/ca.key", "-"),
+        (
+            "**/ below the working directory",
+            one([file("app/.git/objects/pack/a", "packed")]).run(json!({"WorkingDir": "/app"})),
+            "app/.git/objects/pack/a",
+            "cruft:vcs-dirs",
+        ),
+        (
+            "G-cmd",
+            one([file("go/pkg/mod/x/y.go", "package")]).run(json!({"Cmd": ["/usr/local/go/bin/go", "run", "."]})),
+            "go/pkg/mod/x/y.go",
+            "advice:go-modcache",
+        ),
+        (
+            "not the tool",
+            one([file("go/pkg/mod/x/y.go", "package")]).run(json!({"Cmd": ["bash"]})),
+            "go/pkg/mod/x/y.go",
+            "cruft:go-modcache",
+        ),
+        (
+            "a verb of the tool",
+            one([file("root/.nuget/packages/a/b.dll", "dll")]).run(json!({"Cmd": ["dotnet", "test"]})),
+            "root/.nuget/packages/a/b.dll",
+            "advice:nuget-packages",
+        ),
+        (
+            "another verb",
+            one([file("root/.nuget/packages/a/b.dll", "dll")]).run(json!({"Cmd": ["dotnet", "app.dll"]})),
+            "root/.nuget/packages/a/b.dll",
+            "cruft:nuget-packages",
+        ),
+        (
+            "never",
+            one([file("etc/ssl/certs/ca.key", "x"), file("var/lib/dpkg/status-old", "s")]),
+            "etc/ssl/certs/ca.key",
+            "-",
+        ),
         ("not never", one([file("var/lib/dpkg/status-old", "s")]), "var/lib/dpkg/status-old", "cruft:dpkg-backups"),
-        ("a virtual environment", one([file("root/.cache/pip/env/pyvenv.cfg", "home = x"), file("root/.cache/pip/env/bin/python", "p")]), "root/.cache/pip/env/bin/python", "-"),
-        ("Plug'n'Play", one([file("app/.yarn/cache/a.zip", "zip"), file("app/.pnp.cjs", "pnp")]), "app/.yarn/cache/a.zip", "-"),
-        ("no Plug'n'Play", one([file("app/.yarn/cache/a.zip", "zip")]), "app/.yarn/cache/a.zip", "cruft:yarn-berry-cache"),
+        (
+            "a virtual environment",
+            one([file("root/.cache/pip/env/pyvenv.cfg", "home = x"), file("root/.cache/pip/env/bin/python", "p")]),
+            "root/.cache/pip/env/bin/python",
+            "-",
+        ),
+        (
+            "Plug'n'Play",
+            one([file("app/.yarn/cache/a.zip", "zip"), file("app/.pnp.cjs", "pnp")]),
+            "app/.yarn/cache/a.zip",
+            "-",
+        ),
+        (
+            "no Plug'n'Play",
+            one([file("app/.yarn/cache/a.zip", "zip")]),
+            "app/.yarn/cache/a.zip",
+            "cruft:yarn-berry-cache",
+        ),
         ("no core dump", one([file("app/core.12", "#!/bin/sh")]), "app/core.12", "-"),
-        ("a core dump", one([file("app/core.12", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x04\0\x3e\0")]), "app/core.12", "cruft:core-dumps"),
-        ("a target that is Cargo's", one([file("app/target/release/deps/a.rlib", "rlib"), file("app/target/CACHEDIR.TAG", "Signature")]), "app/target/release/deps/a.rlib", "cruft:cargo-target"),
-        ("a target that is not", one([file("app/target/release/deps/a.rlib", "rlib")]), "app/target/release/deps/a.rlib", "-"),
-        ("bytecode without source", one([file("usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "c")]), "usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "-"),
-        ("bytecode", one([file("usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "c"), file("usr/lib/python3/a/b.py", "")]), "usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "advice:python-bytecode"),
-        ("the AWS CLI's installer", one([file("aws/dist/aws", "x"), dir("usr/local/aws-cli")]), "aws/dist/aws", "cruft:infra-cli-caches"),
+        (
+            "a core dump",
+            one([file("app/core.12", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x04\0\x3e\0")]),
+            "app/core.12",
+            "cruft:core-dumps",
+        ),
+        (
+            "a target that is Cargo's",
+            one([file("app/target/release/deps/a.rlib", "rlib"), file("app/target/CACHEDIR.TAG", "Signature")]),
+            "app/target/release/deps/a.rlib",
+            "cruft:cargo-target",
+        ),
+        (
+            "a target that is not",
+            one([file("app/target/release/deps/a.rlib", "rlib")]),
+            "app/target/release/deps/a.rlib",
+            "-",
+        ),
+        (
+            "bytecode without source",
+            one([file("usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "c")]),
+            "usr/lib/python3/a/__pycache__/b.cpython-311.pyc",
+            "-",
+        ),
+        (
+            "bytecode",
+            one([file("usr/lib/python3/a/__pycache__/b.cpython-311.pyc", "c"), file("usr/lib/python3/a/b.py", "")]),
+            "usr/lib/python3/a/__pycache__/b.cpython-311.pyc",
+            "advice:python-bytecode",
+        ),
+        (
+            "the AWS CLI's installer",
+            one([file("aws/dist/aws", "x"), dir("usr/local/aws-cli")]),
+            "aws/dist/aws",
+            "cruft:infra-cli-caches",
+        ),
         ("someone's own /aws", one([file("aws/dist/aws", "x")]), "aws/dist/aws", "-"),
-        ("Release files alone", one([file("var/lib/apt/lists/a_InRelease", "r")]), "var/lib/apt/lists/a_InRelease", "-"),
-        ("Release files beside indexes", one([file("var/lib/apt/lists/a_InRelease", "r"), file("var/lib/apt/lists/a_Packages", "p")]), "var/lib/apt/lists/a_InRelease", "cruft:apt-lists"),
-        ("moved by a variable", one([file("var/pip/http/x", "wheel")]).run(json!({"Env": ["PIP_CACHE_DIR=/var/pip"]})), "var/pip/http/x", "cruft:pip-cache"),
-        ("a home of its own", one([file("srv/app/.cache/pip/x", "w"), file("etc/passwd", "app:x:1:1::/srv/app:/bin/sh\n")]), "srv/app/.cache/pip/x", "cruft:pip-cache"),
+        (
+            "Release files alone",
+            one([file("var/lib/apt/lists/a_InRelease", "r")]),
+            "var/lib/apt/lists/a_InRelease",
+            "-",
+        ),
+        (
+            "Release files beside indexes",
+            one([file("var/lib/apt/lists/a_InRelease", "r"), file("var/lib/apt/lists/a_Packages", "p")]),
+            "var/lib/apt/lists/a_InRelease",
+            "cruft:apt-lists",
+        ),
+        (
+            "moved by a variable",
+            one([file("var/pip/http/x", "wheel")]).run(json!({"Env": ["PIP_CACHE_DIR=/var/pip"]})),
+            "var/pip/http/x",
+            "cruft:pip-cache",
+        ),
+        (
+            "a home of its own",
+            one([file("srv/app/.cache/pip/x", "w"), file("etc/passwd", "app:x:1:1::/srv/app:/bin/sh\n")]),
+            "srv/app/.cache/pip/x",
+            "cruft:pip-cache",
+        ),
         ("nobody's home", one([file("srv/app/.cache/pip/x", "w")]), "srv/app/.cache/pip/x", "-"),
         ("masked", one([file("proc/x", "x")]), "proc/x", "masked"),
         ("masked, but linked", one([file("proc/x", "x"), hardlink("srv/x", "proc/x")]), "proc/x", "-"),
-        ("a wheel, copied", one([file("wheels/a.whl", "w")]).history(rows(&["COPY wheels /wheels"])), "wheels/a.whl", "advice:leftover-wheels"),
-        ("a wheel, installed from", one([file("wheels/a.whl", "w")]).history(rows(&["RUN pip wheel -w /wheels a"])), "wheels/a.whl", "cruft:leftover-wheels"),
-        ("a small archive", one([file("opt/x.tar.gz", "small")]).history(rows(&["RUN tar -xf x.tar.gz"])), "opt/x.tar.gz", "-"),
+        (
+            "a wheel, copied",
+            one([file("wheels/a.whl", "w")]).history(rows(&["COPY wheels /wheels"])),
+            "wheels/a.whl",
+            "advice:leftover-wheels",
+        ),
+        (
+            "a wheel, installed from",
+            one([file("wheels/a.whl", "w")]).history(rows(&["RUN pip wheel -w /wheels a"])),
+            "wheels/a.whl",
+            "cruft:leftover-wheels",
+        ),
+        (
+            "a small archive",
+            one([file("opt/x.tar.gz", "small")]).history(rows(&["RUN tar -xf x.tar.gz"])),
+            "opt/x.tar.gz",
+            "-",
+        ),
     ];
     let wrong: Vec<String> = cases
         .iter()
@@ -132,7 +272,7 @@ fn a_cache_that_moved_with_its_owner_is_charged_to_who_made_it() {
 }
 
 fn fix_of(instructions: &[&str], layers: &[&[Entry]]) -> Finding {
-    let built = layers.iter().fold(image(), |image, entries| image.layer(entries)).history(rows(instructions));
+    let built = layers.iter().fold(image(), ImageBuilder::layer).history(rows(instructions));
     judge(&built).waste.findings[0].clone()
 }
 
@@ -141,13 +281,29 @@ fn fixes_are_made_from_the_instruction() {
     let lists = &[file("var/lib/apt/lists/a_Packages", "p")][..];
     let pip = &[file("root/.cache/pip/x", "x")][..];
     for (instructions, layers, fix) in [
-        (&["RUN apt-get update && apt-get install -y git"][..], &[lists][..], "RUN apt-get update && apt-get install -y git && rm -rf /var/lib/apt/lists/*"),
+        (
+            &["RUN apt-get update && apt-get install -y git"][..],
+            &[lists][..],
+            "RUN apt-get update && apt-get install -y git && rm -rf /var/lib/apt/lists/*",
+        ),
         (&["RUN pip3 install -r a.txt"], &[pip], "RUN pip3 install --no-cache-dir -r a.txt"),
         (&["RUN ./install.sh"], &[pip], "RUN ./install.sh && rm -rf ~/.cache/pip"),
-        (&["COPY . ."], &[&[file("app/.git/HEAD", "ref")]], "keep it out of the build context: add `**/.git` to .dockerignore"),
+        (
+            &["COPY . ."],
+            &[&[file("app/.git/HEAD", "ref")]],
+            "keep it out of the build context: add `**/.git` to .dockerignore",
+        ),
         (&["RUN apk add curl"], &[&[file("var/cache/apk/a.apk", "a")]], "RUN apk add --no-cache curl"),
-        (&["RUN microdnf install -y x"], &[&[file("var/cache/yum/a", "a")]], "RUN microdnf install -y x && yum clean all && rm -rf /var/cache/yum"),
-        (&["RUN apt-get update", "RUN rm -rf /var/lib/apt/lists/*"], &[lists, &[gone("var/lib/apt/lists/a_Packages")]], "RUN apt-get update && rm -rf /var/lib/apt/lists/*"),
+        (
+            &["RUN microdnf install -y x"],
+            &[&[file("var/cache/yum/a", "a")]],
+            "RUN microdnf install -y x && yum clean all && rm -rf /var/cache/yum",
+        ),
+        (
+            &["RUN apt-get update", "RUN rm -rf /var/lib/apt/lists/*"],
+            &[lists, &[gone("var/lib/apt/lists/a_Packages")]],
+            "RUN apt-get update && rm -rf /var/lib/apt/lists/*",
+        ),
     ] {
         assert_eq!(fix_of(instructions, layers).fix, fix, "{instructions:?}");
     }
@@ -171,11 +327,7 @@ fn a_clean_up_that_comes_too_late_is_told() {
 #[test]
 fn whose_the_base_is_by_the_best_evidence() {
     let base = image().name("base:1").layer([file("a", "aaa"), file("var/log/x", "log")]).layer([file("b", "bb")]);
-    let own = base
-        .clone()
-        .name("app:1")
-        .layer([gone("a")])
-        .history(rows(&["ADD a", "ADD b", "RUN rm a"]));
+    let own = base.clone().name("app:1").layer([gone("a")]).history(rows(&["ADD a", "ADD b", "RUN rm a"]));
     let other = image().name("other:1").layer([file("z", "z")]);
     let save = |images: &[&ImageBuilder]| {
         let mut members: Vec<(String, Vec<u8>)> = Vec::new();
@@ -197,13 +349,19 @@ fn whose_the_base_is_by_the_best_evidence() {
     let see = |bytes: &[u8], options: &Options| {
         let path = folder.write("i.tar", bytes);
         let target = format!("{}:app:1", path.display());
-        let found = explore::inspect::inspect(&explore::source::Target::parse(target.as_ref()).unwrap(), options, &mut |_| true);
-        found.map(|found| (found.waste.base.layers, found.waste.base.evidence, found.waste.base.name.clone(), found.waste.own_bytes))
+        let found =
+            explore::inspect::inspect(&explore::source::Target::parse(target.as_ref()).unwrap(), options, &mut |_| {
+                true
+            });
+        found.map(|found| {
+            (found.waste.base.layers, found.waste.base.evidence, found.waste.base.name.clone(), found.waste.own_bytes)
+        })
     };
     let plain = Options::default;
     assert_eq!(see(&save(&[&own]), &plain()).unwrap(), (1, "guess", None, 0));
     assert_eq!(see(&save(&[&own, &base, &other]), &plain()).unwrap(), (2, "image", Some("base:1".into()), 0));
-    let labelled = own.clone().run(json!({"Labels": {"org.opencontainers.image.base.name": "docker.io/library/base:1"}}));
+    let labelled =
+        own.clone().run(json!({"Labels": {"org.opencontainers.image.base.name": "docker.io/library/base:1"}}));
     assert_eq!(see(&save(&[&labelled, &base]), &plain()).unwrap(), (2, "annotation", Some("base:1".into()), 0));
     let none = Options { base_layers: Some(0), ..plain() };
     assert_eq!(see(&save(&[&own, &base]), &none).unwrap(), (0, "given", None, 6));
@@ -231,8 +389,16 @@ const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n";
 #[test]
 fn secrets_are_found_also_under_a_deletion() {
     let built = image()
-        .layer([file("root/.ssh/id_rsa", KEY), file("app/.env", "DB_PASSWORD=hunter2\n"), file("app/tests/test.key", KEY)])
-        .layer([gone("root/.ssh/id_rsa"), file("root/.npmrc", "//r/:_authToken=abc\n"), file("root/.netrc", "machine x\n")]);
+        .layer([
+            file("root/.ssh/id_rsa", KEY),
+            file("app/.env", "DB_PASSWORD=hunter2\n"),
+            file("app/tests/test.key", KEY),
+        ])
+        .layer([
+            gone("root/.ssh/id_rsa"),
+            file("root/.npmrc", "//r/:_authToken=abc\n"),
+            file("root/.netrc", "machine x\n"),
+        ]);
     let found = judge(&built);
     assert_eq!(
         secrets(&found),
@@ -266,11 +432,7 @@ fn a_secret_of_the_history_is_never_printed() {
     let folder = folder();
     let path = folder.write("i.tar", &built.save(Shape::Docker));
     let path = path.to_str().unwrap();
-    for arguments in [
-        &["--summary"][..],
-        &["--json"],
-        &["--json", "--files", "--advice"],
-    ] {
+    for arguments in [&["--summary"][..], &["--json"], &["--json", "--files", "--advice"]] {
         let output = run(&[&[path], arguments].concat());
         assert!(output.contains("12 characters") && output.contains("13 characters"), "{output}");
         assert!(!output.contains(value), "{output}");
@@ -357,7 +519,17 @@ fn what_joining_layers_would_save() {
         .layer([gone("c")]);
     let folder = folder();
     let path = folder.write("i.tar", &built.save(Shape::Docker));
-    let found: Value = serde_json::from_str(&run(&[path.to_str().unwrap(), "--json", "--base-layers", "1", "--squash", "0..1", "--squash", "2..3"])).unwrap();
+    let found: Value = serde_json::from_str(&run(&[
+        path.to_str().unwrap(),
+        "--json",
+        "--base-layers",
+        "1",
+        "--squash",
+        "0..1",
+        "--squash",
+        "2..3",
+    ]))
+    .unwrap();
     let squash = &found["waste"]["what_if"]["squash"];
     assert_eq!(
         *squash,
@@ -365,7 +537,10 @@ fn what_joining_layers_would_save() {
     );
     let rules = found["waste"]["what_if"]["rules"].as_array().unwrap();
     assert_eq!(rules.iter().map(|row| row["bytes"].as_u64().unwrap()).sum::<u64>(), 17);
-    let bad = Command::new(env!("CARGO_BIN_EXE_explore")).args([path.to_str().unwrap(), "--json", "--squash", "2..9"]).output().unwrap();
+    let bad = Command::new(env!("CARGO_BIN_EXE_explore"))
+        .args([path.to_str().unwrap(), "--json", "--squash", "2..9"])
+        .output()
+        .unwrap();
     assert_eq!(bad.status.code(), Some(2));
 }
 
@@ -380,7 +555,10 @@ fn notices_are_told_and_never_counted() {
             .layer([dir("data")]),
     );
     let told: Vec<_> = found.waste.notices.iter().map(|each| (each.id, each.layer, each.bytes)).collect();
-    assert_eq!(told, [("zero-filled", Some(0), Some(3 << 20)), ("empty-layer", Some(1), None), ("no-op-layer", Some(3), None)]);
+    assert_eq!(
+        told,
+        [("zero-filled", Some(0), Some(3 << 20)), ("empty-layer", Some(1), None), ("no-op-layer", Some(3), None)]
+    );
     assert_eq!(found.waste.total_bytes(), 0);
     let many = (0..25).fold(image(), |image, n| image.layer([file(format!("f{n}"), "x")]));
     assert!(judge(&many).waste.notices.iter().any(|each| each.id == "many-layers"));
@@ -389,13 +567,17 @@ fn notices_are_told_and_never_counted() {
     assert_eq!(crowded.waste.notices.iter().map(|each| each.id).collect::<Vec<_>>(), ["header-overhead"]);
     let twice = image().layer([file("root/.cache/pip/a", "a")]).layer([file("root/.cache/pip/b", "b")]);
     let found = judge(&twice);
-    assert_eq!(found.waste.notices.iter().map(|each| (each.id, each.bytes)).collect::<Vec<_>>(), [("repeated-cache", Some(2))]);
+    assert_eq!(
+        found.waste.notices.iter().map(|each| (each.id, each.bytes)).collect::<Vec<_>>(),
+        [("repeated-cache", Some(2))]
+    );
 }
 
 #[test]
 fn a_users_own_rules_join_in() {
     let folder = folder();
-    let built = one([file("models/a.old", "0123456789"), file("root/.cache/pip/x", "x"), file("usr/share/doc/x", "doc")]);
+    let built =
+        one([file("models/a.old", "0123456789"), file("root/.cache/pip/x", "x"), file("usr/share/doc/x", "doc")]);
     let saved = folder.write("i.tar", &built.save(Shape::Docker));
     let rules = folder.write(
         "rules.toml",
@@ -403,7 +585,9 @@ fn a_users_own_rules_join_in() {
           [[rule]]\nid = 'pip-cache'\nlevel = 'off'\n",
     );
     let (saved, rules) = (saved.to_str().unwrap(), rules.to_str().unwrap());
-    let json = |arguments: &[&str]| -> Value { serde_json::from_str(&run(&[&[saved, "--json"], arguments].concat())).unwrap() };
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&run(&[&[saved, "--json"], arguments].concat())).unwrap()
+    };
     assert_eq!(json(&[])["waste"]["cruft"]["bytes"], 1);
     let with = json(&["--rules", rules, "--count", "docs-man-info"]);
     assert_eq!(with["waste"]["cruft"]["bytes"], 13);
@@ -460,7 +644,9 @@ fn buildkits_provenance_gives_the_lines() {
             "v1" => json!({"runDetails": {"metadata": {"buildkit_metadata": metadata}}}),
             _ => json!({"metadata": {"https://mobyproject.org/buildkit@v1#metadata": metadata}}),
         };
-        let statement = json!({"predicateType": "https://slsa.dev/provenance/v0.2", "predicate": predicate}).to_string().into_bytes();
+        let statement = json!({"predicateType": "https://slsa.dev/provenance/v0.2", "predicate": predicate})
+            .to_string()
+            .into_bytes();
         let attestation = json!({
             "schemaVersion": 2,
             "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest::of(b"{}").to_string(), "size": 2},
@@ -491,6 +677,10 @@ fn buildkits_provenance_gives_the_lines() {
         let folder = folder();
         let found = look_with(&folder.write("i.tar", &common::archive(&all)), &Options::default());
         let place = found.waste.findings[0].dockerfile.clone().unwrap();
-        assert_eq!((place.path.as_str(), place.line, place.end_line, place.confidence), ("build/Dockerfile", 4, 6, "exact"), "{version}");
+        assert_eq!(
+            (place.path.as_str(), place.line, place.end_line, place.confidence),
+            ("build/Dockerfile", 4, 6, "exact"),
+            "{version}"
+        );
     }
 }

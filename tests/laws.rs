@@ -160,9 +160,8 @@ fn any_layers() -> impl Strategy<Value = Vec<Vec<Entry>>> {
 
 fn push(tree: &mut Tree, tar: &[u8]) {
     let mut events = LayerEvents::default();
-    let end = index(&mut Walker::new(Flowing::new(tar), 0), PASSING, &mut |batch| {
-        tree.collect(&mut events, &batch).is_ok()
-    });
+    let end =
+        index(&mut Walker::new(Flowing::new(tar), 0), PASSING, &mut |batch| tree.collect(&mut events, &batch).is_ok());
     assert!(end.damage.is_none(), "{:?}", end.damage);
     assert_eq!(end.tar_bytes, tar.len() as u64);
     tree.push(events);
@@ -192,8 +191,11 @@ fn any_plain_layers() -> impl Strategy<Value = Vec<Vec<Entry>>> {
     };
     let layer = paths.map(entry).into_iter().collect::<Vec<_>>().prop_map(|entries| {
         let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();
-        let files: Vec<Vec<u8>> =
-            entries.iter().filter(|entry| entry.kind == tar::EntryType::Regular).map(|entry| entry.path.clone()).collect();
+        let files: Vec<Vec<u8>> = entries
+            .iter()
+            .filter(|entry| entry.kind == tar::EntryType::Regular)
+            .map(|entry| entry.path.clone())
+            .collect();
         entries.retain(|entry| entry.kind != tar::EntryType::Link || files.contains(&entry.link));
         entries.sort_by_key(|entry| entry.kind == tar::EntryType::Link);
         entries
@@ -204,7 +206,7 @@ fn any_plain_layers() -> impl Strategy<Value = Vec<Vec<Entry>>> {
 /// Judged, without a base.
 fn judged(layers: &[Vec<Entry>]) -> explore::inspect::Inspection {
     let folder = common::folder();
-    let built = layers.iter().fold(common::image(), |image, entries| image.layer(entries));
+    let built = layers.iter().fold(common::image(), common::ImageBuilder::layer);
     let path = folder.write("image.tar", &built.save(common::Shape::Docker));
     let options = explore::inspect::Options { base_layers: Some(0), threads: 1, ..Default::default() };
     common::look_with(&path, &options)

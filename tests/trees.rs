@@ -1,6 +1,6 @@
 //! Real trees of other people: what is seen in them, and what is not.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test that can't go on has failed")]
 
 mod common;
 
@@ -13,10 +13,36 @@ use explore::waste::{Kind, Severity};
 
 /// Packages with keys, tokens, passwords and `.env` files in their tests and documentation, and programs that handle them.
 const PACKAGES: &[&str] = &[
-    "base-files", "passwd", "login", "apt", "dpkg", "perl-base", "openssl", "ca-certificates", "git", "curl", "ssl-cert",
-    "libpython3.11-stdlib", "libpython3.11-testsuite", "python3-requests", "python3-flask", "python3-cryptography",
-    "python3-paramiko", "python3-botocore", "python3-twisted", "python3-urllib3", "python3-certifi", "python3-django",
-    "python3-dotenv", "libnode108", "npm", "node-express", "node-undici", "node-ws", "node-dotenv", "node-jsonwebtoken",
+    "base-files",
+    "passwd",
+    "login",
+    "apt",
+    "dpkg",
+    "perl-base",
+    "openssl",
+    "ca-certificates",
+    "git",
+    "curl",
+    "ssl-cert",
+    "libpython3.11-stdlib",
+    "libpython3.11-testsuite",
+    "python3-requests",
+    "python3-flask",
+    "python3-cryptography",
+    "python3-paramiko",
+    "python3-botocore",
+    "python3-twisted",
+    "python3-urllib3",
+    "python3-certifi",
+    "python3-django",
+    "python3-dotenv",
+    "libnode108",
+    "npm",
+    "node-express",
+    "node-undici",
+    "node-ws",
+    "node-dotenv",
+    "node-jsonwebtoken",
 ];
 
 /// A tree of Debian's files with Python's and Node's, made once and kept with the build's other files.

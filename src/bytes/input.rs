@@ -24,7 +24,6 @@ pub trait Stored {
 impl<R> Stored for BufReader<R> {}
 impl Stored for &[u8] {}
 
-
 /// Reads a [`Window`] and hops over what is skipped, so content that nobody asks for is never fetched.
 #[derive(Debug)]
 pub struct Hopping {

@@ -1,9 +1,10 @@
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
+use flate2::write::DeflateEncoder;
 use sha2::{Digest as _, Sha256};
 
 use super::Stored;
@@ -55,11 +56,23 @@ impl ReadAhead {
         ahead
     }
 
+    /// The same, of plain bytes; what they would take compressed is estimated.
+    pub fn estimating<'scope>(scope: &'scope Scope<'scope, '_>, mut reader: impl Read + Send + 'scope) -> Self {
+        let (mut feeder, mut ahead) = Self::fed();
+        feeder.estimate = Some(Estimate::default());
+        ahead.inflating = true;
+        scope.spawn(move || feeder.feed(&mut reader));
+        ahead
+    }
+
     /// A reader of what the feeder is given, on whichever threads the two are.
     pub fn fed() -> (Feeder, Self) {
         let (full, pieces) = sync_channel(WAITING);
         let (spent, empty) = channel();
-        (Feeder { full, empty, consumed: None }, Self { pieces, spent, piece: Piece::default(), position: 0, ended: false, inflating: false })
+        (
+            Feeder { full, empty, consumed: None, estimate: None },
+            Self { pieces, spent, piece: Piece::default(), position: 0, ended: false, inflating: false },
+        )
     }
 }
 
@@ -69,17 +82,47 @@ pub struct Feeder {
     full: SyncSender<io::Result<Piece>>,
     empty: Receiver<Piece>,
     consumed: Option<Arc<AtomicU64>>,
+    estimate: Option<Estimate>,
+}
+
+/// What plain bytes would take compressed, from a sample of each piece.
+#[derive(Debug, Default)]
+struct Estimate {
+    stored: f64,
+    pieces: usize,
+}
+
+/// Bytes of each piece that are really compressed.
+const SAMPLE: usize = 12 * 1024;
+
+impl Estimate {
+    fn pass(&mut self, bytes: &[u8], marks: &mut Vec<(u32, u64)>) {
+        // From another place of each piece, so that nothing regular is met again and again.
+        let room = bytes.len().saturating_sub(SAMPLE);
+        let from = if room == 0 { 0 } else { self.pieces * 37 * 1024 % room };
+        let sample = &bytes[from..bytes.len().min(from + SAMPLE)];
+        let mut encoder = DeflateEncoder::new(Vec::with_capacity(SAMPLE), flate2::Compression::new(6));
+        let size = encoder.write_all(sample).and_then(|()| encoder.finish()).map_or(sample.len(), |bytes| bytes.len());
+        marks.clear();
+        marks.push((0, self.stored as u64));
+        self.stored += bytes.len() as f64 * (size as f64 / sample.len().max(1) as f64).min(1.0);
+        marks.push((bytes.len() as u32, self.stored as u64));
+        self.pieces += 1;
+    }
 }
 
 impl Feeder {
     /// Hands over all of `reader`, its error too; waits while nobody takes it, and stops when nobody will.
-    pub fn feed(self, reader: &mut impl Read) {
+    pub fn feed(mut self, reader: &mut impl Read) {
         loop {
             let mut piece: Piece = self.empty.try_recv().unwrap_or_default();
             piece.bytes.resize(PIECE, 0);
             piece.marks.clear();
             let (got, failed) = fill(reader, &mut piece, self.consumed.as_deref());
             piece.bytes.truncate(got);
+            if let Some(estimate) = &mut self.estimate {
+                estimate.pass(&piece.bytes, &mut piece.marks);
+            }
             if got > 0 && self.full.send(Ok(piece)).is_err() {
                 return;
             }

@@ -77,12 +77,11 @@ fn rows(facts: &ImageFacts, layers: usize) -> Vec<HistoryRow> {
     for (row, kind) in kinds.iter().enumerate().rev() {
         empty[row] = match kind {
             Makes::Layer => false,
-            Makes::Nothing => true,
             Makes::Either if wanted > 0 => {
                 wanted -= 1;
                 false
             }
-            Makes::Either => true,
+            Makes::Nothing | Makes::Either => true,
         };
     }
     facts
@@ -112,7 +111,15 @@ mod tests {
             ..ImageFacts::default()
         };
         for (layers, rows, want) in [
-            (2, &[("/bin/sh -c #(nop) ADD file:ab in / ", 5), ("/bin/sh -c #(nop)  CMD [\"sh\"]", 0), ("/bin/sh -c true", 0)][..], &[Some(0), None, Some(1)][..]),
+            (
+                2,
+                &[
+                    ("/bin/sh -c #(nop) ADD file:ab in / ", 5),
+                    ("/bin/sh -c #(nop)  CMD [\"sh\"]", 0),
+                    ("/bin/sh -c true", 0),
+                ][..],
+                &[Some(0), None, Some(1)][..],
+            ),
             (1, &[("ADD x /", 5), ("WORKDIR /a", 0)], &[Some(0), None]),
             (2, &[("ADD x /", 5), ("WORKDIR /a", 0)], &[Some(0), Some(1)]),
             (1, &[("", 7), ("ENTRYPOINT [\"a\"]", 0), ("ENV A=1", 0)], &[Some(0), None, None]),

@@ -21,8 +21,8 @@ pub use digest::{Digest, Hasher};
 pub use engine::from_facts;
 pub use history::{HistoryRow, readable};
 pub use platform::Platform;
-pub use secret::HiddenSecret;
 pub use resolve::{ImageError, Lookup, Request, resolve};
+pub use secret::HiddenSecret;
 
 /// An image, as its documents describe it. Nothing in its layers was read.
 #[derive(Debug, Clone)]

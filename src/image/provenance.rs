@@ -90,7 +90,8 @@ pub(super) fn built_at(lookup: &impl Lookup, manifest: &Digest) -> BTreeMap<Stri
                     .is_none_or(|kind| kind.starts_with("https://slsa.dev/provenance/"))
         });
         for statement in statements {
-            let places = read::<Value>(lookup, &statement.digest).map(|statement| places(&statement)).unwrap_or_default();
+            let places =
+                read::<Value>(lookup, &statement.digest).map(|statement| places(&statement)).unwrap_or_default();
             if !places.is_empty() {
                 return places;
             }
@@ -141,7 +142,8 @@ fn places(statement: &Value) -> BTreeMap<String, BuiltAt> {
         let step = result.split(':').next().unwrap_or_default();
         let Some(location) = source.locations.get(step).and_then(|all| all.locations.first()) else { continue };
         let lines = location.ranges.iter().map(|range| (range.start.line, range.end.line.max(range.start.line)));
-        let (Some(line), Some(end_line)) = (lines.clone().map(|line| line.0).min(), lines.map(|line| line.1).max()) else {
+        let (Some(line), Some(end_line)) = (lines.clone().map(|line| line.0).min(), lines.map(|line| line.1).max())
+        else {
             continue;
         };
         let file = source.infos.get(location.source_index).map(|info| info.filename.clone()).unwrap_or_default();

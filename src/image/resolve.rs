@@ -180,7 +180,8 @@ fn relatives(lookup: &impl Lookup, candidates: &[Candidate]) -> Vec<Relative> {
     if candidates.len() < 2 {
         return Vec::new();
     }
-    let variants = candidates.iter().flat_map(|candidate| candidate.variants.iter().map(|each| (&candidate.names, each)));
+    let variants =
+        candidates.iter().flat_map(|candidate| candidate.variants.iter().map(|each| (&candidate.names, each)));
     variants
         .take(MOST)
         .filter_map(|(names, variant)| {

@@ -51,7 +51,7 @@ pub(super) fn hide(text: &str) -> (String, Vec<HiddenSecret>) {
         }
     });
     let hidden = patterns().token.replace_all(&hidden, |parts: &Captures<'_>| {
-        let kind: String = parts[0].chars().take_while(|c| c.is_ascii_alphabetic()).take(4).collect();
+        let kind: String = parts[0].chars().take_while(char::is_ascii_alphabetic).take(4).collect();
         note(&format!("a token that begins with {kind}"), &parts[0])
     });
     let hidden = patterns().url.replace_all(&hidden, |parts: &Captures<'_>| {
@@ -70,11 +70,14 @@ fn speaks_of_a_secret(name: &str) -> bool {
         || name.ends_with("_PATH")
         || name.contains("PUBLIC_KEY")
         || matches!(name.as_str(), "GPG_KEY" | "GPG_KEYS" | "SSH_AUTH_SOCK");
-    let within = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "API_KEY", "APIKEY", "ACCESS_KEY", "CREDENTIAL", "PRIVATE_KEY"];
+    let within =
+        ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "API_KEY", "APIKEY", "ACCESS_KEY", "CREDENTIAL", "PRIVATE_KEY"];
     // As a word of its own: PASSENGER and TOKENIZERS are none.
-    let word = |part: &str| matches!(part, "PASS" | "PWD") && name != "PWD" && name != "OLDPWD"
-        || part.ends_with("TOKEN")
-        || part == "TOKENS";
+    let word = |part: &str| {
+        matches!(part, "PASS" | "PWD") && name != "PWD" && name != "OLDPWD"
+            || part.ends_with("TOKEN")
+            || part == "TOKENS"
+    };
     !not && (within.iter().any(|word| name.contains(word)) || name.split('_').any(word))
 }
 

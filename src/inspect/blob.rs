@@ -56,7 +56,7 @@ pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnM
         let passing = Passing { hashing, keep: &[], watch: None };
         return Blob { end: walk(input, passing, send), ..Blob::default() };
     }
-    let mut blob = read_flowing(window.clone(), options, options.verify, send);
+    let mut blob = read_flowing(window.clone(), options, Flow { digest: options.verify, estimate: false }, send);
     blob.compressed_bytes = blob.compressed_bytes.map(|_| window.len());
     blob
 }
@@ -65,13 +65,23 @@ fn walk(input: impl Input, passing: Passing<'_>, send: &mut dyn FnMut(Batch) -> 
     index(&mut Walker::new(input, 0), passing, send)
 }
 
-/// Reads a blob once from front to end, `verify`: computing the digest of what it inflates to: inflating on one thread, parsing and hashing contents on another.
+/// What is found out of a blob that flows by, beside its entries.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flow {
+    /// The digest of what it inflates to.
+    pub(super) digest: bool,
+    /// Of plain bytes what they would take compressed.
+    pub(super) estimate: bool,
+}
+
+/// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another.
 pub(super) fn read_flowing(
     mut stored: impl Read + Send,
     options: &Options,
-    verify: bool,
+    flow: Flow,
     send: &mut dyn FnMut(Batch) -> bool,
 ) -> Blob {
+    let verify = flow.digest;
     let digests: [Arc<Mutex<Option<[u8; 32]>>>; 2] = Default::default();
     let note = |which: usize| -> Box<dyn FnOnce([u8; 32]) + Send> {
         let place = Arc::clone(&digests[which]);
@@ -105,6 +115,7 @@ pub(super) fn read_flowing(
             Ok(plain) => std::thread::scope(|scope| {
                 let plain = Tee::new(plain, hash_plain);
                 let ahead = match compression {
+                    Compression::None if flow.estimate => ReadAhead::estimating(scope, plain),
                     Compression::None => ReadAhead::spawn(scope, plain),
                     _ => ReadAhead::inflating(scope, plain, consumed),
                 };

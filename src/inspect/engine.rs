@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::blob::{Blob, read_flowing};
+use super::blob::{Blob, Flow, read_flowing};
 use super::builder::{Builder, Slot, WAITING};
 use super::loaded::Loaded;
 use super::stream::{Message, feed_members};
@@ -14,7 +14,7 @@ use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
 use crate::bytes::{Compression, ReadAhead};
 use crate::image::{Digest, from_facts};
 use crate::layer::{Cache, StoredEnd};
-use crate::source::{EngineImage, Pass, SourceError, Stop};
+use crate::source::{DaemonError, EngineImage, Pass, SourceError, Stop};
 
 /// Bytes of indexes that are kept when nothing is said.
 const CACHE_LIMIT: u64 = 1_000_000_000;
@@ -166,6 +166,17 @@ struct Exported {
     notes: Vec<String>,
 }
 
+/// A layer that broke off, or the daemon did.
+fn broke(error: SourceError, complaint: Option<String>, name: String) -> InspectError {
+    let why = match (complaint, error) {
+        (Some(why), _) => why,
+        (None, SourceError::Tar { error, .. }) => format!("it {error}"),
+        (None, other) => return other.into(),
+    };
+    let problem = format!("the export broke off: {why}; see whether the daemon still runs, and try again");
+    SourceError::Daemon(DaemonError::Broke { engine: name, problem }).into()
+}
+
 /// Streams the image until the last of the missing layers was read. Which member is which layer shows by its digest.
 fn export(
     engine: &EngineImage,
@@ -184,7 +195,7 @@ fn export(
             }
         };
         let mut writer = options.cache.as_ref().and_then(|cache| cache.writer().map_err(complain).ok());
-        let blob = read_flowing(ahead, options, true, &mut |batch| {
+        let blob = read_flowing(ahead, options, Flow { digest: true, estimate: true }, &mut |batch| {
             // A full disk is a note, and no reason to stop.
             if let Some(error) = writer.as_mut().and_then(|writer| writer.batch(&batch).err()) {
                 complain(error);
@@ -262,7 +273,7 @@ fn export(
         done
     })?;
     if let Some(error) = over.filter(|_| !missing.is_empty()) {
-        return Err(error.into());
+        return Err(broke(error, stop.complaint(), name));
     }
     exported.notes.extend(trouble.into_inner().unwrap_or_default());
     if let Some(cache) = &options.cache {

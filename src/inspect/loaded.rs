@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::blob::Blob;
 use super::builder::Slot;
 use super::{InspectError, Inspection, LayerFacts, Note, Options, Shared, Timing, Verification, threads};
-use crate::bytes::Window;
+use crate::bytes::{Compression, Window};
 use crate::image::{Digest, Image};
 use crate::layer::{ContentError, ContentId, head, identify, zeros};
 use crate::source::Target;
@@ -323,6 +323,10 @@ impl Loaded {
         };
         check("digest", layer.digest.as_ref(), blob.stored);
         check("diff ID", layer.diff_id.as_ref(), blob.uncompressed);
+        if blob.compression == Compression::None {
+            facts.pull_estimate = self.tree.layer_pull_bytes(index);
+            self.tree.layers[index].pull_estimated = true;
+        }
         let end = &mut blob.end;
         let (kept, seen, zeros) = (std::mem::take(&mut end.kept), &end.seen, &end.zeros);
         if !(kept.is_empty() && seen.is_empty() && zeros.is_empty()) {

@@ -128,7 +128,8 @@ fn from_engine(
         let stop = Arc::new(Stop::default());
         let done = std::thread::scope(|scope| -> Result<bool, ReadError> {
             let stream = engine.daemon.export(&engine.facts.id, Arc::default(), &stop);
-            let mut pass = Pass::over(format!("{} at {}", engine.facts.engine, engine.daemon.endpoint), Box::new(stream), scope)?;
+            let mut pass =
+                Pass::over(format!("{} at {}", engine.facts.engine, engine.daemon.endpoint), Box::new(stream), scope)?;
             let found = loop {
                 let Some(member) = pass.next_member()? else { break Err(ReadError::Missing(file.layer)) };
                 let Member::File { name, mut content, .. } = member else { continue };
@@ -136,19 +137,20 @@ fn from_engine(
                     break copy_from_blob(content, wanted.block, out).map(|()| true).map_err(failed);
                 }
                 let mut head = Vec::new();
-                if known.is_some() || content.by_ref().take(512).read_to_end(&mut head).is_err() || !may_be_layer(&head) {
+                if known.is_some() || content.by_ref().take(512).read_to_end(&mut head).is_err() || !may_be_layer(&head)
+                {
                     continue;
                 }
-                let mut held = Vec::new();
+                let mut bytes = Vec::new();
                 let large = wanted.size > HELD;
-                if !wanted.is_in(std::io::Cursor::new(head).chain(content), (!large).then_some(&mut held)) {
+                if !wanted.is_in(std::io::Cursor::new(head).chain(content), (!large).then_some(&mut bytes)) {
                     continue;
                 }
                 if large {
                     known = Some(name);
                     break Ok(false);
                 }
-                break out.write_all(&held).map(|()| true).map_err(|error| failed(error.into()));
+                break out.write_all(&bytes).map(|()| true).map_err(|error| failed(error.into()));
             };
             stop.ring();
             found
@@ -170,12 +172,12 @@ struct Wanted {
 impl Wanted {
     /// Whether a layer has the file; its bytes go to `held`.
     fn is_in(&self, mut stored: impl Read + Send, mut held: Option<&mut Vec<u8>>) -> bool {
-        let mut head = Vec::new();
-        if stored.by_ref().take(6).read_to_end(&mut head).is_err() {
+        let mut first = Vec::new();
+        if stored.by_ref().take(6).read_to_end(&mut first).is_err() {
             return false;
         }
-        let compression = sniff(&head);
-        let whole = std::io::Cursor::new(head).chain(stored);
+        let compression = sniff(&first);
+        let whole = std::io::Cursor::new(first).chain(stored);
         let Ok(plain) = compression.decode(BufReader::with_capacity(256 * 1024, whole)) else { return false };
         let input = Flowing::new(BufReader::with_capacity(256 * 1024, plain));
         let Ok(mut found) = find_entry(input, self.block) else { return false };

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use super::blob::{Blob, read_flowing};
+use super::blob::{Blob, Flow, read_flowing};
 use super::builder::{Builder, Slot, WAITING};
 use super::loaded::Loaded;
 use super::{InspectError, Options, Progress, Shared, threads};
@@ -98,7 +98,7 @@ pub(super) fn from_stream(
     let mut builder = Builder::new(0, shared, None, tell);
     let mut passed = Passed::default();
     let read_member = |slot: usize, ahead: ReadAhead, own: &SyncSender<Message>| {
-        let blob = read_flowing(ahead, options, options.verify, &mut |batch| {
+        let blob = read_flowing(ahead, options, Flow { digest: options.verify, estimate: false }, &mut |batch| {
             own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
         });
         let _ = own.send(Message::End(slot, Box::new(blob)));

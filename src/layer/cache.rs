@@ -104,7 +104,11 @@ impl Cache {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let part = folder.join(format!(".{}-{number}.part", std::process::id()));
         let file = File::create_new(&part)?;
-        Ok(CacheWriter { part: Part(part), file: BufWriter::with_capacity(256 * 1024, file), hash: blake3::Hasher::new() })
+        Ok(CacheWriter {
+            part: Part(part),
+            file: BufWriter::with_capacity(256 * 1024, file),
+            hash: blake3::Hasher::new(),
+        })
     }
 
     /// The config of an image, as it was stored.
@@ -496,7 +500,17 @@ mod tests {
 
     fn told(batch: &Batch) -> Vec<String> {
         let text = |range| String::from_utf8_lossy(batch.text(range)).into_owned();
-        batch.records.iter().map(|record| format!("{} {:?}", text(&record.path), Record { path: 0..0, link: 0..0, xattrs: 0..0, ..record.clone() })).collect()
+        batch
+            .records
+            .iter()
+            .map(|record| {
+                format!(
+                    "{} {:?}",
+                    text(&record.path),
+                    Record { path: 0..0, link: 0..0, xattrs: 0..0, ..record.clone() }
+                )
+            })
+            .collect()
     }
 
     #[test]

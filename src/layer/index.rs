@@ -75,11 +75,7 @@ const MAX_TRAILER: u64 = 1 << 30;
 const MAX_NOTES: usize = 5;
 
 /// Reads a layer once, front to back, and hands out a record of every entry; false from `send` stops it. Never keeps content.
-pub fn index<I: Input>(
-    walker: &mut Walker<I>,
-    passing: Passing<'_>,
-    send: &mut dyn FnMut(Batch) -> bool,
-) -> IndexEnd {
+pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut dyn FnMut(Batch) -> bool) -> IndexEnd {
     let mut end = IndexEnd::default();
     let mut odd = Oddities::default();
     let mut batch = Batch::default();
@@ -137,12 +133,11 @@ pub fn index<I: Input>(
             }
             if let (Some(keep), Some(copy)) = (keep, looks.copy) {
                 // The last entry of a path is the one that holds.
-                match kept_for.iter().position(|known| *known == keep) {
-                    Some(at) => end.kept[at] = (block, copy),
-                    None => {
-                        kept_for.push(keep);
-                        end.kept.push((block, copy));
-                    }
+                if let Some(at) = kept_for.iter().position(|known| *known == keep) {
+                    end.kept[at] = (block, copy);
+                } else {
+                    kept_for.push(keep);
+                    end.kept.push((block, copy));
                 }
             }
         } else if record.size > 0

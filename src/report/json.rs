@@ -326,7 +326,11 @@ fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
                     .collect(),
                 squash: found
                     .squashes()
-                    .map(|(first, last)| Squash { first, last, bytes: crate::waste::Waste::squashed(tree, first, last) })
+                    .map(|(first, last)| Squash {
+                        first,
+                        last,
+                        bytes: crate::waste::Waste::squashed(tree, first, last),
+                    })
                     .collect(),
             },
         },

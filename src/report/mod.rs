@@ -4,6 +4,7 @@
 //! another would have to compute again. Names and texts from images are made harmless here.
 
 mod history;
+mod images;
 mod json;
 mod listing;
 mod rules;
@@ -12,6 +13,7 @@ mod summary;
 mod time;
 
 pub use history::{HistoryFormat, write_history};
+pub use images::write_images;
 pub use json::{JsonOptions, write_json};
 pub use listing::{ListFormat, permissions, write_listing};
 pub use rules::{write_rule, write_rules};

@@ -90,7 +90,14 @@ mod tests {
 
     #[test]
     fn sizes_as_people_write_them() {
-        for (text, bytes) in [("20MB", 20_000_000), ("20 MiB", 20 << 20), ("1.5 GB", 1_500_000_000), ("0", 0), ("7k", 7000), (" 3 B ", 3)] {
+        for (text, bytes) in [
+            ("20MB", 20_000_000),
+            ("20 MiB", 20 << 20),
+            ("1.5 GB", 1_500_000_000),
+            ("0", 0),
+            ("7k", 7000),
+            (" 3 B ", 3),
+        ] {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
         for text in ["", "MB", "-1", "1.5.2MB", "3 apples", "99999999999TB"] {

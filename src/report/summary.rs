@@ -71,7 +71,8 @@ fn write_layers(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
 
 fn write_waste(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
     let waste = &found.waste;
-    let of = |kind: fn(&Finding) -> bool| waste.findings.iter().filter(move |finding| kind(finding)).collect::<Vec<_>>();
+    let of =
+        |kind: fn(&Finding) -> bool| waste.findings.iter().filter(move |finding| kind(finding)).collect::<Vec<_>>();
     let secrets = of(|finding| finding.kind == Kind::Secret && finding.severity != Severity::Note);
     if !secrets.is_empty() {
         writeln!(out, "SECRETS that everyone who has the image can read")?;

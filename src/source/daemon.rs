@@ -24,14 +24,19 @@ use super::endpoint::{Address, Endpoint, Engine, Surroundings, docker, podman};
 const ANSWER: Duration = Duration::from_secs(20);
 /// How long it may take to begin an export: older ones write the whole image to a file first.
 const BEGIN: Duration = Duration::from_secs(1800);
-/// How long it may be silent in the middle of one.
+/// How long it may be silent in the middle of one, when `EXPLORE_DAEMON_TIMEOUT` (seconds) does not say.
 const SILENCE: Duration = Duration::from_secs(60);
+
+fn silence() -> Duration {
+    let said = std::env::var("EXPLORE_DAEMON_TIMEOUT").ok().and_then(|text| text.parse().ok());
+    said.filter(|seconds| *seconds > 0).map_or(SILENCE, Duration::from_secs)
+}
 
 /// Why an image can't be had from a daemon.
 #[derive(Debug, Error)]
 pub enum DaemonError {
     /// No daemon has it, or none answers.
-    #[error("{}", no_image(.name, .tried, .near, *.hint))]
+    #[error("{}", no_image(.name, .tried, .near, .hint))]
     NoImage {
         /// As typed.
         name: String,
@@ -53,17 +58,11 @@ pub enum DaemonError {
 }
 
 fn no_image(name: &str, tried: &[(String, String)], near: &[String], hint: &str) -> String {
-    let mut text = format!("there is no file and no image {name}");
-    if !near.is_empty() {
-        text.push_str(&format!("; did you mean {}?", near.join(", ")));
-    }
-    for (what, why) in tried {
-        text.push_str(&format!("\n  {what}: {why}"));
-    }
-    if !hint.is_empty() {
-        text.push_str(&format!("\n{hint}"));
-    }
-    text
+    let near = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) };
+    let first = format!("there is no file and no image {name}{near}");
+    let tried = tried.iter().map(|(what, why)| format!("  {what}: {why}"));
+    let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
+    [first].into_iter().chain(tried).chain(hint).collect::<Vec<_>>().join("\n")
 }
 
 /// What a daemon says about an image. Digests are as it writes them.
@@ -201,7 +200,10 @@ pub(super) fn find(
     if pull == Pull::Missing
         && let Some(daemon) = reached.first()
     {
-        let failed = |problem| DaemonError::Broke { engine: format!("{} at {}", title(daemon.endpoint.engine), daemon.endpoint), problem };
+        let failed = |problem| DaemonError::Broke {
+            engine: format!("{} at {}", title(daemon.endpoint.engine), daemon.endpoint),
+            problem,
+        };
         daemon.pull(name, progress).map_err(failed)?;
         let facts = daemon.image(name).map_err(failed)?;
         return Ok(EngineImage { daemon: Arc::clone(daemon), facts, note: None });
@@ -212,7 +214,9 @@ pub(super) fn find(
     near.dedup();
     near.truncate(3);
     let hint = match (reached.is_empty(), near.is_empty()) {
-        (true, _) => "Start the daemon, or save the image elsewhere: `docker save NAME -o image.tar`, then `explore image.tar`.",
+        (true, _) => {
+            "Start the daemon, or save the image elsewhere: `docker save NAME -o image.tar`, then `explore image.tar`."
+        }
         (false, true) if pull == Pull::Never => "Nothing is pulled unless you say so: `--pull missing`.",
         _ => "",
     };
@@ -270,7 +274,7 @@ impl Daemon {
             .enable_all()
             .build()
             .map_err(|error| format!("no thread to talk to it: {error}"))?;
-        let _inside = runtime.enter();
+        let inside = runtime.enter();
         let seconds = BEGIN.as_secs();
         let mut service = None;
         let docker = match &endpoint.address {
@@ -298,7 +302,7 @@ impl Daemon {
                 Err(_) => Err(format!("does not answer within {} seconds", ANSWER.as_secs())),
             }
         })?;
-        drop(_inside);
+        drop(inside);
         Ok(Self { docker, runtime: Arc::new(runtime), endpoint, service })
     }
 
@@ -321,7 +325,11 @@ impl Daemon {
         let id = about.id.clone().unwrap_or_default();
         // By id from here on: a name may be given to another image meanwhile.
         let rows = self.ask(self.docker.image_history(if id.is_empty() { asked } else { &id }))?;
-        let digest = about.repo_digests.iter().flatten().find_map(|name| name.split_once('@').map(|(_, digest)| digest.to_owned()));
+        let digest = about
+            .repo_digests
+            .iter()
+            .flatten()
+            .find_map(|name| name.split_once('@').map(|(_, digest)| digest.to_owned()));
         let prefixed = |id: String| if id.is_empty() || id.contains(':') { id } else { format!("sha256:{id}") };
         let history = rows.into_iter().rev();
         Ok(ImageFacts {
@@ -353,7 +361,8 @@ impl Daemon {
         let images = self.ask(self.docker.list_images(Some(options)))?;
         let mut all = Vec::new();
         for image in images {
-            let mut names: Vec<String> = image.repo_tags.into_iter().filter(|name| !name.starts_with("<none>")).collect();
+            let mut names: Vec<String> =
+                image.repo_tags.into_iter().filter(|name| !name.starts_with("<none>")).collect();
             let short: String = image.id.trim_start_matches("sha256:").chars().take(12).collect();
             if names.is_empty() {
                 names.push(short);
@@ -373,14 +382,18 @@ impl Daemon {
 
     /// Names that are almost `name`.
     fn near(&self, name: &str) -> Vec<String> {
-        let bare = |name: &str| name.rsplit('/').next().unwrap_or(name).split([':', '@']).next().unwrap_or_default().to_owned();
+        let bare = |name: &str| {
+            name.rsplit('/').next().unwrap_or(name).split([':', '@']).next().unwrap_or_default().to_owned()
+        };
         let wanted = bare(name);
         let mut near: Vec<(usize, String)> = self
             .images()
             .unwrap_or_default()
             .into_iter()
             .map(|image| (distance(&bare(&image.name), &wanted), image.name))
-            .filter(|(distance, other)| *distance <= 1 + wanted.len() / 4 || wanted.len() > 2 && other.contains(&wanted))
+            .filter(|(distance, other)| {
+                *distance <= 1 + wanted.len() / 4 || wanted.len() > 2 && other.contains(&wanted)
+            })
             .collect();
         near.sort();
         near.into_iter().map(|(_, name)| name).take(3).collect()
@@ -435,7 +448,7 @@ impl Daemon {
                 if sender.send(message).await.is_err() || last {
                     return;
                 }
-                patience = SILENCE;
+                patience = silence();
             }
         });
         Export { chunks, chunk: bytes::Bytes::new(), count, stop: Arc::clone(stop), _daemon: Arc::clone(self) }
@@ -452,9 +465,15 @@ impl Daemon {
 pub struct Stop {
     rung: AtomicBool,
     bell: tokio::sync::Notify,
+    complaint: std::sync::Mutex<Option<String>>,
 }
 
 impl Stop {
+    /// What ended the export before its time, where the daemon or the way to it did.
+    pub fn complaint(&self) -> Option<String> {
+        self.complaint.lock().ok()?.clone()
+    }
+
     /// No more of it is needed.
     pub fn ring(&self) {
         self.rung.store(true, Ordering::Relaxed);
@@ -481,7 +500,13 @@ impl Read for Export {
             match chunk {
                 None => return Ok(0),
                 Some(Ok(chunk)) => self.chunk = chunk,
-                Some(Err(why)) => return Err(io::Error::other(why)),
+                Some(Err(why)) => {
+                    // Who reads meets it somewhere in a layer, and goes on elsewhere.
+                    if let Ok(mut complaint) = self.stop.complaint.lock() {
+                        *complaint = Some(why.clone());
+                    }
+                    return Err(io::Error::other(why));
+                }
             }
         }
         let step = self.chunk.len().min(buffer.len());
@@ -587,7 +612,8 @@ fn told(error: &BollardError) -> String {
             format!("it answers {status_code}: {}", plain(message))
         }
         BollardError::JsonDataError { .. } | BollardError::JsonSerdeError { .. } => {
-            "what answers is no container engine: it sends something else than JSON (a proxy may be in between)".to_owned()
+            "what answers is no container engine: it sends something else than JSON (a proxy may be in between)"
+                .to_owned()
         }
         BollardError::RequestTimeoutError => "it does not answer".to_owned(),
         BollardError::CertPathError { path } => format!("{} can't be read, which TLS needs", path.display()),

@@ -114,6 +114,11 @@ impl Surroundings for Process {
     }
 }
 
+/// What Docker names a context's folders by.
+fn hex_sha256(name: &str) -> String {
+    Sha256::digest(name.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
 fn home(around: &dyn Surroundings) -> PathBuf {
     around.variable("HOME").map(PathBuf::from).unwrap_or_default()
 }
@@ -130,7 +135,11 @@ fn address(text: &str, tls: Option<Tls>) -> Address {
             let host = host.trim_end_matches('/').to_owned();
             // The port that Docker listens on, with TLS and without.
             let port = if tls.is_some() { 2376 } else { 2375 };
-            let host = if host.rsplit(']').next().is_some_and(|end| end.contains(':')) { host } else { format!("{host}:{port}") };
+            let host = if host.rsplit(']').next().is_some_and(|end| end.contains(':')) {
+                host
+            } else {
+                format!("{host}:{port}")
+            };
             return Address::Tcp(host, tls);
         }
     }
@@ -165,7 +174,8 @@ pub(super) fn docker(around: &dyn Surroundings) -> Vec<Endpoint> {
     if let Some(host) = around.variable("DOCKER_HOST") {
         // Any value switches TLS on, as Docker's own client has it.
         let folder = around.variable("DOCKER_CERT_PATH").map_or_else(|| config.clone(), PathBuf::from);
-        let tls = around.variable("DOCKER_TLS_VERIFY").or_else(|| around.variable("DOCKER_TLS")).map(|_| Tls::of(&folder));
+        let tls =
+            around.variable("DOCKER_TLS_VERIFY").or_else(|| around.variable("DOCKER_TLS")).map(|_| Tls::of(&folder));
         return one(address(&host, tls), "as DOCKER_HOST says".to_owned());
     }
     let current = || {
@@ -175,10 +185,11 @@ pub(super) fn docker(around: &dyn Surroundings) -> Vec<Endpoint> {
     let context = around.variable("DOCKER_CONTEXT").map(|name| (name, "DOCKER_CONTEXT"));
     let context = context.or_else(|| current().filter(|name| !name.is_empty()).map(|name| (name, "config.json")));
     if let Some((name, by)) = context.filter(|(name, _)| name != "default") {
-        let hex: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex_sha256(&name);
         let meta = around.text(&config.join("contexts/meta").join(&hex).join("meta.json"));
         let host = meta.and_then(|text| serde_json::from_str::<ContextMeta>(&text).ok());
-        let host = host.and_then(|meta| Some(meta.endpoints.get("docker")?.host.clone())).filter(|host| !host.is_empty());
+        let host =
+            host.and_then(|meta| Some(meta.endpoints.get("docker")?.host.clone())).filter(|host| !host.is_empty());
         let told = format!("as context {name} says, which {by} names");
         let Some(host) = host else {
             let what = format!("context {name}");
@@ -259,21 +270,26 @@ pub(super) fn podman(around: &dyn Surroundings) -> Vec<Endpoint> {
         return vec![endpoint(address(&host, None), "as CONTAINER_HOST says".to_owned())];
     }
     let home = home(around);
-    let config = around.variable("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from).join("containers");
+    let config =
+        around.variable("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from).join("containers");
     let connections = around.text(&config.join("podman-connections.json"));
     let connections = connections.and_then(|text| serde_json::from_str::<Connections>(&text).ok()).unwrap_or_default();
     let conf = [config.join("containers.conf"), PathBuf::from("/etc/containers/containers.conf")];
-    let conf = conf.iter().find_map(|path| toml::from_str::<ContainersConf>(&around.text(path)?).ok()).unwrap_or_default();
+    let conf =
+        conf.iter().find_map(|path| toml::from_str::<ContainersConf>(&around.text(path)?).ok()).unwrap_or_default();
     let named = |name: &str| {
         let known = connections.connection.connections.get(name).or_else(|| conf.engine.service_destinations.get(name));
         known.map(|connection| connection.uri.clone()).filter(|uri| !uri.is_empty())
     };
     if let Some(name) = around.variable("CONTAINER_CONNECTION") {
-        let address = named(&name).map_or_else(|| Address::Unknown(format!("connection {name}")), |uri| address(&uri, None));
+        let address =
+            named(&name).map_or_else(|| Address::Unknown(format!("connection {name}")), |uri| address(&uri, None));
         return vec![endpoint(address, format!("as CONTAINER_CONNECTION says ({name})"))];
     }
     let mut found = Vec::new();
-    for (name, by) in [(&connections.connection.default, "podman-connections.json"), (&conf.engine.active_service, "containers.conf")] {
+    for (name, by) in
+        [(&connections.connection.default, "podman-connections.json"), (&conf.engine.active_service, "containers.conf")]
+    {
         if let Some(uri) = named(name) {
             found.push(endpoint(address(&uri, None), format!("as {by} says ({name})")));
         }
@@ -332,24 +348,45 @@ mod tests {
 
     #[test]
     fn docker_is_where_dockers_own_client_looks() {
-        let real: String = Sha256::digest(b"remote").iter().map(|byte| format!("{byte:02x}")).collect();
+        let real = hex_sha256("remote");
         let meta = format!("/home/u/.docker/contexts/meta/{real}/meta.json");
         let ca = format!("/home/u/.docker/contexts/tls/{real}/docker/ca.pem");
         let host = r#"{"Name":"remote","Endpoints":{"docker":{"Host":"tcp://h:1"}}}"#;
         let config = ("/home/u/.docker/config.json", r#"{"currentContext":"remote"}"#);
         let cases: Vec<(Fake, Vec<&str>)> = vec![
-            (fake(&[("DOCKER_HOST", "unix:///x.sock"), ("DOCKER_CONTEXT", "remote")], &[]), vec!["unix:///x.sock, as DOCKER_HOST says"]),
+            (
+                fake(&[("DOCKER_HOST", "unix:///x.sock"), ("DOCKER_CONTEXT", "remote")], &[]),
+                vec!["unix:///x.sock, as DOCKER_HOST says"],
+            ),
             (fake(&[("DOCKER_HOST", "tcp://h")], &[]), vec!["tcp://h:2375, as DOCKER_HOST says"]),
-            (fake(&[("DOCKER_HOST", "tcp://h"), ("DOCKER_TLS_VERIFY", "1")], &[]), vec!["tcp://h:2376 (TLS), as DOCKER_HOST says"]),
+            (
+                fake(&[("DOCKER_HOST", "tcp://h"), ("DOCKER_TLS_VERIFY", "1")], &[]),
+                vec!["tcp://h:2376 (TLS), as DOCKER_HOST says"],
+            ),
             (fake(&[("DOCKER_HOST", "ssh://u@h")], &[]), vec!["ssh://u@h, as DOCKER_HOST says"]),
-            (fake(&[("DOCKER_CONTEXT", "remote")], &[(&meta, host)]), vec!["tcp://h:1, as context remote says, which DOCKER_CONTEXT names"]),
-            (fake(&[], &[config, (&meta, host), (&ca, "")]), vec!["tcp://h:1 (TLS), as context remote says, which config.json names"]),
-            (fake(&[("DOCKER_CONTEXT", "gone")], &[]), vec!["context gone, which DOCKER_CONTEXT names, and which is not there"]),
+            (
+                fake(&[("DOCKER_CONTEXT", "remote")], &[(&meta, host)]),
+                vec!["tcp://h:1, as context remote says, which DOCKER_CONTEXT names"],
+            ),
+            (
+                fake(&[], &[config, (&meta, host), (&ca, "")]),
+                vec!["tcp://h:1 (TLS), as context remote says, which config.json names"],
+            ),
+            (
+                fake(&[("DOCKER_CONTEXT", "gone")], &[]),
+                vec!["context gone, which DOCKER_CONTEXT names, and which is not there"],
+            ),
             (fake(&[("DOCKER_CONTEXT", "default")], &[config]), vec!["unix:///var/run/docker.sock, the usual socket"]),
             (fake(&[], &[]), vec!["unix:///var/run/docker.sock, the usual socket"]),
             (
-                fake(&[("XDG_RUNTIME_DIR", "/run/user/5")], &[("/run/user/5/docker.sock", ""), ("/home/u/.colima/default/docker.sock", "")]),
-                vec!["unix:///run/user/5/docker.sock, the usual socket", "unix:///home/u/.colima/default/docker.sock, the usual socket"],
+                fake(
+                    &[("XDG_RUNTIME_DIR", "/run/user/5")],
+                    &[("/run/user/5/docker.sock", ""), ("/home/u/.colima/default/docker.sock", "")],
+                ),
+                vec![
+                    "unix:///run/user/5/docker.sock, the usual socket",
+                    "unix:///home/u/.colima/default/docker.sock, the usual socket",
+                ],
             ),
         ];
         for (around, want) in cases {
@@ -359,16 +396,31 @@ mod tests {
 
     #[test]
     fn podman_is_where_podman_looks() {
-        let connections = ("/home/u/.config/containers/podman-connections.json", r#"{"Connection":{"Default":"m","Connections":{"m":{"URI":"ssh://c@h:22/run/p.sock"}}}}"#);
-        let conf = ("/etc/containers/containers.conf", "[engine]\nactive_service = 'x'\n[engine.service_destinations.x]\nuri = 'unix:///x.sock'\n");
+        let connections = (
+            "/home/u/.config/containers/podman-connections.json",
+            r#"{"Connection":{"Default":"m","Connections":{"m":{"URI":"ssh://c@h:22/run/p.sock"}}}}"#,
+        );
+        let conf = (
+            "/etc/containers/containers.conf",
+            "[engine]\nactive_service = 'x'\n[engine.service_destinations.x]\nuri = 'unix:///x.sock'\n",
+        );
         let socket = ("/run/podman/podman.sock", "");
         let command = Fake { podman: true, ..fake(&[], &[socket]) };
         let cases: Vec<(Fake, Vec<&str>)> = vec![
             (fake(&[("CONTAINER_HOST", "unix:///c.sock")], &[socket]), vec!["unix:///c.sock, as CONTAINER_HOST says"]),
-            (fake(&[("CONTAINER_CONNECTION", "m")], &[connections]), vec!["ssh://c@h:22/run/p.sock, as CONTAINER_CONNECTION says (m)"]),
+            (
+                fake(&[("CONTAINER_CONNECTION", "m")], &[connections]),
+                vec!["ssh://c@h:22/run/p.sock, as CONTAINER_CONNECTION says (m)"],
+            ),
             (fake(&[], &[connections]), vec!["ssh://c@h:22/run/p.sock, as podman-connections.json says (m)"]),
             (fake(&[], &[conf]), vec!["unix:///x.sock, as containers.conf says (x)"]),
-            (command, vec!["unix:///run/podman/podman.sock, the usual socket", "`podman system service`, started for the time needed"]),
+            (
+                command,
+                vec![
+                    "unix:///run/podman/podman.sock, the usual socket",
+                    "`podman system service`, started for the time needed",
+                ],
+            ),
             (fake(&[], &[]), vec![]),
         ];
         for (around, want) in cases {

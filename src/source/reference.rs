@@ -84,7 +84,11 @@ pub enum TargetError {
 const DAEMONS: [(&str, Engine, Option<&str>); 7] = [
     ("docker-daemon://", Engine::Docker, None),
     ("docker-daemon:", Engine::Docker, None),
-    ("docker://", Engine::Docker, Some("`docker://` is taken for an image of the Docker daemon, as dive does; skopeo means a registry")),
+    (
+        "docker://",
+        Engine::Docker,
+        Some("`docker://` is taken for an image of the Docker daemon, as dive does; skopeo means a registry"),
+    ),
     ("docker:", Engine::Docker, None),
     ("podman://", Engine::Podman, None),
     ("podman:", Engine::Podman, None),
@@ -161,8 +165,8 @@ impl Target {
         if let Some((path, select)) = split(&text) {
             return Ok(target(Place::Path(path), select, None));
         }
-        if text.starts_with("registry:") {
-            let name = text["registry:".len()..].trim_start_matches("//");
+        if let Some(name) = text.strip_prefix("registry:") {
+            let name = name.trim_start_matches("//");
             return Err(TargetError::NotYet {
                 typed: text.clone(),
                 what: "images of a registry",
@@ -239,14 +243,30 @@ mod tests {
             assert_eq!(got.place, Place::Path(file.clone().into()), "{typed}");
         }
         assert_eq!(parse("-").map(|target| target.place), Ok(Place::Stdin));
+        for (typed, engine, name) in [
+            ("nginx:1.27", None, "nginx:1.27"),
+            ("reg.example:5000/Team/app".to_lowercase().as_str(), None, "reg.example:5000/team/app"),
+            ("app:1@sha256:ab", None, "app:1@sha256:ab"),
+            ("0123456789ab", None, "0123456789ab"),
+            ("docker:app", Some(Engine::Docker), "app"),
+            ("docker-daemon:app:1", Some(Engine::Docker), "app:1"),
+            ("docker://app", Some(Engine::Docker), "app"),
+            ("podman:localhost/app", Some(Engine::Podman), "localhost/app"),
+            ("containers-storage:app", Some(Engine::Podman), "app"),
+        ] {
+            let place = parse(typed).map(|target| target.place);
+            assert_eq!(place, Ok(Place::Engine { engine, name: name.to_owned() }), "{typed}");
+        }
+        assert!(parse("docker://app").is_ok_and(|target| target.meaning.is_some()));
     }
 
     #[test]
     fn what_can_not_be_read_says_what_to_do() {
         for (typed, says) in [
-            ("nginx:1.27", "docker save nginx:1.27 | explore -"),
-            ("podman:app", "podman save app | explore -"),
-            ("docker://app", "docker save app | explore -"),
+            ("Nginx", "small letters"),
+            ("a b", "characters that no name has"),
+            ("app@latest", "a digest is expected"),
+            ("registry:app", "explore --pull missing app"),
             ("./no.tar", "does not exist"),
             ("oci:", "write oci:PATH"),
         ] {

@@ -19,6 +19,7 @@ impl Tree {
             listed: layer.listed,
             whiteouts: layer.whiteouts.clone(),
             pull: layer.pull.clone(),
+            pull_estimated: layer.pull_estimated,
             content_bytes: layer.content_bytes,
             ..LayerEvents::default()
         }

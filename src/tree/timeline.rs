@@ -193,8 +193,10 @@ pub struct LayerEvents {
     pub added: u64,
     /// Paths that it changes.
     pub modified: u64,
-    /// By place in `events`: bytes as stored that the entry takes; empty where the layer is not compressed.
+    /// By place in `events`: bytes as stored that the entry takes; empty where that is not known.
     pub(super) pull: Vec<u64>,
+    /// Whether these are estimates, since the layer is not compressed.
+    pub pull_estimated: bool,
 }
 
 /// A hard link: the path that it names, and the file that it resolves to.
@@ -368,6 +370,12 @@ impl Tree {
     /// One event.
     pub fn event_at(&self, at: EventRef) -> &Event {
         &self.layers[usize::from(at.layer)].events[at.index as usize]
+    }
+
+    /// Bytes as stored that all entries of a layer take, where they are known.
+    pub fn layer_pull_bytes(&self, layer: usize) -> Option<u64> {
+        let pull = &self.layers[layer].pull;
+        (!pull.is_empty()).then(|| pull.iter().sum())
     }
 
     /// Sizes of files whose content is known.

@@ -6,6 +6,7 @@
 
 mod app;
 mod keymap;
+mod pick;
 mod run;
 mod text;
 mod theme;
@@ -13,6 +14,7 @@ mod view;
 
 pub use app::{App, Effect, Focus, Msg, Screen};
 pub use keymap::{Action, BINDINGS, Binding};
+pub use pick::{Choice, pick};
 pub use run::run;
 pub use theme::Theme;
 pub use view::draw;

@@ -1,9 +1,9 @@
 //! Words: what a finding is, and what to change in the Dockerfile, made from the instructions that the image records.
 
 use super::findings::{FindingPath, common_folder};
-use super::rules::{Rule, Rules};
 use super::kind::Kind;
 use super::named::rooted;
+use super::rules::{Rule, Rules};
 use crate::bytes::{shown, shown_text};
 use crate::image::Image;
 use crate::tree::{Event, EventRef, NodeId, Tree};
@@ -353,7 +353,10 @@ fn cruft_fix(about: &Advice<'_>) -> String {
             }
             let clean = match rule.clean.as_str() {
                 // A command of a tool that the step does not use may not be there.
-                clean if !clean.is_empty() && (about.confirmed || clean.starts_with("rm ") || clean.starts_with("find ")) => {
+                clean
+                    if !clean.is_empty()
+                        && (about.confirmed || clean.starts_with("rm ") || clean.starts_with("find ")) =>
+                {
                     if command.contains("microdnf") { clean.replace("dnf ", "microdnf ") } else { clean.to_owned() }
                 }
                 _ => format!("rm -rf {}", leftovers(about)),
@@ -374,11 +377,12 @@ fn duplicate_fix(about: &Advice<'_>) -> String {
     let path = |file: EventRef| quoted(&about.tree.paths.path(about.tree.event_at(file).node));
     let (own, other) = (path(file), path(kept));
     match step(about.stored_by) {
-        Step::Run if file.layer == kept.layer => format!(
-            "make both names one file in that step: RUN {} && ln -f {other} {own}",
-            command(about.stored_by)
-        ),
-        Step::Run => format!("make a symbolic link instead: `ln -s {other} {own}`, in the RUN of layer {}", about.stored_in),
+        Step::Run if file.layer == kept.layer => {
+            format!("make both names one file in that step: RUN {} && ln -f {other} {own}", command(about.stored_by))
+        }
+        Step::Run => {
+            format!("make a symbolic link instead: `ln -s {other} {own}`, in the RUN of layer {}", about.stored_in)
+        }
         _ => format!("copy it once, and make the other a symbolic link: RUN ln -s {other} {own}"),
     }
 }

@@ -60,7 +60,9 @@ impl Base {
             let name = given.names.first().cloned().unwrap_or_else(|| "it".to_owned());
             let why = match common(given) {
                 0 => "they have no layer in common".to_owned(),
-                some if some == own.len() => format!("it has {} layers more than this image", given.diff_ids.len() - some),
+                some if some == own.len() => {
+                    format!("it has {} layers more than this image", given.diff_ids.len() - some)
+                }
                 some => format!("only the first {some} of its {} layers are the same", given.diff_ids.len()),
             };
             return Err(NotTheBase { name, why });

@@ -39,10 +39,8 @@ impl Lines {
     /// Matches a Dockerfile with a history. What does not fit has no place.
     pub fn of(path: &str, dockerfile: &str, history: &[HistoryRow]) -> Self {
         let instructions = last_stage(&parse(dockerfile));
-        let rows: Vec<String> = history
-            .iter()
-            .map(|row| row.created_by.as_deref().map(readable).unwrap_or_default())
-            .collect();
+        let rows: Vec<String> =
+            history.iter().map(|row| row.created_by.as_deref().map(readable).unwrap_or_default()).collect();
         let pairs = align(&instructions, &rows);
         let mut lines = vec![None; history.len()];
         for (instruction, row, exact) in pairs {
@@ -238,7 +236,8 @@ fn align(instructions: &[Instruction], rows: &[String]) -> Vec<(usize, usize, bo
         }
     }
     // Likenesses alone are those of any two Dockerfiles.
-    let sure = pairs.iter().any(|(i, _, exact)| *exact && matches!(expanded[*i].keyword.as_str(), "RUN" | "COPY" | "ADD"));
+    let sure =
+        pairs.iter().any(|(i, _, exact)| *exact && matches!(expanded[*i].keyword.as_str(), "RUN" | "COPY" | "ADD"));
     let makers = |pairs: &[(usize, usize, bool)]| {
         pairs.iter().filter(|(i, ..)| matches!(expanded[*i].keyword.as_str(), "RUN" | "COPY" | "ADD")).count()
     };
@@ -339,13 +338,14 @@ fn expand(text: &str, variables: &[(String, String)]) -> String {
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
-        let (name, default, used) = if let Some((inner, _)) = after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-            let (name, default) = inner.split_once(":-").map_or((inner, None), |(name, other)| (name, Some(other)));
-            (name, default, inner.len() + 2)
-        } else {
-            let end = after.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(after.len());
-            (&after[..end], None, end)
-        };
+        let (name, default, used) =
+            if let Some((inner, _)) = after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+                let (name, default) = inner.split_once(":-").map_or((inner, None), |(name, other)| (name, Some(other)));
+                (name, default, inner.len() + 2)
+            } else {
+                let end = after.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(after.len());
+                (&after[..end], None, end)
+            };
         match known(name).filter(|value| !value.is_empty()).or(default) {
             Some(value) => out.push_str(value),
             None => out.push_str(&rest[at..=at + used]),
@@ -389,7 +389,8 @@ mod tests {
             "CMD [\"app\" \"-v\"]",
         ];
         let exact = |from, to| Some((from, to, "exact"));
-        let want = vec![None, None, exact(4, 7), exact(8, 8), exact(12, 12), exact(13, 16), exact(17, 17), exact(18, 18)];
+        let want =
+            vec![None, None, exact(4, 7), exact(8, 8), exact(12, 12), exact(13, 16), exact(17, 17), exact(18, 18)];
         assert_eq!(places(FILE, &buildkit), want);
         let classic = [
             "/bin/sh -c #(nop) ADD file:0123456789abcdef in / ",
@@ -400,7 +401,10 @@ mod tests {
             "/bin/sh -c #(nop)  CMD [\"app\" \"-v\"]",
         ];
         let got = places(FILE, &classic);
-        assert_eq!((got[1], got[2], got[4], got[5]), (exact(4, 7), exact(8, 8), Some((12, 12, "likely")), exact(18, 18)));
+        assert_eq!(
+            (got[1], got[2], got[4], got[5]),
+            (exact(4, 7), exact(8, 8), Some((12, 12, "likely")), exact(18, 18))
+        );
         assert_eq!(got[0], None);
     }
 
@@ -412,6 +416,9 @@ mod tests {
         assert_eq!(places("FROM x\nRUN a <<EOF\nnever ended", &rows), vec![None; 4]);
         // The same command twice is told apart by its order, the last first.
         let twice = places("FROM a\nRUN make\nRUN x\nRUN make\n", &["RUN make", "RUN x", "RUN make"]);
-        assert_eq!(twice.iter().map(|place| place.map(|place| place.0)).collect::<Vec<_>>(), [Some(2), Some(3), Some(4)]);
+        assert_eq!(
+            twice.iter().map(|place| place.map(|place| place.0)).collect::<Vec<_>>(),
+            [Some(2), Some(3), Some(4)]
+        );
     }
 }

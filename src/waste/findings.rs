@@ -218,7 +218,7 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         bytes: charges.iter().map(counted).sum(),
         tar_bytes: charges.iter().map(|charge| tree.event_at(charge.file).tar_bytes()).sum(),
         pull_bytes: charges.iter().map(|charge| tree.pull_bytes(charge.file)).sum(),
-        pull_estimated: false,
+        pull_estimated: tree.layers[usize::from(stored_in)].pull_estimated,
         files: charges.len() as u64,
         in_base,
         stored_in,
@@ -284,7 +284,11 @@ fn spoken_finding(words: &Words<'_>, spoken: &SpokenSecret) -> Finding {
         dockerfile: row.and_then(|row| words.lines.place(row)).cloned(),
         message: crate::bytes::shown_text(&message),
         fix: format!("rotate it; {}", text(|rule| &rule.fix_run)),
-        fix_mount: words.rules.get(RULE).and_then(|rule| words.rules.fix_mount(rule)).map(|mount| mount.replace("COMMAND", "…")),
+        fix_mount: words
+            .rules
+            .get(RULE)
+            .and_then(|rule| words.rules.fix_mount(rule))
+            .map(|mount| mount.replace("COMMAND", "…")),
         paths: Vec::new(),
         sample: Vec::new(),
         fingerprint: fingerprint(RULE, words.tree, &[], &secret.name),
@@ -297,14 +301,10 @@ fn confirms(kind: Kind, instruction: &str) -> bool {
         instruction.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| words.contains(&word))
     };
     match kind {
-        Kind::Deleted => {
-            has(&["rm", "purge", "autoremove", "remove", "uninstall", "clean", "prune", "erase", "del"])
-        }
+        Kind::Deleted => has(&["rm", "purge", "autoremove", "remove", "uninstall", "clean", "prune", "erase", "del"]),
         Kind::Metadata => has(&["chown", "chmod", "chgrp", "setfacl", "setcap", "install"]),
         Kind::Moved => has(&["mv", "cp", "rename"]),
-        Kind::Rewritten => {
-            instruction.starts_with("COPY") || instruction.starts_with("ADD") || has(&["touch", "cp"])
-        }
+        Kind::Rewritten => instruction.starts_with("COPY") || instruction.starts_with("ADD") || has(&["touch", "cp"]),
         _ => false,
     }
 }
@@ -346,7 +346,8 @@ impl<'t> Places<'t> {
         }
         let mut places: Vec<FindingPath> =
             places.into_iter().map(|(node, (bytes, files))| FindingPath { node, bytes, files }).collect();
-        places.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.node.cmp(&b.node)));
+        let path = |place: &FindingPath| self.tree.paths.path(place.node);
+        places.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| path(a).cmp(&path(b))));
         places
     }
 }

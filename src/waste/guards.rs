@@ -63,7 +63,8 @@ impl<'a> Guards<'a> {
             let trimmed = joined.trim_end_matches('/');
             (trimmed.starts_with('/') && trimmed.len() > 1).then(|| trimmed.as_bytes().to_vec())
         };
-        let words = || run.entrypoint.iter().chain(&run.cmd).chain(run.healthcheck()).flat_map(|text| text.split_whitespace());
+        let words =
+            || run.entrypoint.iter().chain(&run.cmd).chain(run.healthcheck()).flat_map(|text| text.split_whitespace());
         let env = || run.env.iter().filter_map(|line| line.split_once('='));
         let programs = [&run.entrypoint, &run.cmd]
             .iter()
@@ -232,9 +233,9 @@ impl<'a> Guards<'a> {
         let above = |node: NodeId| std::iter::successors(paths.parent(node), |above| paths.parent(*above));
         match id {
             // A directory of that name is Cargo's only with one of these.
-            "cargo-target" => above(node)
-                .filter(|above| paths.name(*above) == b"target")
-                .any(|target| [&b"CACHEDIR.TAG"[..], b".rustc_info.json"].iter().any(|name| self.has_live_child(target, name))),
+            "cargo-target" => above(node).filter(|above| paths.name(*above) == b"target").any(|target| {
+                [&b"CACHEDIR.TAG"[..], b".rustc_info.json"].iter().any(|name| self.has_live_child(target, name))
+            }),
             "python-bytecode" => has_source(self, node),
             "infra-cli-caches" if path.starts_with(b"/aws/") => {
                 paths.find(b"usr/local/aws-cli").is_some_and(|directory| self.is_live(directory))

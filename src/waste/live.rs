@@ -16,9 +16,9 @@ use crate::tree::{Event, EventKind, EventRef, Tree};
 pub(super) fn live_files(tree: &Tree) -> impl Iterator<Item = EventRef> {
     tree.layers.iter().enumerate().flat_map(|(layer, events)| {
         let events = events.events[..events.listed].iter().enumerate();
-        events.filter(|(_, event)| event.kind() == EventKind::File && event.size > 0 && !event.is_dead()).map(
-            move |(index, _)| EventRef { layer: layer as u16, index: index as u32 },
-        )
+        events
+            .filter(|(_, event)| event.kind() == EventKind::File && event.size > 0 && !event.is_dead())
+            .map(move |(index, _)| EventRef { layer: layer as u16, index: index as u32 })
     })
 }
 
@@ -47,7 +47,7 @@ pub(super) fn live(
     for (file, link) in tree.links() {
         links.entry(file).or_default().push(link);
     }
-    let names = |file: EventRef| {
+    let live_names = |file: EventRef| {
         std::iter::once(file)
             .chain(links.get(&file).into_iter().flatten().copied())
             .filter(|at| tree.event_at(*at).until == Event::HOLDS)
@@ -61,8 +61,8 @@ pub(super) fn live(
     for file in live_files(tree) {
         let carrier = dead.carrier(file);
         let charge = |kind, rule| Charge::new(carrier, kind, carrier.layer, carrier.layer).named(rule);
-        let mut masked = names(file).next().is_some();
-        for name in names(file) {
+        let mut masked = live_names(file).next().is_some();
+        for name in live_names(file) {
             rooted(tree, tree.event_at(name).node, &mut path);
             masked &= [&b"/proc/"[..], b"/sys/", b"/dev/"].iter().any(|top| path.starts_with(top));
         }
@@ -72,7 +72,7 @@ pub(super) fn live(
         }
         let seen = evidence.seen.get(&file).copied().unwrap_or_default();
         let mut verdict: Option<Verdict> = None;
-        for name in names(file) {
+        for name in live_names(file) {
             match (guards.verdict(name, file, carrier.layer, seen), verdict) {
                 (None, _) => {
                     verdict = None;
@@ -99,7 +99,7 @@ pub(super) fn live(
     if !beside.is_empty() {
         unclaimed.retain(|(file, _)| {
             let carrier = dead.carrier(*file);
-            let rule = names(*file).map(|name| beside.get(&name).copied()).collect::<Option<Vec<_>>>();
+            let rule = live_names(*file).map(|name| beside.get(&name).copied()).collect::<Option<Vec<_>>>();
             let rule = rule.and_then(|rules| rules.first().copied());
             let Some(rule) = rule.filter(|rule| met.contains(&(*rule, carrier.layer))) else { return true };
             charges.push(Charge::new(carrier, Kind::Cruft, carrier.layer, carrier.layer).named(Some(rule)));
@@ -108,7 +108,7 @@ pub(super) fn live(
     }
     let twice = duplicates(tree, &unclaimed, dead, &mut |file| {
         let mut first: Option<Vec<u8>> = None;
-        for name in names(file) {
+        for name in live_names(file) {
             let own = tree.paths.path(tree.event_at(name).node);
             if first.as_ref().is_none_or(|first| own < *first) {
                 first = Some(own);
@@ -143,10 +143,8 @@ fn duplicates(
     dead: &Dead,
     first_name: &mut dyn FnMut(EventRef) -> Vec<u8>,
 ) -> Vec<(EventRef, EventRef)> {
-    let mut known: Vec<(u64, ContentId, EventRef)> = files
-        .iter()
-        .filter_map(|(file, _)| Some((tree.event_at(*file).size, tree.content(*file)?, *file)))
-        .collect();
+    let mut known: Vec<(u64, ContentId, EventRef)> =
+        files.iter().filter_map(|(file, _)| Some((tree.event_at(*file).size, tree.content(*file)?, *file))).collect();
     known.sort_unstable();
     let mut twice = Vec::new();
     for same in known.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {

@@ -113,8 +113,7 @@ impl Named {
     /// Files whose first bytes decide whether a rule holds.
     pub fn to_look_at(&self, rules: &Rules, tree: &Tree) -> Vec<EventRef> {
         let asks = |(_, id): &&(EventRef, RuleId)| rules.rule(*id).magic.is_some();
-        let mut files: Vec<EventRef> =
-            self.hits.iter().filter(asks).filter_map(|(at, _)| tree.copy_of(*at)).collect();
+        let mut files: Vec<EventRef> = self.hits.iter().filter(asks).filter_map(|(at, _)| tree.copy_of(*at)).collect();
         files.sort_unstable();
         files.dedup();
         files

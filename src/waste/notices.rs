@@ -48,13 +48,8 @@ pub(super) fn notices(tree: &Tree, tar_bytes: &[u64], evidence: &Evidence, findi
         }
     }
     for (index, (layer, tar)) in tree.layers.iter().zip(tar_bytes).enumerate() {
-        let own = |id, message: &str| Notice {
-            id,
-            layer: Some(index),
-            path: None,
-            bytes: None,
-            message: message.to_owned(),
-        };
+        let own =
+            |id, message: &str| Notice { id, layer: Some(index), path: None, bytes: None, message: message.to_owned() };
         let overhead = tar.saturating_sub(layer.content_bytes);
         if overhead >= 10_000_000 && overhead >= tar / 10 {
             let entries = layer.listed;

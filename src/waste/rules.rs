@@ -287,10 +287,10 @@ impl Rules {
         let mut confirms = Vec::new();
         let mut flags = Vec::new();
         for pattern in NEVER {
-            globs.add(compiled(pattern).map_err(|error| RulesError::Rule {
-                rule: "never".to_owned(),
-                problem: error.to_string(),
-            })?);
+            globs.add(
+                compiled(pattern)
+                    .map_err(|error| RulesError::Rule { rule: "never".to_owned(), problem: error.to_string() })?,
+            );
             uses.push(Use::Never);
         }
         for (own, rule) in all.iter().enumerate() {
@@ -312,11 +312,11 @@ impl Rules {
                 (&rule.together, Use::Together(own)),
                 (&rule.unless_live, Use::UnlessLive(own)),
             ] {
-                let moved: Vec<String> = match used {
+                let elsewhere: Vec<String> = match used {
                     Use::Match(_) => moves.iter().filter_map(|each| each.whole(&rule.id)).collect(),
                     _ => Vec::new(),
                 };
-                for pattern in patterns.iter().chain(&moved) {
+                for pattern in patterns.iter().chain(&elsewhere) {
                     for place in places(pattern, &homes, &moves) {
                         let glob = compiled(&place).map_err(|error| bad(pattern, error.to_string()))?;
                         if rule.magic.is_some() && used == Use::Match(own) {

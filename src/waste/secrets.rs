@@ -35,7 +35,15 @@ pub(super) fn in_files(tree: &Tree, rules: &Rules, named: &Named, evidence: &Evi
 
 /// Directories whose keys and passwords are meant to be seen: tests and examples of packages.
 const FOR_SHOW: [&[u8]; 9] = [
-    b"test", b"tests", b"testdata", b"fixtures", b"examples", b"site-packages", b"dist-packages", b"node_modules", b"doc",
+    b"test",
+    b"tests",
+    b"testdata",
+    b"fixtures",
+    b"examples",
+    b"site-packages",
+    b"dist-packages",
+    b"node_modules",
+    b"doc",
 ];
 
 /// Whether a secret file is most likely meant for all to see.

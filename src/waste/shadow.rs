@@ -100,9 +100,7 @@ pub fn dead(tree: &Tree) -> Dead {
         });
         let stillborn = tree.layers[usize::from(layer)].deaths.iter().filter(|file| file.layer == layer);
         charges.extend(
-            stillborn
-                .filter(|file| tree.event_at(**file).size > 0)
-                .map(|file| charge(*file, Kind::Shadowed, layer)),
+            stillborn.filter(|file| tree.event_at(**file).size > 0).map(|file| charge(*file, Kind::Shadowed, layer)),
         );
         charges[start..].sort_unstable_by_key(|charge| charge.file);
     }
@@ -130,7 +128,9 @@ pub fn dead(tree: &Tree) -> Dead {
     }
     charges.sort_unstable_by_key(|charge| charge.file);
     let mut before = successors;
-    before.iter_mut().for_each(|pair| *pair = (pair.1, pair.0));
+    for pair in &mut before {
+        *pair = (pair.1, pair.0);
+    }
     before.sort_unstable();
     Dead { charges, before }
 }

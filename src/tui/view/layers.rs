@@ -32,7 +32,8 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         let size = match &app.found {
             Some(found) if found.layers[layer].missing => "absent".to_owned(),
             Some(found) => bytes(found.tree.layers[layer].content_bytes),
-            None => "…".to_owned(),
+            // What the daemon says of it, until it was read.
+            None => image.layers[layer].told_bytes.map_or_else(|| "…".to_owned(), bytes),
         };
         let text = image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
         // Most instructions are RUN: the word would push out what differs.

@@ -66,9 +66,9 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
     };
     say(&finding.message, app.theme.title);
     if finding.kind != Kind::Secret {
-        let pull = finding.pull_bytes.map(|pull| {
-            format!(", {}{} to pull", if finding.pull_estimated { "~" } else { "" }, bytes(pull))
-        });
+        let pull = finding
+            .pull_bytes
+            .map(|pull| format!(", {}{} to pull", if finding.pull_estimated { "~" } else { "" }, bytes(pull)));
         let name = finding.rule.as_deref().unwrap_or(finding.kind.name());
         let all = found.waste.by_rule().into_iter().find(|(rule, ..)| *rule == name).map(|(_, all, _)| all);
         let all = all.filter(|all| *all > finding.bytes && finding.kind.counts());
