@@ -60,7 +60,6 @@ pub struct Options {
 }
 
 /// How far it is. Sent as it happens; `false` from the receiver stops everything.
-#[derive(Debug)]
 pub enum Progress<'a> {
     /// Manifest, config and history are known; no layer was read.
     Image(&'a Image),
@@ -76,6 +75,8 @@ pub enum Progress<'a> {
         /// Of so many.
         of: Option<u64>,
     },
+    /// All layers are stacked: everything but the judgement can be had.
+    Stacked(&'a dyn Fn() -> Inspection),
     /// What a daemon says while it pulls the image, or that it is waited for.
     Waiting(&'a str),
     /// All layers are stacked; content is compared now.
@@ -159,7 +160,7 @@ pub struct Inspection {
     /// What was found of each layer, beside [`Image::layers`].
     pub layers: Vec<LayerFacts>,
     /// Every path's history.
-    pub tree: Tree,
+    pub tree: Arc<Tree>,
     /// The judgement.
     pub waste: Waste,
     /// Whether digests hold.
@@ -284,11 +285,14 @@ pub fn inspect(
         let waste = Waste::unjudged(&loaded.tree);
         return Ok(loaded.finish(target, waste, options, timings));
     }
+    if !tell(Progress::Stacked(&|| loaded.so_far(target, options))) {
+        return Err(InspectError::Stopped);
+    }
     let asked = waste::questions(&loaded.tree);
     if !tell(Progress::Comparing { files: asked.len() }) {
         return Err(InspectError::Stopped);
     }
-    loaded::answer(&mut loaded, &asked, options, &shared)?;
+    loaded::answer(&loaded, 0, &asked, options, &shared)?;
     drop(asked);
     timings.push(clock.lap("content"));
     let dead = waste::dead(&loaded.tree);
@@ -305,7 +309,7 @@ pub fn inspect(
     let evidence = loaded::evidence(&mut loaded, &named, &rules, options, &shared)?;
     timings.push(clock.lap("evidence"));
     let alike = loaded::narrow(&loaded, waste::lookalikes(&loaded.tree), options, &shared)?;
-    loaded::answer(&mut loaded, &alike, options, &shared)?;
+    loaded::answer(&loaded, 1, &alike, options, &shared)?;
     drop(alike);
     timings.push(clock.lap("duplicates"));
     let mut lines = match &options.dockerfile {

@@ -430,7 +430,7 @@ impl ProgressLine {
             Progress::Bytes { read, of: None } => format!("{} read", report::bytes(*read)),
             Progress::Comparing { files } => format!("comparing {} files", report::exact(*files as u64)),
             Progress::Waiting(text) => explore::bytes::shown_text(text),
-            Progress::Image(_) | Progress::Layer { .. } => return,
+            Progress::Image(_) | Progress::Layer { .. } | Progress::Stacked(_) => return,
         };
         self.shown = true;
         let _ = write!(io::stderr(), "\r\x1b[Kexplore: {text}");

@@ -47,7 +47,7 @@ pub(super) fn from_engine(
             names.push(diff_id);
         }
     }
-    let mut builder = Builder::new(names.len(), shared, None, tell);
+    let mut builder = Builder::new(names.len(), shared, Some(facts.size).filter(|size| *size > 0), tell);
     // What was kept of a layer does not have the SHA-256 of its files.
     let readable = cache.filter(|_| !options.hash);
     let mut missing: HashSet<&str> = match readable {

@@ -1,6 +1,7 @@
 //! What was read of an image, before it is judged.
 
 use std::io::Read as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -10,7 +11,7 @@ use super::builder::Slot;
 use super::{InspectError, Inspection, LayerFacts, Note, Options, Shared, Timing, Verification, threads};
 use crate::bytes::{Compression, Window};
 use crate::image::{Digest, Image};
-use crate::layer::{ContentError, ContentId, head, identify, zeros};
+use crate::layer::{ContentError, head, identify, zeros};
 use crate::source::Target;
 use crate::tree::{Event, EventRef, Lookup, Tree};
 use crate::waste::{self, Evidence, Named, Rules, Seen, Waste};
@@ -18,7 +19,7 @@ use crate::waste::{self, Evidence, Named, Rules, Seen, Waste};
 /// Everything but the judgement.
 pub(super) struct Loaded {
     pub(super) image: Image,
-    pub(super) tree: Tree,
+    pub(super) tree: Arc<Tree>,
     facts: Vec<LayerFacts>,
     /// Plain layers that can be read again, by layer.
     windows: Vec<Option<Window>>,
@@ -31,35 +32,21 @@ pub(super) struct Loaded {
     zeros: Vec<(EventRef, u64)>,
 }
 
-/// Files whose contents are found out before the tree learns of them.
-const ANSWERS: usize = 1 << 16;
-
 /// Finds out contents of plain layers, on all threads.
 pub(super) fn answer(
-    loaded: &mut Loaded,
+    loaded: &Loaded,
+    round: usize,
     asked: &[EventRef],
     options: &Options,
     shared: &Shared,
 ) -> Result<(), InspectError> {
-    for some in asked.chunks(ANSWERS) {
-        for (file, content) in answers(loaded, some, options, shared)? {
-            loaded.tree.set_content(file, content);
-        }
-    }
-    Ok(())
-}
-
-fn answers(
-    loaded: &Loaded,
-    asked: &[EventRef],
-    options: &Options,
-    shared: &Shared,
-) -> Result<Vec<(EventRef, ContentId)>, InspectError> {
-    side_by_side(asked, options, shared, |file| {
+    let answers = side_by_side(asked, options, shared, |file| {
         let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
         let content = identify(window, event.block, event.size).map_err(|error| unread(*file, error))?;
         Ok(Some((*file, content)))
-    })
+    })?;
+    loaded.tree.answer(round, answers);
+    Ok(())
 }
 
 fn unread(file: EventRef, error: ContentError) -> InspectError {
@@ -244,7 +231,7 @@ impl Loaded {
 
     pub(super) fn new(
         image: Image,
-        tree: Tree,
+        mut tree: Tree,
         mut slots: Vec<Slot>,
         order: &[usize],
         windows: &[Option<Window>],
@@ -266,9 +253,14 @@ impl Loaded {
             kept: Vec::new(),
             seen: FxHashMap::default(),
             zeros: Vec::new(),
-            tree,
+            tree: Arc::default(),
             image,
         };
+        for (layer, slot) in order.iter().enumerate() {
+            let plain = |blob: &Blob| blob.compression == Compression::None;
+            tree.layers[layer].pull_estimated = slots[*slot].blob.as_ref().is_some_and(plain);
+        }
+        loaded.tree = Arc::new(tree);
         for (layer, slot) in order.iter().enumerate() {
             let blob = slots[*slot].blob.as_mut();
             loaded.take_blob(layer, blob);
@@ -325,7 +317,6 @@ impl Loaded {
         check("diff ID", layer.diff_id.as_ref(), blob.uncompressed);
         if blob.compression == Compression::None {
             facts.pull_estimate = self.tree.layer_pull_bytes(index);
-            self.tree.layers[index].pull_estimated = true;
         }
         let end = &mut blob.end;
         let (kept, seen, zeros) = (std::mem::take(&mut end.kept), &end.seen, &end.zeros);
@@ -343,20 +334,40 @@ impl Loaded {
         self.facts.push(facts);
     }
 
-    pub(super) fn finish(self, target: &Target, waste: Waste, options: &Options, timings: Vec<Timing>) -> Inspection {
-        let verification = match (self.problems.is_empty(), self.checked, self.unchecked) {
+    fn verification(&self, options: &Options) -> Verification {
+        match (self.problems.is_empty(), self.checked, self.unchecked) {
             (false, ..) => Verification::Failed,
             (true, 1.., 0) if options.verify => Verification::Verified,
             (true, 1.., _) => Verification::Partial,
             (true, 0, _) => Verification::NotChecked,
-        };
+        }
+    }
+
+    /// What is known before the judgement. The tree is shared, the rest is copied.
+    pub(super) fn so_far(&self, target: &Target, options: &Options) -> Inspection {
         Inspection {
             reference: target.typed.clone(),
+            image: self.image.clone(),
+            layers: self.facts.clone(),
+            tree: Arc::clone(&self.tree),
+            waste: Waste::unjudged(&self.tree),
+            verification: self.verification(options),
+            problems: self.problems.clone(),
+            notes: self.notes.clone(),
+            timings: Vec::new(),
+            asked_squashes: options.squash.clone(),
+            kept: Vec::new(),
+        }
+    }
+
+    pub(super) fn finish(self, target: &Target, waste: Waste, options: &Options, timings: Vec<Timing>) -> Inspection {
+        Inspection {
+            reference: target.typed.clone(),
+            verification: self.verification(options),
             image: self.image,
             layers: self.facts,
             tree: self.tree,
             waste,
-            verification,
             problems: self.problems,
             notes: self.notes,
             timings,

@@ -1,4 +1,5 @@
 use std::hash::Hash;
+use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
@@ -245,6 +246,8 @@ pub struct Tree {
     pub(super) names: FxHashMap<EventRef, u32>,
     /// Children that came back to a directory after it was emptied, so that emptying it again costs what is in it.
     pub(super) reborn: FxHashMap<NodeId, Vec<NodeId>>,
+    /// Contents that were found out later, by file.
+    answers: [OnceLock<Vec<(EventRef, ContentId)>>; 2],
 }
 
 /// Equal values once, by number.
@@ -361,10 +364,19 @@ impl Tree {
         self.contents.len() as u32 - 1
     }
 
-    /// Remembers what a file's content is.
-    pub fn set_content(&mut self, file: EventRef, content: ContentId) {
-        let number = self.keep_content(content, None);
-        self.layers[usize::from(file.layer)].events[file.index as usize].extra = number;
+    /// Says what files contain that were asked for after the tree was stacked. To be called once for each of the two rounds
+    /// of questions (0: what is dead, 1: what is stored twice); later calls for a round change nothing.
+    pub fn answer(&self, round: usize, mut answers: Vec<(EventRef, ContentId)>) {
+        answers.sort_unstable_by_key(|(file, _)| *file);
+        // A round that was answered before keeps what it has.
+        let _ = self.answers[round].set(answers);
+    }
+
+    fn answered(&self, file: EventRef) -> Option<ContentId> {
+        self.answers.iter().filter_map(OnceLock::get).find_map(|answers| {
+            let place = answers.binary_search_by_key(&file, |(own, _)| *own).ok()?;
+            Some(answers[place].1)
+        })
     }
 
     /// One event.
@@ -381,7 +393,9 @@ impl Tree {
     /// Sizes of files whose content is known.
     pub fn known_sizes(&self) -> FxHashSet<u64> {
         let events = self.layers.iter().flat_map(|layer| &layer.events);
-        events.filter(|event| event.kind == EventKind::File && event.extra != NONE).map(|event| event.size).collect()
+        let known = events.filter(|event| event.kind == EventKind::File && event.extra != NONE).map(|event| event.size);
+        let answers = self.answers.iter().filter_map(OnceLock::get).flatten();
+        known.chain(answers.map(|(file, _)| self.event_at(*file).size)).collect()
     }
 
     /// Bytes as stored that an entry takes, where its layer is compressed.
@@ -451,7 +465,10 @@ impl Tree {
     /// Identity of a file's content, where it is known.
     pub fn content(&self, file: EventRef) -> Option<ContentId> {
         let event = self.event_at(file);
-        (event.kind == EventKind::File && event.extra != NONE).then(|| self.contents[event.extra as usize])
+        if event.kind != EventKind::File {
+            return None;
+        }
+        if event.extra == NONE { self.answered(file) } else { Some(self.contents[event.extra as usize]) }
     }
 
     /// SHA-256 of a file's content, where it was asked for.

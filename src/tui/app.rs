@@ -16,7 +16,9 @@ pub enum Msg {
     Image(Box<Image>),
     /// How far reading is, in words.
     Progress(String),
-    /// All is read.
+    /// All is read, and not judged yet.
+    Stacked(Box<Inspection>),
+    /// All is read and judged.
     Ready(Box<Inspection>),
     /// It can't be read.
     Failed(InspectError),
@@ -95,6 +97,8 @@ pub struct App {
     pub(super) mark: Option<usize>,
     pub(super) help: bool,
     pub(super) size: (u16, u16),
+    /// The waste is known too.
+    pub(super) judged: bool,
     /// Why it ended, when something went wrong.
     pub failure: Option<InspectError>,
     /// A thread broke.
@@ -124,6 +128,7 @@ impl App {
             mark: None,
             help: false,
             size: (80, 24),
+            judged: false,
             failure: None,
             broken: None,
         }
@@ -148,11 +153,14 @@ impl App {
                 self.progress = text;
                 None
             }
+            Msg::Stacked(found) => {
+                self.judged = false;
+                self.take(found);
+                None
+            }
             Msg::Ready(found) => {
-                self.open = vec![None; found.image.layers.len()];
-                self.image = None;
-                self.found = Some(found);
-                self.show_layer();
+                self.judged = true;
+                self.take(found);
                 None
             }
             Msg::Failed(error) => {
@@ -172,6 +180,19 @@ impl App {
     /// The image as far as it is known.
     pub(super) fn image(&self) -> Option<&Image> {
         self.found.as_ref().map(|found| &found.image).or(self.image.as_deref())
+    }
+
+    /// Takes what was found. When only the judgement is new, everything stays where the user put it.
+    fn take(&mut self, found: Box<Inspection>) {
+        let first = self.found.is_none();
+        if first {
+            self.open = vec![None; found.image.layers.len()];
+            self.image = None;
+        }
+        self.found = Some(found);
+        if first {
+            self.show_layer();
+        }
     }
 
     fn act(&mut self, action: Action) -> Option<Effect> {

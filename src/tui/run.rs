@@ -88,11 +88,23 @@ fn look(target: Target, options: Options, sender: Sender<Msg>, stop: Arc<AtomicB
     let started = Instant::now();
     let tell = sender.clone();
     let worker = thread::spawn(move || {
+        // Read, and there are.
+        let mut layers = (0, 0);
         let result = inspect(&target, &options, &mut |progress| {
             let msg = match progress {
-                Progress::Image(image) => Msg::Image(Box::new(image.clone())),
-                Progress::Bytes { read, of } => Msg::Progress(rate(read, of, started.elapsed())),
-                Progress::Layer { layer } => Msg::Progress(format!("layer {layer} read")),
+                Progress::Stacked(so_far) => Msg::Stacked(Box::new(so_far())),
+                Progress::Image(image) => {
+                    layers.1 = image.layers.len();
+                    Msg::Image(Box::new(image.clone()))
+                }
+                Progress::Bytes { read, of } => {
+                    let rate = rate(read, of, started.elapsed());
+                    Msg::Progress(if layers.1 == 0 { rate } else { format!("{rate}, {} of {} layers", layers.0, layers.1) })
+                }
+                Progress::Layer { .. } => {
+                    layers.0 += 1;
+                    Msg::Progress(format!("{} of {} layers", layers.0, layers.1.max(layers.0)))
+                }
                 Progress::Waiting(text) => Msg::Progress(crate::bytes::shown_text(text)),
                 Progress::Comparing { files } => Msg::Progress(format!("comparing {} files", exact(files as u64))),
             };

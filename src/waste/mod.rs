@@ -129,18 +129,7 @@ impl Waste {
         });
         let notices = notices::notices(tree, case.tar_bytes, evidence, &findings);
         let content_bytes = tree.content_bytes();
-        let layers = tree.layers.len();
-        let mut dead_of_layer = vec![0; layers];
-        let mut hidden_by_layer = vec![0; layers];
-        for (by, layer) in tree.layers.iter().enumerate() {
-            for file in &layer.deaths {
-                let size = tree.event_at(*file).size;
-                dead_of_layer[usize::from(file.layer)] += size;
-                if usize::from(file.layer) < by {
-                    hidden_by_layer[by] += size;
-                }
-            }
-        }
+        let (dead_of_layer, hidden_by_layer) = by_layer(tree);
         Self {
             content_bytes,
             live_bytes: content_bytes.saturating_sub(tree.dead_bytes()),
@@ -160,6 +149,7 @@ impl Waste {
     /// What is known without a judgement: sizes alone.
     pub fn unjudged(tree: &Tree) -> Self {
         let content_bytes = tree.content_bytes();
+        let (dead_of_layer, hidden_by_layer) = by_layer(tree);
         Self {
             content_bytes,
             live_bytes: content_bytes.saturating_sub(tree.dead_bytes()),
@@ -170,8 +160,8 @@ impl Waste {
             own_content_bytes: content_bytes,
             findings: Vec::new(),
             notices: Vec::new(),
-            dead_of_layer: vec![0; tree.layers.len()],
-            hidden_by_layer: vec![0; tree.layers.len()],
+            dead_of_layer,
+            hidden_by_layer,
             rules: Arc::clone(Rules::built_in()),
         }
     }
@@ -196,7 +186,24 @@ impl Waste {
     }
 
     /// Wasted bytes in percent of all content; 0 for an image without content.
-    pub fn percent(&self) -> f64 {
+    pub /// By layer: its content that is dead in the end, and content of earlier layers that it hides.
+fn by_layer(tree: &Tree) -> (Vec<u64>, Vec<u64>) {
+    let layers = tree.layers.len();
+    let mut dead_of_layer = vec![0; layers];
+    let mut hidden_by_layer = vec![0; layers];
+    for (by, layer) in tree.layers.iter().enumerate() {
+        for file in &layer.deaths {
+            let size = tree.event_at(*file).size;
+            dead_of_layer[usize::from(file.layer)] += size;
+            if usize::from(file.layer) < by {
+                hidden_by_layer[by] += size;
+            }
+        }
+    }
+    (dead_of_layer, hidden_by_layer)
+}
+
+fn percent(&self) -> f64 {
         percent(self.total_bytes(), self.content_bytes)
     }
 

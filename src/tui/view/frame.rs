@@ -35,6 +35,7 @@ pub(super) fn select(app: &App, focused: bool, row: Rect, signs: u16, buffer: &m
 /// The image's name on the left, its size and waste on the right.
 pub(in crate::tui) fn header(app: &App, area: Rect, buffer: &mut Buffer) {
     let right = match &app.found {
+        Some(found) if !app.judged => format!("{}  {}", bytes(found.waste.content_bytes), app.progress),
         Some(found) => {
             let waste = &found.waste;
             format!(

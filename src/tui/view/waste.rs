@@ -15,7 +15,7 @@ use crate::waste::Kind;
 pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
     let count = app.finding_count();
     let inside = pane(app, &format!("Waste ({count})"), true, area, buffer);
-    let Some(found) = &app.found else {
+    let Some(found) = app.found.as_ref().filter(|_| app.judged) else {
         Line::styled(cut_end(&app.progress, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
         return;
     };
