@@ -200,7 +200,7 @@ fn build(engine: Option<BuildWith>, arguments: &[OsString]) -> Result<ExitCode, 
         .map_err(|error| Failure::ReadFile { name: "the id of the image".into(), error })?;
     let flags = Cli::read(["explore".into()].into_iter()).map(|cli| cli.open);
     let Ok(flags) = flags else { return Ok(ExitCode::from(2)) };
-    open_image(OsStr::new(&format!("{client}:{}", id.trim())), &flags, dockerfile_of(arguments))
+    open_image(OsStr::new(&format!("{client}:{}", id.trim())), &flags, dockerfile_of(arguments).as_deref())
 }
 
 /// The Dockerfile that a build with these arguments reads, when it is a file here.
@@ -219,7 +219,7 @@ fn dockerfile_of(arguments: &[OsString]) -> Option<PathBuf> {
     candidates.into_iter().flatten().find(|path| path.is_file())
 }
 
-fn open_image(image: &OsStr, flags: &Open, dockerfile: Option<PathBuf>) -> Result<ExitCode, Failure> {
+fn open_image(image: &OsStr, flags: &Open, dockerfile: Option<&Path>) -> Result<ExitCode, Failure> {
     let target = Target::parse(image)?;
     let reading = &flags.reading;
     let options = judging(flags, dockerfile)?;
@@ -363,9 +363,9 @@ fn tend_cache(what: &CacheDo) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn judging(flags: &Open, built_from: Option<PathBuf>) -> Result<Options, Failure> {
+fn judging(flags: &Open, built_from: Option<&Path>) -> Result<Options, Failure> {
     let judging = &flags.judging;
-    let dockerfile = match judging.dockerfile.as_ref().or(built_from.as_ref()) {
+    let dockerfile = match judging.dockerfile.as_deref().or(built_from) {
         None => None,
         Some(path) => {
             let failed = |error| Failure::ReadFile { name: path.display().to_string(), error };

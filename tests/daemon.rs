@@ -1,6 +1,6 @@
 //! Images of daemons: real ones, and a small fake one for the shapes and the bad days that real ones don't have at hand.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test that can't go on has failed")]
 #![cfg(unix)]
 
 mod common;

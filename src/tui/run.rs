@@ -99,7 +99,11 @@ fn look(target: Target, options: Options, sender: Sender<Msg>, stop: Arc<AtomicB
                 }
                 Progress::Bytes { read, of } => {
                     let rate = rate(read, of, started.elapsed());
-                    Msg::Progress(if layers.1 == 0 { rate } else { format!("{rate}, {} of {} layers", layers.0, layers.1) })
+                    Msg::Progress(if layers.1 == 0 {
+                        rate
+                    } else {
+                        format!("{rate}, {} of {} layers", layers.0, layers.1)
+                    })
                 }
                 Progress::Layer { .. } => {
                     layers.0 += 1;

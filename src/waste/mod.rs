@@ -186,24 +186,7 @@ impl Waste {
     }
 
     /// Wasted bytes in percent of all content; 0 for an image without content.
-    pub /// By layer: its content that is dead in the end, and content of earlier layers that it hides.
-fn by_layer(tree: &Tree) -> (Vec<u64>, Vec<u64>) {
-    let layers = tree.layers.len();
-    let mut dead_of_layer = vec![0; layers];
-    let mut hidden_by_layer = vec![0; layers];
-    for (by, layer) in tree.layers.iter().enumerate() {
-        for file in &layer.deaths {
-            let size = tree.event_at(*file).size;
-            dead_of_layer[usize::from(file.layer)] += size;
-            if usize::from(file.layer) < by {
-                hidden_by_layer[by] += size;
-            }
-        }
-    }
-    (dead_of_layer, hidden_by_layer)
-}
-
-fn percent(&self) -> f64 {
+    pub fn percent(&self) -> f64 {
         percent(self.total_bytes(), self.content_bytes)
     }
 
@@ -243,4 +226,21 @@ fn percent(&self) -> f64 {
 
 fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+}
+
+/// By layer: its content that is dead in the end, and content of earlier layers that it hides.
+fn by_layer(tree: &Tree) -> (Vec<u64>, Vec<u64>) {
+    let layers = tree.layers.len();
+    let mut dead_of_layer = vec![0; layers];
+    let mut hidden_by_layer = vec![0; layers];
+    for (by, layer) in tree.layers.iter().enumerate() {
+        for file in &layer.deaths {
+            let size = tree.event_at(*file).size;
+            dead_of_layer[usize::from(file.layer)] += size;
+            if usize::from(file.layer) < by {
+                hidden_by_layer[by] += size;
+            }
+        }
+    }
+    (dead_of_layer, hidden_by_layer)
 }
