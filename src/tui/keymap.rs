@@ -141,7 +141,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::MarkLayer,
         label: "m",
         help: "mark a layer: all up to the selected one is shown as one",
-        hint: Some("mark"),
+        hint: None,
     },
     Binding {
         keys: &[(NONE, KeyCode::Char('?')), (NONE, KeyCode::F(1))],

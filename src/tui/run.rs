@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossterm::terminal::{Clear, ClearType};
 use ratatui::DefaultTerminal;
 
 use super::app::{App, Effect, Msg};
@@ -30,6 +31,9 @@ pub fn run(target: Target, options: Options) -> io::Result<Option<InspectError>>
     look(target, options, sender, Arc::clone(&stop));
     let ended = serve(&mut terminal, &mut app, &messages);
     stop.store(true, Ordering::Relaxed);
+    // tmux keeps rows of this screen in the other one when it grew meanwhile; empty ones do not show. A terminal that is
+    // gone needs none of it.
+    let _ = crossterm::execute!(io::stdout(), Clear(ClearType::All));
     ratatui::try_restore()?;
     ended?;
     if let Some(broken) = app.broken {
