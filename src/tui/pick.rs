@@ -122,7 +122,7 @@ impl Picker {
         let height = usize::from(list.height);
         let top = self.at - self.at.checked_rem(height).unwrap_or(self.at);
         // Name, size, age, engine, whether it is known: the columns stand where they stand.
-        let fixed = 10 + 16 + 8 + 7;
+        let fixed = 1 + 9 + 1 + 17 + 2 + 6 + 6;
         let names = width.saturating_sub(fixed).max(8);
         for (place, (choice, area)) in rows.iter().skip(top).zip(list.rows()).enumerate() {
             let Choice { image, known } = choice;
@@ -131,7 +131,7 @@ impl Picker {
             let age = ago(Some(&crate::report::rfc3339(image.created)), self.now);
             let known = if *known { " known" } else { "" };
             let text =
-                format!(" {name}{:pad$}{:>9} {:>15}  {:<7}{known}", "", bytes(image.size), age, image.engine.name());
+                format!(" {name}{:pad$}{:>9} {:>17}  {:<6}{known}", "", bytes(image.size), age, image.engine.name());
             let style = if top + place == self.at { self.theme.selected } else { ratatui::style::Style::new() };
             Line::styled(cut_end(&text, width), style).render(area, buffer);
             if top + place == self.at {

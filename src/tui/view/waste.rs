@@ -36,7 +36,7 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         let rule = finding.rule.as_ref().map(|rule| format!("{rule}  ")).unwrap_or_default();
         let used = front.len() + kind.len() + rule.len() + more.len();
         let path = cut_middle(&path, usize::from(line.width).saturating_sub(used));
-        let size = if finding.in_base { app.theme.faint } else { app.theme.wasted };
+        let size = if finding.in_base || !finding.kind.counts() { app.theme.faint } else { app.theme.wasted };
         let spans = vec![
             Span::styled(front, size),
             Span::raw(kind),
