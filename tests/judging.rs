@@ -684,3 +684,54 @@ fn buildkits_provenance_gives_the_lines() {
         );
     }
 }
+
+#[test]
+fn package_databases_tell_what_nobody_asked_for() {
+    let status = "Package: app\nStatus: install ok installed\nArchitecture: amd64\nDepends: libneeded (>= 1) | other, virtual:any\n\n\
+                  Package: libneeded\nStatus: install ok installed\nArchitecture: amd64\n\n\
+                  Package: provider\nStatus: install ok installed\nArchitecture: amd64\nProvides: virtual (= 2)\n\n\
+                  Package: extra\nStatus: install ok installed\nArchitecture: amd64\n\n\
+                  Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\n";
+    let automatic = |name: &str| format!("Package: {name}\nArchitecture: amd64\nAuto-Installed: 1\n\n");
+    let states = ["libneeded", "provider", "extra", "gone"].map(automatic).concat();
+    let lock = json!({"packages": {
+        "node_modules/used": {}, "node_modules/tester": {"dev": true}, "node_modules/tester/node_modules/inner": {},
+        "../outside": {"dev": true}
+    }});
+    let found = judge(&one([
+        file("var/lib/dpkg/status", status),
+        file("var/lib/apt/extended_states", states),
+        file("var/lib/dpkg/info/extra:amd64.list", "/.\n/usr\n/usr/bin\n/usr/bin/extra\n/etc/ssl/certs/extra.pem\n"),
+        file("var/lib/dpkg/info/libneeded.list", "/usr/lib/needed\n"),
+        file("var/lib/dpkg/info/provider.list", "/usr/lib/provided\n"),
+        file("usr/bin/extra", "extra"),
+        file("etc/ssl/certs/extra.pem", "a certificate"),
+        file("usr/lib/needed", "needed"),
+        file("usr/lib/provided", "provided"),
+        file("outside/x", "outside"),
+        file("app/node_modules/.package-lock.json", lock.to_string()),
+        file("app/node_modules/used/index.js", "used"),
+        file("app/node_modules/tester/index.js", "tester"),
+        file("app/node_modules/tester/node_modules/inner/index.js", "inner"),
+        file("var/tool/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n"),
+        file("var/tool/deep/file", "cached"),
+        file("var/venv/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n\n"),
+        file("var/venv/pyvenv.cfg", "home = /usr"),
+        file("var/venv/bin/tool", "a tool"),
+    ]));
+    for (path, want) in [
+        ("usr/bin/extra", "advice:apt-recommends"),
+        ("usr/lib/needed", "-"),
+        ("usr/lib/provided", "-"),
+        ("etc/ssl/certs/extra.pem", "-"),
+        ("app/node_modules/used/index.js", "-"),
+        ("app/node_modules/tester/index.js", "advice:npm-dev-deps"),
+        ("app/node_modules/tester/node_modules/inner/index.js", "-"),
+        ("outside/x", "-"),
+        ("var/tool/deep/file", "advice:tagged-cache-dir"),
+        ("var/venv/bin/tool", "-"),
+    ] {
+        assert_eq!(said_of(&found, path), want, "{path}");
+    }
+    assert_eq!(found.waste.total_bytes(), 0);
+}

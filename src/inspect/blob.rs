@@ -9,7 +9,7 @@ use crate::bytes::{
     Compression, Consumed, Counted, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff,
 };
 use crate::layer::{Batch, Hashing, IndexEnd, Keep, Passing, Watch, index};
-use crate::waste::{Rules, Seen};
+use crate::waste::{Rules, Seen, document_limit};
 
 /// What was found of one blob, beside its records.
 #[derive(Debug, Default)]
@@ -31,11 +31,19 @@ impl Blob {
 }
 
 /// Looks for what rules ask of the first bytes of files.
-struct ForRules(&'static Rules);
+struct ForRules {
+    rules: &'static Rules,
+    /// Package databases are wanted, too.
+    advice: bool,
+}
 
 impl Watch for ForRules {
     fn wants(&self, path: &[u8]) -> bool {
-        self.0.asks_for_head(path)
+        self.rules.asks_for_head(path)
+    }
+
+    fn keeps(&self, path: &[u8]) -> u64 {
+        if self.advice { document_limit(path) } else { 0 }
     }
 
     fn sees(&self, path: &[u8], head: &[u8]) -> u16 {
@@ -101,7 +109,7 @@ pub(super) fn read_flowing(
     let documents = DOCUMENTS.iter().map(|(path, limit)| Keep { path: path.to_vec(), limit: *limit });
     // The user's own comes first: it may be one of them.
     let keep: Vec<Keep> = options.keep.iter().cloned().chain(documents).collect();
-    let rules = ForRules(Rules::built_in());
+    let rules = ForRules { rules: Rules::built_in(), advice: options.advice };
     let passing = Passing { hashing, keep: &keep, watch: Some(&rules) };
     // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
     let hash_stored = (options.verify && verify && compression != Compression::None).then(|| note(0));

@@ -140,7 +140,13 @@ pub(super) fn evidence(
         let zeros = zeros(window, event.block, event.size).map_err(|error| unread(*file, error))?;
         Ok((zeros > 0).then_some((*file, zeros)))
     })?;
-    let mut evidence = Evidence { seen: std::mem::take(&mut loaded.seen), zeros: std::mem::take(&mut loaded.zeros) };
+    let computed = if options.advice {
+        waste::computed(tree, rules, &|path| loaded.document(path, waste::document_limit(path)))
+    } else {
+        FxHashMap::default()
+    };
+    let mut evidence =
+        Evidence { seen: std::mem::take(&mut loaded.seen), zeros: std::mem::take(&mut loaded.zeros), computed };
     evidence.seen.extend(seen);
     evidence.zeros.extend(zeros);
     evidence.zeros.sort_unstable();

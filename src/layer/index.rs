@@ -38,6 +38,8 @@ pub struct IndexEnd {
 pub trait Watch: Sync {
     /// Whether it has to see the file of that normal path.
     fn wants(&self, path: &[u8]) -> bool;
+    /// The largest size at which the file of that normal path is kept whole; 0 when it is not.
+    fn keeps(&self, path: &[u8]) -> u64;
     /// What the first bytes of it show, at most 4 KiB; 0 for nothing.
     fn sees(&self, path: &[u8], head: &[u8]) -> u16;
 }
@@ -71,6 +73,8 @@ const MAX_PATH: usize = 4096;
 const MAX_ENTRIES: u64 = 20_000_000;
 /// Zero blocks after the end that are passed over before they count as damage.
 const MAX_TRAILER: u64 = 1 << 30;
+/// Bytes of files that are kept whole for who looks on, of one layer.
+const MAX_KEPT: u64 = 64 << 20;
 /// Oddities of one kind that are told one by one.
 const MAX_NOTES: usize = 5;
 
@@ -84,6 +88,7 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
     let hashing = passing.hashing;
     // Which of `passing.keep` each of `end.kept` is.
     let mut kept_for: Vec<usize> = Vec::new();
+    let mut kept_bytes = 0;
     end.damage = loop {
         let more = walker.next(&mut entry);
         let now = walker.stored();
@@ -115,8 +120,11 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
             let keep = passing.keep.iter().position(|keep| keep.path == path && entry.size <= keep.limit);
             let keep = keep.filter(|_| entry.sparse.is_none());
             let watch = passing.watch.filter(|watch| entry.size > 0 && entry.sparse.is_none() && watch.wants(path));
+            let room = MAX_KEPT.saturating_sub(kept_bytes);
+            let whole = passing.watch.is_some_and(|watch| entry.size > 0 && entry.size <= watch.keeps(path).min(room));
+            let whole = whole && keep.is_none() && entry.sparse.is_none();
             let mut looks = Looks {
-                copy: keep.map(|_| Vec::new()),
+                copy: (keep.is_some() || whole).then(Vec::new),
                 head: watch.map(|_| Vec::new()),
                 zeros: (entry.size >= ZEROS && entry.sparse.is_none()).then(Zeros::default),
             };
@@ -130,6 +138,11 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
             }
             if let Some(zeros) = looks.zeros.map(|zeros| zeros.bytes).filter(|zeros| *zeros >= entry.size / 2) {
                 end.zeros.push((block, zeros));
+            }
+            if whole {
+                kept_bytes += entry.size;
+                kept_for.push(usize::MAX);
+                end.kept.extend(looks.copy.take().map(|copy| (block, copy)));
             }
             if let (Some(keep), Some(copy)) = (keep, looks.copy) {
                 // The last entry of a path is the one that holds.

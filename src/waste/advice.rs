@@ -345,11 +345,13 @@ fn told(instruction: &str, layer: u16) -> String {
 fn cruft_fix(about: &Advice<'_>) -> String {
     let Some(rule) = about.rule else { return String::new() };
     match step(about.stored_by) {
-        Step::Run if about.kind == Kind::Advice || rule.level == super::Level::Advice => rule.fix_run.clone(),
         Step::Run => {
             let command = command(about.stored_by);
             if let Some(changed) = about.rules.with_flag(rule, command) {
                 return format!("RUN {changed}");
+            }
+            if about.kind == Kind::Advice && rule.level == super::Level::Advice {
+                return rule.fix_run.clone();
             }
             let clean = match rule.clean.as_str() {
                 // A command of a tool that the step does not use may not be there.

@@ -10,7 +10,7 @@ use super::rules::Rules;
 use super::shadow::Dead;
 use crate::image::Image;
 use crate::layer::ContentId;
-use crate::tree::{Event, EventKind, EventRef, Tree};
+use crate::tree::{Event, EventKind, EventRef, NodeId, Tree};
 
 /// Live files with content, in the order (layer, position), each with its hard links.
 pub(super) fn live_files(tree: &Tree) -> impl Iterator<Item = EventRef> {
@@ -117,7 +117,9 @@ pub(super) fn live(
         first.unwrap_or_default()
     });
     let mut kept = Vec::with_capacity(twice.len());
+    let tagged = tagged(tree, rules, &unclaimed);
     for (file, rule) in unclaimed {
+        let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file));
         let carrier = dead.carrier(file);
         let kind = match (twice.binary_search_by_key(&file, |(own, _)| *own), rule) {
             (Ok(place), _) => {
@@ -133,6 +135,22 @@ pub(super) fn live(
     charges.sort_unstable_by_key(|charge| charge.file);
     kept.sort_unstable();
     (charges, kept)
+}
+
+/// Files below directories that declare themselves a cache: those with a `CACHEDIR.TAG` that is one.
+fn tagged<'t>(
+    tree: &'t Tree,
+    rules: &Rules,
+    unclaimed: &[(EventRef, Option<RuleId>)],
+) -> impl Fn(EventRef) -> Option<RuleId> + 't {
+    let rule = rules.id_of("tagged-cache-dir");
+    let tags = unclaimed.iter().filter(|(_, named)| named.is_some() && *named == rule);
+    let folders: FxHashSet<NodeId> =
+        tags.filter_map(|(file, _)| tree.paths.parent(tree.event_at(*file).node)).collect();
+    move |file| {
+        let above = std::iter::successors(Some(tree.event_at(file).node), |node| tree.paths.parent(*node));
+        rule.filter(|_| !folders.is_empty() && above.skip(1).any(|folder| folders.contains(&folder)))
+    }
 }
 
 /// Of the files with one content all but the one whose carrier is lowest and whose first name comes first, each with that

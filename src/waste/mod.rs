@@ -6,6 +6,7 @@
 
 mod advice;
 mod base;
+mod computed;
 mod dockerfile;
 mod findings;
 mod guards;
@@ -19,6 +20,7 @@ mod secrets;
 mod shadow;
 
 pub use base::{Base, GivenBase, NotTheBase};
+pub use computed::{ReadDocument, computed, document_limit};
 pub use dockerfile::{Lines, Place};
 pub use findings::{Finding, FindingPath, Severity};
 pub use kind::{Charge, Kind, RuleId, Sums};
@@ -41,6 +43,8 @@ use crate::tree::{EventRef, Tree};
 pub struct Evidence {
     /// What the first bytes of files show, where a rule asks for it.
     pub seen: FxHashMap<EventRef, Seen>,
+    /// Live files that a rule names which no pattern of paths can be.
+    pub computed: FxHashMap<EventRef, RuleId>,
     /// Bytes in aligned blocks of 4,096 zeros, of large files that are mostly that.
     pub zeros: Vec<(EventRef, u64)>,
 }
