@@ -693,14 +693,14 @@ fn package_databases_tell_what_nobody_asked_for() {
                   Package: extra\nStatus: install ok installed\nArchitecture: amd64\n\n\
                   Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\n";
     let automatic = |name: &str| format!("Package: {name}\nArchitecture: amd64\nAuto-Installed: 1\n\n");
-    let states = ["libneeded", "provider", "extra", "gone"].map(automatic).concat();
+    let marks = ["libneeded", "provider", "extra", "gone"].map(automatic).concat();
     let lock = json!({"packages": {
         "node_modules/used": {}, "node_modules/tester": {"dev": true}, "node_modules/tester/node_modules/inner": {},
         "../outside": {"dev": true}
     }});
     let found = judge(&one([
         file("var/lib/dpkg/status", status),
-        file("var/lib/apt/extended_states", states),
+        file("var/lib/apt/extended_states", marks),
         file("var/lib/dpkg/info/extra:amd64.list", "/.\n/usr\n/usr/bin\n/usr/bin/extra\n/etc/ssl/certs/extra.pem\n"),
         file("var/lib/dpkg/info/libneeded.list", "/usr/lib/needed\n"),
         file("var/lib/dpkg/info/provider.list", "/usr/lib/provided\n"),

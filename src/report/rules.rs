@@ -24,14 +24,8 @@ fn not_yet(rule: &Rule) -> &'static str {
 /// # Errors
 /// When `out` can't be written.
 pub fn write_rule(rules: &Rules, rule: &Rule, out: &mut impl Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "{} ({}, {})\n{}\n",
-        rule.id,
-        rule.family,
-        rule.level.name(),
-        format!("{}{}", rule.what, not_yet(rule))
-    )?;
+    writeln!(out, "{} ({}, {})", rule.id, rule.family, rule.level.name())?;
+    writeln!(out, "{}{}\n", rule.what, not_yet(rule))?;
     for glob in &rule.globs {
         writeln!(out, "  matches  {glob}")?;
     }

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::endpoint::{Address, Endpoint, Engine, Surroundings, docker, podman};
+use super::tunnel::Tunnel;
 
 /// How long a daemon may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -113,6 +114,8 @@ pub struct Daemon {
     pub endpoint: Endpoint,
     /// A service that was started for the time needed.
     service: Option<Service>,
+    /// The way to another machine.
+    _tunnel: Option<Tunnel>,
 }
 
 impl std::fmt::Debug for Daemon {
@@ -277,6 +280,7 @@ impl Daemon {
         let inside = runtime.enter();
         let seconds = BEGIN.as_secs();
         let mut service = None;
+        let mut tunnel: Option<Tunnel> = None;
         let docker = match &endpoint.address {
             Address::Unix(path) => {
                 knock(path)?;
@@ -286,7 +290,12 @@ impl Daemon {
             Address::Tcp(host, Some(tls)) => {
                 Docker::connect_with_ssl(host, &tls.key, &tls.cert, &tls.ca, seconds, API_DEFAULT_VERSION)
             }
-            Address::Ssh(url) => Docker::connect_with_ssh(url, seconds, API_DEFAULT_VERSION, None),
+            Address::Ssh(url) => {
+                let opened = Tunnel::open(url, endpoint.engine)?;
+                let socket = opened.socket();
+                tunnel = Some(opened);
+                Docker::connect_with_unix(&socket.to_string_lossy(), seconds, API_DEFAULT_VERSION)
+            }
             Address::Command => {
                 let started = start_podman()?;
                 let socket = started.folder.join("podman.sock");
@@ -301,9 +310,10 @@ impl Daemon {
                 Ok(answer) => answer.map_err(|error| told(&error)),
                 Err(_) => Err(format!("does not answer within {} seconds", ANSWER.as_secs())),
             }
-        })?;
+        });
+        let docker = docker.map_err(|why| tunnel.as_ref().and_then(Tunnel::complaint).unwrap_or(why))?;
         drop(inside);
-        Ok(Self { docker, runtime: Arc::new(runtime), endpoint, service })
+        Ok(Self { docker, runtime: Arc::new(runtime), endpoint, service, _tunnel: tunnel })
     }
 
     fn ask<T>(&self, question: impl Future<Output = Result<T, BollardError>>) -> Result<T, String> {

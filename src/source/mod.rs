@@ -11,6 +11,7 @@ mod layout;
 mod reference;
 mod shape;
 mod stream;
+mod tunnel;
 
 use std::fs::File;
 use std::io;
