@@ -340,6 +340,7 @@ pub fn inspect(
     drop(named);
     timings.push(clock.lap("judgement"));
     pull::estimate(&mut loaded, &mut waste, options, &shared)?;
+    waste.notices.extend(waste::compression_notices(&loaded.stored_layers()));
     timings.push(clock.lap("pull"));
     Ok(loaded.finish(target, waste, options, timings))
 }

@@ -564,7 +564,10 @@ fn notices_are_told_and_never_counted() {
     assert!(judge(&many).waste.notices.iter().any(|each| each.id == "many-layers"));
     let small: Vec<Entry> = (0..30_000).map(|n| file(format!("d/f{n}"), "x")).collect();
     let crowded = judge(&one(small));
-    assert_eq!(crowded.waste.notices.iter().map(|each| each.id).collect::<Vec<_>>(), ["header-overhead"]);
+    assert_eq!(
+        crowded.waste.notices.iter().map(|each| each.id).collect::<Vec<_>>(),
+        ["header-overhead", "weak-compression"]
+    );
     let twice = image().layer([file("root/.cache/pip/a", "a")]).layer([file("root/.cache/pip/b", "b")]);
     let found = judge(&twice);
     assert_eq!(
@@ -734,4 +737,18 @@ fn package_databases_tell_what_nobody_asked_for() {
         assert_eq!(said_of(&found, path), want, "{path}");
     }
     assert_eq!(found.waste.total_bytes(), 0);
+}
+
+#[test]
+fn what_compression_could_save_is_told() {
+    let text = b"the same words again and again, ".repeat(500_000);
+    let built = image().layer([file("text", &text)]).layer([file("noise", noise(2_000_000, 9))]);
+    let folder = folder();
+    let see = |bytes: &[u8], name: &str| {
+        let found = look_with(&folder.write(name, bytes), &Options::default());
+        found.waste.notices.iter().map(|notice| (notice.id, notice.layer)).collect::<Vec<_>>()
+    };
+    assert_eq!(see(&built.save(Shape::Oci), "plain.tar"), [("weak-compression", Some(0)), ("incompressible", Some(1))]);
+    let zipped = ImageBuilder { compress: gzip, ..built };
+    assert_eq!(see(&zipped.save(Shape::Oci), "gzip.tar"), [("incompressible", Some(1))]);
 }

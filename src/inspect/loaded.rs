@@ -14,7 +14,7 @@ use crate::image::{Digest, Image};
 use crate::layer::{ContentError, head, identify, zeros};
 use crate::source::Target;
 use crate::tree::{Event, EventRef, Lookup, Tree};
-use crate::waste::{self, Evidence, Named, Rules, Seen, Waste};
+use crate::waste::{self, Evidence, Named, Rules, Seen, StoredLayer, Waste};
 
 /// Everything but the judgement.
 pub(super) struct Loaded {
@@ -69,7 +69,7 @@ pub(super) fn side_by_side<T: Sync, R: Send>(
             if from >= items.len() {
                 break;
             }
-            let mut some = Vec::new();
+            let mut some = Vec::with_capacity(STEP.min(items.len() - from));
             for item in &items[from..items.len().min(from + STEP)] {
                 some.extend(work(item)?);
             }
@@ -87,7 +87,12 @@ pub(super) fn side_by_side<T: Sync, R: Send>(
         Ok::<_, InspectError>(all)
     })?;
     all.sort_unstable_by_key(|(from, _)| *from);
-    Ok(all.into_iter().flat_map(|(_, some)| some).collect())
+    // There may be a million: no more room than they take, and each share is given back as it is taken over.
+    let mut together = Vec::with_capacity(all.iter().map(|(_, some)| some.len()).sum());
+    for (_, some) in all {
+        together.extend(some);
+    }
+    Ok(together)
 }
 
 /// Which rules name which files, by all threads.
@@ -228,6 +233,19 @@ impl Loaded {
 
     pub(super) fn note(&mut self, message: String) {
         self.notes.push(Note { layer: None, message });
+    }
+
+    /// How each layer is stored.
+    pub(super) fn stored_layers(&self) -> Vec<StoredLayer> {
+        let plain = |kind: &Option<String>| kind.as_ref().is_some_and(|kind| kind.rsplit('.').next() == Some("tar"));
+        let layers = self.facts.iter().zip(&self.image.layers);
+        layers
+            .map(|(facts, layer)| StoredLayer {
+                tar_bytes: facts.tar_bytes,
+                pull_bytes: facts.compressed_bytes.or(facts.pull_estimate),
+                sent_plain: facts.compression == Compression::None && plain(&layer.media_type),
+            })
+            .collect()
     }
 
     /// By layer: bytes of the uncompressed tar.

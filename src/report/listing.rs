@@ -24,6 +24,9 @@ struct Row {
     path: String,
     #[serde(flatten)]
     about: About,
+    /// In the compressed layer, where that is known; a hard link's is that of its file.
+    pull_bytes: Option<u64>,
+    pull_estimated: Option<bool>,
 }
 
 /// What is told of a path, in every list of them.
@@ -152,7 +155,15 @@ fn write_long(
 }
 
 fn row(tree: &Tree, node: NodeId, at: EventRef) -> Row {
-    Row { path: shown(&tree.paths.path(node)), about: About::of(tree, at, content_bytes(tree, at)) }
+    let copy = tree.copy_of(at);
+    let pull_bytes = copy.and_then(|copy| tree.pull_bytes(copy));
+    let estimated = copy.is_some_and(|copy| tree.layers[usize::from(copy.layer)].pull_estimated);
+    Row {
+        path: shown(&tree.paths.path(node)),
+        about: About::of(tree, at, content_bytes(tree, at)),
+        pull_bytes,
+        pull_estimated: pull_bytes.map(|_| estimated),
+    }
 }
 
 /// `drwxr-sr-t`, as `ls -l` writes it.

@@ -27,7 +27,7 @@ pub use kind::{Charge, Kind, RuleId, Sums};
 pub use live::lookalikes;
 pub use magic::{HEAD, Magic, Seen};
 pub use named::{Named, pieces};
-pub use notices::{Notice, may_be_zeros};
+pub use notices::{Notice, StoredLayer, compression_notices, may_be_zeros};
 pub use rules::{Flag, Level, Rule, Rules, RulesError};
 pub use shadow::{Dead, dead, questions};
 

@@ -8,7 +8,8 @@ use crate::tree::{EventKind, EventRef, NodeId, Tree};
 /// Something that costs, and is part of no total (waste rules, A.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// `zero-filled`, `header-overhead`, `empty-layer`, `no-op-layer`, `many-layers`, `repeated-cache`.
+    /// `zero-filled`, `header-overhead`, `empty-layer`, `no-op-layer`, `many-layers`, `repeated-cache`,
+    /// `weak-compression`, `incompressible`.
     pub id: &'static str,
     /// The layer that it is about; None for the image.
     pub layer: Option<usize>,
@@ -31,6 +32,40 @@ pub fn may_be_zeros(tree: &Tree) -> Vec<EventRef> {
 /// Whether so many zeros in a file are worth a word.
 pub(super) fn worth(zeros: u64, size: u64) -> bool {
     zeros >= ZEROS && zeros >= size / 2
+}
+
+/// What is known of a layer as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredLayer {
+    /// Bytes of the uncompressed tar.
+    pub tar_bytes: u64,
+    /// Bytes compressed: as stored, else as estimated.
+    pub pull_bytes: Option<u64>,
+    /// The manifest says that the blob is a plain tar, and it is: registries send it as it is.
+    pub sent_plain: bool,
+}
+
+/// What compression could save, or can't.
+pub fn compression_notices(layers: &[StoredLayer]) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        let Some(pull) = layer.pull_bytes.filter(|_| layer.tar_bytes >= 1_000_000) else { continue };
+        let saving = layer.tar_bytes.saturating_sub(pull);
+        let own = |id, bytes, message: &str| Notice {
+            id,
+            layer: Some(index),
+            path: None,
+            bytes,
+            message: message.to_owned(),
+        };
+        if layer.sent_plain && saving >= 10_000_000 && saving >= layer.tar_bytes / 10 {
+            let message = "stored without compression: gzip would save so much of what is pulled";
+            notices.push(own("weak-compression", Some(saving), message));
+        } else if pull as f64 > layer.tar_bytes as f64 * 0.95 {
+            notices.push(own("incompressible", None, "does not get smaller by compression; zstd will not help"));
+        }
+    }
+    notices
 }
 
 pub(super) fn notices(tree: &Tree, tar_bytes: &[u64], evidence: &Evidence, findings: &[Finding]) -> Vec<Notice> {
