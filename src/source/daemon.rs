@@ -421,7 +421,12 @@ impl Daemon {
         self.runtime.block_on(async {
             let mut answers = Box::pin(self.docker.create_image(Some(options), None, None));
             while let Some(answer) = answers.next().await {
-                let answer = answer.map_err(|error| told(&error))?;
+                let answer = answer.map_err(|error| match &error {
+                    BollardError::DockerResponseServerError { status_code: 404, .. } => {
+                        "the registry has no such image, or shows it only after a login".to_owned()
+                    }
+                    _ => told(&error),
+                })?;
                 if let Some(error) = answer.error_detail.and_then(|error| error.message) {
                     return Err(error);
                 }
