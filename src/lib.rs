@@ -1,11 +1,12 @@
 //! See what a container image is made of: its layers, every file's history, and the bytes that are wasted.
 //!
 //! The folders stand in the order that data travels, and a folder uses only those before it:
-//! `bytes`, `source`, `image`, `layer`, `tree`, `waste`, `inspect`, then `report` and `tui` side by side.
+//! `bytes`, `source`, `image`, `layer`, `tree`, `waste`, `inspect`, `gate`, then `report` and `tui` side by side.
 //! `docs/architecture.md` is the plan of the house.
 
 pub mod bytes;
 pub mod cli;
+pub mod gate;
 pub mod image;
 pub mod inspect;
 pub mod layer;

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 7] = ["bytes", "source", "image", "layer", "tree", "waste", "inspect"];
+const ORDER: [&str; 8] = ["bytes", "source", "image", "layer", "tree", "waste", "inspect", "gate"];
 /// Side by side at the end of the way: neither uses the other's insides, both use all before.
 const ENDS: [&str; 2] = ["report", "tui"];
 

@@ -1,0 +1,71 @@
+/// A measured or allowed amount.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Quantity {
+    /// Bytes.
+    Bytes(u64),
+    /// Percent, 0 to 100.
+    Percent(f64),
+    /// Live of stored, 0 to 1.
+    Ratio(f64),
+    /// Layers, paths, secrets.
+    Count(u64),
+}
+
+/// One limit, held against the image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    /// The limit's name as in flags and settings: `max-own-wasted-bytes`, `limit.apt-lists`, `deny-secrets`.
+    pub rule: String,
+    /// What is allowed.
+    pub limit: Quantity,
+    /// What the image has.
+    pub value: Quantity,
+    /// It holds.
+    pub pass: bool,
+    /// What was found, in a sentence, as text from the image already shown harmlessly.
+    pub message: String,
+}
+
+/// Why a finding does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Excuse {
+    /// The base image has it, and the limits are about this image's own waste.
+    Base,
+    /// An exception of the settings, with its reason.
+    Ignored(String),
+    /// The baseline knows it, with so many bytes.
+    Baseline(u64),
+    /// The image that is compared with has it too, with so many bytes.
+    Against(u64),
+    /// Only advised, or not counted by its rule.
+    Uncounted,
+}
+
+/// A finding that does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excused {
+    /// Index into the judgement's findings.
+    pub finding: usize,
+    /// Why.
+    pub why: Excuse,
+}
+
+/// What the gate says of an image.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Verdict {
+    /// Each limit that is set, in the order of the flags.
+    pub checks: Vec<Check>,
+    /// Indexes of findings that count against limits, the largest first.
+    pub counted: Vec<usize>,
+    /// The others.
+    pub excused: Vec<Excused>,
+    /// What the user should know of the settings: an exception that has expired or excuses nothing.
+    pub notes: Vec<String>,
+}
+
+impl Verdict {
+    /// Every limit holds.
+    pub fn pass(&self) -> bool {
+        self.checks.iter().all(|check| check.pass)
+    }
+}
