@@ -1,13 +1,18 @@
 //! Runs the stages in order: opens, reads every layer once, stacks them, asks for the content that must be compared,
 //! judges. Says how far it is as it goes. Owns the threads; everything that it calls is plain code over `Read`.
 
+mod again;
 mod blob;
 mod builder;
 mod engine;
+mod gather;
 mod loaded;
 mod members;
+mod peek;
 mod pull;
 mod reader;
+mod save;
+mod stage;
 mod stream;
 
 use std::sync::Arc;
@@ -23,7 +28,9 @@ use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
+pub use peek::{Peeked, peek};
 pub use reader::{ReadError, read_file};
+pub use save::{SaveError, SaveProgress, Saved, Skip, save};
 
 /// What to look at, and how closely.
 #[derive(Debug, Clone, Default)]

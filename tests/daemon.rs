@@ -359,6 +359,91 @@ fn contents_take_one_export_that_ends_with_the_file() {
     assert_eq!(explorer.run(&["cat", "app:1", "/etc/passwd"]).stdout, b"root:x:0:0::/root:/bin/sh\n");
 }
 
+#[test]
+fn a_folder_takes_one_export_however_many_layers_it_is_from() {
+    // The layers begin alike: only what is in the files tells which is which.
+    let built = image()
+        .name("app:1")
+        .layer([file("d/a", "first"), file("d/b", noise(100_000, 1)), file("d/same", "1")])
+        .layer([file("d/a", "secon"), file("d/c", noise(100_000, 2)), file("d/also", "2")])
+        .layer([file("d/a", "third"), file("d/e", "5"), gone("d/b")]);
+    let into = |name: &str, explorer: &Explorer| explorer.folder.path().join(name).to_str().unwrap().to_owned();
+    for (kind, compress) in [("plain", <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), ("gzip", gzip), ("zstd", zstd)] {
+        let built = ImageBuilder { compress, ..built.clone() };
+        let mut members = built.members(Shape::Docker);
+        members.reverse();
+        // Something that is a layer of another image, and the rest of a long export.
+        members.insert(0, ("blobs/other".to_owned(), gzip(&common::layer(&[file("d/a", "other"), file("d/b", "b")]))));
+        members.extend((0..40).map(|n| (format!("{n:064x}/more"), noise(500_000, n))));
+        let archive = common::archive(&members);
+        let fake = Fake::new(&built, archive.clone(), Behaviour::default());
+        let explorer = Explorer::on(&fake.socket);
+        explorer.json(&["app:1", "--json"]);
+        let before = fake.sent.load(Ordering::Relaxed);
+        for (layer, want) in [
+            (
+                "1",
+                vec![
+                    ("a", b"secon".to_vec()),
+                    ("b", noise(100_000, 1)),
+                    ("c", noise(100_000, 2)),
+                    ("same", b"1".to_vec()),
+                ],
+            ),
+            (
+                "2",
+                vec![("a", b"third".to_vec()), ("c", noise(100_000, 2)), ("e", b"5".to_vec()), ("also", b"2".to_vec())],
+            ),
+        ] {
+            let into = into(&format!("{kind}-{layer}"), &explorer);
+            let done = explorer.run(&["extract", "app:1", "d", "--layer", layer, "-o", &into]);
+            assert!(done.status.success(), "{kind}: {}", text(&done.stderr));
+            for (name, content) in want {
+                assert!(std::fs::read(format!("{into}/d/{name}")).unwrap() == content, "{kind} {layer}: {name}");
+            }
+            assert_eq!(Path::new(&format!("{into}/d/b")).exists(), layer == "1", "{kind}");
+        }
+        assert_eq!(fake.exports(), 3, "{kind}");
+        assert!(fake.sent.load(Ordering::Relaxed) - before < archive.len(), "{kind}: it ends with the last file");
+    }
+}
+
+#[test]
+fn saving_from_a_daemon_that_stalls_or_dies() {
+    let built = sample();
+    let archive = built.save(Shape::V1);
+    let whole = Fake::new(&built, archive.clone(), Behaviour::default());
+    let explorer = Explorer::on(&whole.socket);
+    explorer.json(&["app:1", "--json"]);
+    let into = explorer.folder.path().join("into");
+    std::fs::create_dir(&into).unwrap();
+    // All layers are known; the contents stop in the middle of the first.
+    let stalls = Fake::new(&built, archive.clone(), Behaviour { stalls_after: Some(100_000), ..Behaviour::default() });
+    let explorer = Explorer { host: format!("unix://{}", stalls.socket.display()), ..explorer };
+    let mut child = explorer
+        .command(&["extract", "app:1", "/", "-o", into.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while stalls.sent.load(Ordering::Relaxed) < 100_000 {
+        assert!(Instant::now() < end && child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success());
+    let done = child.wait_with_output().unwrap();
+    assert!(text(&done.stderr).contains("stopped; nothing is left of it"), "{}", text(&done.stderr));
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(std::fs::read_dir(&into).unwrap().count(), 0);
+    let dies = Fake::new(&built, archive, Behaviour { closes_after: Some(100_000), ..Behaviour::default() });
+    let explorer = Explorer { host: format!("unix://{}", dies.socket.display()), ..explorer };
+    fails(&explorer, &["extract", "app:1", "/", "-o", into.to_str().unwrap()], &["explore: "]);
+    assert_eq!(std::fs::read_dir(&into).unwrap().count(), 0);
+}
+
 /// Exit code 2, nothing on standard output, nothing half-written, and these words.
 fn fails(explorer: &Explorer, arguments: &[&str], says: &[&str]) {
     let started = Instant::now();

@@ -9,6 +9,7 @@ mod compression;
 mod input;
 mod read_ahead;
 mod shown;
+mod stopping;
 pub mod tar;
 mod window;
 
@@ -16,5 +17,6 @@ pub use compression::{Compression, sniff};
 pub use input::{Flowing, Hopping, Input, Stored};
 pub use read_ahead::{Consumed, Counted, Feeder, ReadAhead, Tee};
 pub use shown::{shown, shown_text};
+pub use stopping::Stopping;
 pub use tar::{Entry, EntryKind, TarError, Walker};
 pub use window::Window;

@@ -9,6 +9,6 @@ mod index;
 mod record;
 
 pub use cache::{Cache, CacheUse, CacheWriter, StoredEnd};
-pub use content::{ContentError, Found, copy_content, find_entry, head, identify, zeros};
+pub use content::{ContentError, Found, Sink, copy_content, find_entry, head, identify, zeros};
 pub use index::{Hashing, IndexEnd, Keep, Passing, Watch, index};
 pub use record::{Batch, ContentId, Record, RecordKind, normal_path};
