@@ -1,5 +1,7 @@
 //! Parses, chooses an output, turns the outcome into an exit code.
 
+mod extract;
+
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,7 +12,7 @@ use std::sync::Arc;
 use clap::CommandFactory as _;
 use explore::bytes::shown;
 use explore::cli::{BuildWith, CacheDo, Cli, Command, Format, Generated, Open, PullWhen, Reading};
-use explore::inspect::{InspectError, Inspection, Options, Progress, ReadError, inspect, read_file};
+use explore::inspect::{InspectError, Inspection, Options, Progress, ReadError, SaveError, inspect, read_file};
 use explore::layer::{Cache, CacheUse, Keep};
 use explore::report::{self, HistoryFormat, JsonOptions, ListFormat};
 use explore::source::{Listed, Pull, Target, TargetError};
@@ -28,6 +30,8 @@ enum Failure {
     Inspect(#[from] InspectError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
     #[error("{name} can't be written: {error}")]
     Write { name: String, error: io::Error },
     #[error("{name} can't be read: {error}")]
@@ -131,6 +135,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(end(&found, &reading))
         }
         Some(Command::Cat { image, path, reading, layer }) => cat(&image, &path, &reading, layer),
+        Some(Command::Extract(wanted)) => extract::extract(&wanted),
         Some(Command::Rules { id, rules }) => {
             let rules = catalogue(rules.as_deref(), &[])?;
             match id {
