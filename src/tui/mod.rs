@@ -5,6 +5,8 @@
 //! its tree.
 
 mod app;
+#[allow(dead_code, reason = "the viewer is built on it")]
+mod content;
 mod keymap;
 mod pick;
 mod run;
