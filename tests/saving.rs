@@ -111,7 +111,7 @@ fn places(folder: &Folder, layers: &[Vec<Entry>]) -> Vec<(&'static str, PathBuf)
 #[test]
 fn the_start_of_a_file_from_everywhere() {
     let folder = folder();
-    let large: Vec<u8> = (0..300_000_u32).flat_map(|n| n.to_le_bytes()).collect();
+    let large: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     let layers = [
         vec![file("first", "one"), file("large", &large), hardlink("again", "large"), file("empty", "")],
         vec![gone("large"), gone("first"), file("after", "three")],

@@ -7,6 +7,8 @@
 mod app;
 #[allow(dead_code, reason = "the viewer is built on it")]
 mod content;
+#[allow(dead_code, reason = "the viewer is built on it")]
+mod highlight;
 mod keymap;
 mod pick;
 mod run;

@@ -218,7 +218,7 @@ impl ImageBuilder {
     }
 
     pub fn layers(self, layers: &[Vec<Entry>]) -> Self {
-        layers.iter().fold(self, |image, entries| image.layer(entries))
+        layers.iter().fold(self, Self::layer)
     }
 
     pub fn tar(mut self, tar: Vec<u8>) -> Self {
