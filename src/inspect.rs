@@ -74,6 +74,8 @@ pub enum Progress<'a> {
     Layer {
         /// Its index in the image; for a stream that has not said yet what it is, the number of layers passed.
         layer: usize,
+        /// Content of its files, bytes.
+        bytes: u64,
     },
     /// Bytes read so far, and how many there are where that is known.
     Bytes {

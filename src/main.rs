@@ -17,7 +17,7 @@ use explore::layer::{Cache, CacheUse, Keep};
 use explore::report::{self, HistoryFormat, JsonOptions, ListFormat};
 use explore::source::{Listed, Pull, Target, TargetError};
 use explore::tree::{EventKind, Lookup, NodeId};
-use explore::tui::Choice;
+use explore::tui::{Choice, Look, Theme};
 use explore::waste::{Rules, RulesError};
 use thiserror::Error;
 
@@ -173,7 +173,7 @@ fn choose() -> Result<Option<OsString>, Failure> {
     let known = |image: &Listed| cache.as_ref().is_some_and(|cache| cache.config(&image.id).is_some());
     if has_screen() && io::stdin().is_terminal() {
         let choices = images.into_iter().map(|image| Choice { known: known(&image), image }).collect();
-        return Ok(explore::tui::pick(choices, silent).map_err(Failure::Terminal)?.map(OsString::from));
+        return Ok(explore::tui::pick(choices, silent, look_of_screen().theme).map_err(Failure::Terminal)?.map(OsString::from));
     }
     if images.is_empty() {
         return Err(Failure::NoImages(silent));
@@ -229,7 +229,7 @@ fn open_image(image: &OsStr, flags: &Open, dockerfile: Option<&Path>) -> Result<
     let reading = &flags.reading;
     let options = judging(flags, dockerfile)?;
     if flags.json.is_none() && !flags.summary && !reading.timings && has_screen() {
-        return match explore::tui::run(target, options).map_err(Failure::Terminal)? {
+        return match explore::tui::run(target, options, look_of_screen()).map_err(Failure::Terminal)? {
             Some(error) => Err(error.into()),
             None => Ok(ExitCode::SUCCESS),
         };
@@ -242,6 +242,11 @@ fn open_image(image: &OsStr, flags: &Open, dockerfile: Option<&Path>) -> Result<
         Some(Some(file)) => write_whole(file, |out| report::write_json(&found, json, out))?,
     }
     Ok(end(&found, reading))
+}
+
+/// Colours and keys.
+fn look_of_screen() -> Look {
+    Look { theme: Theme::from_environment(std::env::var("EXPLORE_THEME").ok().as_deref()), ..Look::default() }
 }
 
 /// A terminal that can be drawn on.

@@ -56,7 +56,7 @@ pub(super) fn from_engine(
     };
     for (layer, slot) in order.iter().enumerate() {
         if !missing.contains(names[*slot]) {
-            builder.say(|_, _| Progress::Layer { layer })?;
+            builder.say_layer(layer, *slot)?;
         }
     }
     timings.push(clock.lap("cache"));
@@ -256,7 +256,7 @@ fn export(
                     }
                     let layer = engine.facts.diff_ids.iter().position(|name| *name == digest).unwrap_or(0);
                     exported.read.push((slot, digest));
-                    builder.say(|_, _| Progress::Layer { layer })?;
+                    builder.say_layer(layer, slot)?;
                     if missing.is_empty() {
                         stop.ring();
                     }

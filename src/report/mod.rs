@@ -19,4 +19,5 @@ pub use listing::{ListFormat, permissions, write_listing};
 pub use rules::{write_rule, write_rules};
 pub use size::{bytes, exact, parse_size, percent};
 pub use summary::{write_summary, write_timings};
+pub(crate) use summary::{base_words, notice_words};
 pub use time::{ago, date, rfc3339};

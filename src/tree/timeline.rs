@@ -44,6 +44,8 @@ pub enum Change {
     Modified,
     /// It is gone.
     Removed,
+    /// It was there with the same content; mode, owner, attributes or times differ. Told only by [`Tree::difference`].
+    Metadata,
 }
 
 /// Which event: the layer that has it, and its place there.
