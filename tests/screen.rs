@@ -239,7 +239,7 @@ fn folding_and_unfolding() {
     explorer.keys("<end> <left> <left>").shows("▸ lists/");
     explorer.keys("z").hides("lib/ ").shows("▸ var/");
     explorer.keys(">").shows("▸ lib/").hides("apt/ ");
-    explorer.keys("> >").shows("main_Packages");
+    explorer.keys("> > >").shows("main_Packages");
     explorer.keys("<").hides("main_Packages").shows("▸ lists/");
     explorer.keys("Z").shows("main_Packages");
     // Folders with one folder only share its row.
