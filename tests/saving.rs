@@ -564,7 +564,7 @@ fn extract_says_where_it_is() {
         (&["extract", image, "app/old"], "layer 2 takes it away; `--layer 1` shows it"),
         (&["extract", image, "app", "--layer", "9"], "there is no layer 9"),
         (&["extract", image, "app", "-o", "/no/such/place"], "nothing can be saved to /no/such/place"),
-        (&["extract", image, "app/pipe"], "a fifo is not made"),
+        (&["extract", image, "app/pipe", "-o", into.to_str().unwrap()], "a fifo is not made"),
     ] {
         let done = explore(arguments);
         assert!(done.status.code() == Some(2) && text(&done.stderr).contains(says), "{}", text(&done.stderr));

@@ -251,3 +251,29 @@ fn times(mtime: Option<i64>) -> Timestamps {
 pub(super) fn is_about_the_name(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NAMETOOLONG | Errno::ILSEQ | Errno::INVAL | Errno::EXIST))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{LayerEvents, Tree};
+
+    /// A file system that does not tell upper from lower case can't be had everywhere; what it answers can.
+    #[test]
+    fn a_name_that_is_taken_is_told_and_all_of_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let mut tree = Tree::default();
+        tree.push(LayerEvents::default());
+        let entries = || std::fs::read_dir(folder.path()).map_or(0, Iterator::count);
+        let made = Stage::new(folder.path(), &tree.paths, NodeId::ROOT, b"name").and_then(|mut stage| {
+            stage.make_file(NodeId::ROOT)?;
+            let again = stage.make_file(NodeId::ROOT).map(drop);
+            assert!(again.as_ref().is_err_and(is_about_the_name), "{again:?}");
+            let folder_too = stage.make_folder(NodeId::ROOT);
+            assert!(folder_too.as_ref().is_err_and(is_about_the_name), "{folder_too:?}");
+            assert_eq!(entries(), 1);
+            Ok(())
+        });
+        assert!(made.is_ok(), "{made:?}");
+        assert_eq!(entries(), 0);
+    }
+}
