@@ -59,6 +59,13 @@ pub struct Options {
     pub keep: Option<Keep>,
 }
 
+impl Options {
+    /// Whether package databases and programs are looked into: for advice, or for a rule that is made to count.
+    fn looks_closer(&self) -> bool {
+        self.advice || self.rules.as_ref().is_some_and(|rules| rules.counts_computed())
+    }
+}
+
 /// How far it is. Sent as it happens; `false` from the receiver stops everything.
 pub enum Progress<'a> {
     /// Manifest, config and history are known; no layer was read.

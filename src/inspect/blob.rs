@@ -33,8 +33,8 @@ impl Blob {
 /// Looks for what rules ask of the first bytes of files.
 struct ForRules {
     rules: &'static Rules,
-    /// Package databases are wanted, too.
-    advice: bool,
+    /// Package databases are wanted, too, and what programs carry for debuggers.
+    closer: bool,
 }
 
 impl Watch for ForRules {
@@ -43,11 +43,15 @@ impl Watch for ForRules {
     }
 
     fn keeps(&self, path: &[u8]) -> u64 {
-        if self.advice { document_limit(path) } else { 0 }
+        if self.closer { document_limit(path) } else { 0 }
     }
 
     fn sees(&self, path: &[u8], head: &[u8]) -> u16 {
         Seen::all(path, head).0
+    }
+
+    fn asks_for_symbols(&self) -> bool {
+        self.closer
     }
 }
 
@@ -109,7 +113,7 @@ pub(super) fn read_flowing(
     let documents = DOCUMENTS.iter().map(|(path, limit)| Keep { path: path.to_vec(), limit: *limit });
     // The user's own comes first: it may be one of them.
     let keep: Vec<Keep> = options.keep.iter().cloned().chain(documents).collect();
-    let rules = ForRules { rules: Rules::built_in(), advice: options.advice };
+    let rules = ForRules { rules: Rules::built_in(), closer: options.looks_closer() };
     let passing = Passing { hashing, keep: &keep, watch: Some(&rules) };
     // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
     let hash_stored = (options.verify && verify && compression != Compression::None).then(|| note(0));

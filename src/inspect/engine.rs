@@ -49,7 +49,7 @@ pub(super) fn from_engine(
     }
     let mut builder = Builder::new(names.len(), shared, Some(facts.size).filter(|size| *size > 0), tell);
     // What was kept of a layer does not have the SHA-256 of its files, nor always the package databases that advice asks for.
-    let readable = cache.filter(|_| !options.hash && !options.advice);
+    let readable = cache.filter(|_| !options.hash && !options.looks_closer());
     let mut missing: HashSet<&str> = match readable {
         Some(cache) => recall(cache, &names, options, shared, &mut builder)?,
         None => names.iter().copied().collect(),

@@ -11,7 +11,7 @@ use super::builder::Slot;
 use super::{InspectError, Inspection, LayerFacts, Note, Options, Shared, Timing, Verification, threads};
 use crate::bytes::{Compression, Window};
 use crate::image::{Digest, Image};
-use crate::layer::{ContentError, head, identify, zeros};
+use crate::layer::{ContentError, head, identify, symbols, zeros};
 use crate::source::Target;
 use crate::tree::{Event, EventRef, Lookup, Tree};
 use crate::waste::{self, Evidence, Named, Rules, Seen, StoredLayer, Waste};
@@ -30,6 +30,7 @@ pub(super) struct Loaded {
     kept: Vec<(EventRef, Vec<u8>)>,
     seen: FxHashMap<EventRef, Seen>,
     zeros: Vec<(EventRef, u64)>,
+    symbols: FxHashMap<EventRef, u64>,
 }
 
 /// Finds out contents of plain layers, on all threads.
@@ -145,13 +146,24 @@ pub(super) fn evidence(
         let zeros = zeros(window, event.block, event.size).map_err(|error| unread(*file, error))?;
         Ok((zeros > 0).then_some((*file, zeros)))
     })?;
-    let computed = if options.advice {
+    let computed = if options.looks_closer() {
         waste::computed(tree, rules, &|path| loaded.document(path, waste::document_limit(path)))
     } else {
         FxHashMap::default()
     };
-    let mut evidence =
-        Evidence { seen: std::mem::take(&mut loaded.seen), zeros: std::mem::take(&mut loaded.zeros), computed };
+    let asked = if options.looks_closer() { waste::may_have_symbols(tree, rules) } else { Vec::new() };
+    let symbols = side_by_side(&asked, options, shared, |file| {
+        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
+        let bytes = symbols(window, event.block, event.size).map_err(|error| unread(*file, error))?;
+        Ok((bytes > 0).then_some((*file, bytes)))
+    })?;
+    let mut evidence = Evidence {
+        seen: std::mem::take(&mut loaded.seen),
+        zeros: std::mem::take(&mut loaded.zeros),
+        computed,
+        symbols: std::mem::take(&mut loaded.symbols),
+    };
+    evidence.symbols.extend(symbols);
     evidence.seen.extend(seen);
     evidence.zeros.extend(zeros);
     evidence.zeros.sort_unstable();
@@ -277,6 +289,7 @@ impl Loaded {
             kept: Vec::new(),
             seen: FxHashMap::default(),
             zeros: Vec::new(),
+            symbols: FxHashMap::default(),
             tree: Arc::default(),
             image,
         };
@@ -343,8 +356,8 @@ impl Loaded {
             facts.pull_estimate = self.tree.layer_pull_bytes(index);
         }
         let end = &mut blob.end;
-        let (kept, seen, zeros) = (std::mem::take(&mut end.kept), &end.seen, &end.zeros);
-        if !(kept.is_empty() && seen.is_empty() && zeros.is_empty()) {
+        let (kept, seen, zeros, symbols) = (std::mem::take(&mut end.kept), &end.seen, &end.zeros, &end.symbols);
+        if !(kept.is_empty() && seen.is_empty() && zeros.is_empty() && symbols.is_empty()) {
             let events = self.tree.layers.get(index).map(|layer| &layer.events[..layer.listed]).unwrap_or_default();
             // Entries stand in the order of their blocks.
             let find = |block: u32| {
@@ -353,6 +366,7 @@ impl Loaded {
             };
             self.kept.extend(kept.into_iter().filter_map(|(block, bytes)| Some((find(block)?, bytes))));
             self.seen.extend(seen.iter().filter_map(|(block, shows)| Some((find(*block)?, Seen(*shows)))));
+            self.symbols.extend(symbols.iter().filter_map(|(block, bytes)| Some((find(*block)?, *bytes))));
             self.zeros.extend(zeros.iter().filter_map(|(block, zeros)| Some((find(*block)?, *zeros))));
         }
         self.facts.push(facts);

@@ -46,6 +46,11 @@ pub fn find_entry<I: Input>(mut input: I, block: u32) -> Result<Found<I>, Conten
 }
 
 impl<I: Input> Found<I> {
+    /// Bytes from where the entry begins to where its content does.
+    pub(super) fn header_bytes(&self) -> u64 {
+        self.walker.position()
+    }
+
     /// Writes the content and says what it is. The holes of a sparse file are written as zeros.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Words: what a finding is, and what to change in the Dockerfile, made from the instructions that the image records.
 
+use super::computed::SYMBOLS_RULE;
 use super::findings::{FindingPath, common_folder};
 use super::kind::Kind;
 use super::named::rooted;
@@ -341,9 +342,25 @@ fn told(instruction: &str, layer: u16) -> String {
     if instruction.is_empty() { format!("the step that makes layer {layer}") } else { instruction.to_owned() }
 }
 
+/// The files stay, and what they carry for debuggers goes: where they are made.
+fn strip_fix(about: &Advice<'_>) -> String {
+    let strip = format!("strip --strip-unneeded {}", for_shell(about));
+    match step(about.stored_by) {
+        Step::Run => format!("RUN {} && {strip}", command(about.stored_by)),
+        Step::CopyFromStage => {
+            format!("`strip --strip-unneeded` them in the build stage, before `{}`", about.stored_by)
+        }
+        Step::Copy => "`strip --strip-unneeded` them before they are copied".to_owned(),
+        Step::Other => format!("{strip}, in the tool that made layer {}", about.stored_in),
+    }
+}
+
 /// How live files that should not be there are kept out, from what brought them.
 fn cruft_fix(about: &Advice<'_>) -> String {
     let Some(rule) = about.rule else { return String::new() };
+    if rule.id == SYMBOLS_RULE {
+        return strip_fix(about);
+    }
     match step(about.stored_by) {
         Step::Run => {
             let command = command(about.stored_by);

@@ -3,10 +3,11 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Evidence;
+use super::computed::SYMBOLS_RULE;
 use super::guards::{Guards, Verdict};
 use super::kind::{Charge, Kind, RuleId};
 use super::named::{Named, rooted};
-use super::rules::Rules;
+use super::rules::{Level, Rules};
 use super::shadow::Dead;
 use crate::image::Image;
 use crate::layer::ContentId;
@@ -106,6 +107,17 @@ pub(super) fn live(
             false
         });
     }
+    // A rule that no path can be matched by, and that is made to count.
+    let computed_rule = |file: EventRef| {
+        let symbols = || rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
+        evidence.computed.get(&file).copied().or_else(symbols)
+    };
+    unclaimed.retain(|(file, _)| {
+        let rule = computed_rule(*file).filter(|rule| rules.rule(*rule).level == Level::On);
+        let carrier = dead.carrier(*file);
+        charges.extend(rule.map(|_| Charge::new(carrier, Kind::Cruft, carrier.layer, carrier.layer).named(rule)));
+        rule.is_none()
+    });
     let twice = duplicates(tree, &unclaimed, dead, &mut |file| {
         let mut first: Option<Vec<u8>> = None;
         for name in live_names(file) {
@@ -119,7 +131,8 @@ pub(super) fn live(
     let mut kept = Vec::with_capacity(twice.len());
     let tagged = tagged(tree, rules, &unclaimed);
     for (file, rule) in unclaimed {
-        let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file));
+        let symbols = rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
+        let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file)).or(symbols);
         let carrier = dead.carrier(file);
         let kind = match (twice.binary_search_by_key(&file, |(own, _)| *own), rule) {
             (Ok(place), _) => {
