@@ -8,6 +8,7 @@ mod loaded;
 mod members;
 mod pull;
 mod reader;
+mod recompress;
 mod stream;
 
 use std::sync::Arc;
@@ -104,6 +105,8 @@ pub struct LayerFacts {
     pub compressed_bytes: Option<u64>,
     /// About what the layer costs to pull, where it is not compressed.
     pub pull_estimate: Option<u64>,
+    /// About what the blob would take if zstd had compressed it, where that was measured.
+    pub zstd_estimate: Option<u64>,
     /// Entries, whiteouts among them.
     pub entries: u64,
     /// The archive does not have it.

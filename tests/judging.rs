@@ -753,6 +753,30 @@ fn what_compression_could_save_is_told() {
     assert_eq!(see(&zipped.save(Shape::Oci), "gzip.tar"), [("incompressible", Some(1))]);
 }
 
+/// What repeats at a distance that gzip does not see, and zstd does: told for advice, near to what it really saves.
+#[test]
+fn what_zstd_would_save_is_measured_for_advice() {
+    let far = |seed: u64| noise(100_000, seed).repeat(160);
+    let built =
+        image().layer([file("a", far(1)), file("b", far(2))]).layer([file("near", b"words ".repeat(4_000_000))]);
+    let folder = folder();
+    let tar = built.tars[0].clone();
+    let really = gzip(&tar).len() as u64 - zstd::bulk::compress(&tar, 12).unwrap().len() as u64;
+    let gzipped = folder.write("gzip.tar", &ImageBuilder { compress: gzip, ..built.clone() }.save(Shape::Oci));
+    let zipped = ImageBuilder { compress: |bytes| zstd::bulk::compress(bytes, 12).unwrap(), ..built };
+    let zstd = folder.write("zstd.tar", &zipped.save(Shape::Oci));
+    let weak = |path: &Path, advice: bool| {
+        let found = look_with(path, &Options { advice, ..Options::default() });
+        let notices = found.waste.notices.into_iter().filter(|notice| notice.id == "weak-compression");
+        notices.map(|notice| (notice.layer, notice.bytes.unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(weak(&gzipped, false), []);
+    let told = weak(&gzipped, true);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 == Some(0) && told[0].1.abs_diff(really) < really / 10, "{told:?}, really {really}");
+    assert_eq!(weak(&zstd, true), []);
+}
+
 /// A program in the ELF format: 1.2 MB of code, 300,000 bytes for a debugger, a symbol table of 2,400 bytes and its 5,000
 /// bytes of names. Where the section names and the table of sections stand is what linkers differ in.
 fn program(order: &[&str], wide: bool) -> Vec<u8> {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::Options;
+use super::recompress::{Recompressed, Sampler};
 use crate::bytes::{
     Compression, Consumed, Counted, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff,
 };
@@ -21,6 +22,8 @@ pub(super) struct Blob {
     pub(super) stored: Option<[u8; 32]>,
     /// SHA-256 of the uncompressed tar, where it was computed.
     pub(super) uncompressed: Option<[u8; 32]>,
+    /// What parts of it take when they are compressed again.
+    pub(super) recompressed: Recompressed,
 }
 
 impl Blob {
@@ -118,6 +121,7 @@ pub(super) fn read_flowing(
     // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
     let hash_stored = (options.verify && verify && compression != Compression::None).then(|| note(0));
     let hash_plain = verify.then(|| note(1));
+    let recompressed = Arc::default();
     let end = if compression == Compression::None && !verify {
         walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), passing, send)
     } else {
@@ -129,6 +133,10 @@ pub(super) fn read_flowing(
                 let ahead = match compression {
                     Compression::None if flow.estimate => ReadAhead::estimating(scope, plain),
                     Compression::None => ReadAhead::spawn(scope, plain),
+                    _ if options.advice => {
+                        let sampler = Sampler::new(plain, Arc::clone(&consumed), Arc::clone(&recompressed));
+                        ReadAhead::inflating(scope, sampler, consumed)
+                    }
                     _ => ReadAhead::inflating(scope, plain, consumed),
                 };
                 walk(Flowing::new(ahead), passing, send)
@@ -145,5 +153,6 @@ pub(super) fn read_flowing(
         compressed_bytes: (!plain).then(|| count.load(Ordering::Relaxed)),
         stored: if plain { uncompressed } else { digest(0) },
         uncompressed,
+        recompressed: recompressed.lock().map(|sums| *sums).unwrap_or_default(),
     }
 }

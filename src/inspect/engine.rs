@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::blob::{Blob, Flow, read_flowing};
 use super::builder::{Builder, Slot, WAITING};
 use super::loaded::Loaded;
+use super::recompress::Recompressed;
 use super::stream::{Message, feed_members};
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
 use crate::bytes::{Compression, ReadAhead};
@@ -153,6 +154,7 @@ fn recalled(stored: StoredEnd, diff_id: &str) -> Blob {
         // It was computed when the index was stored, and is its name.
         uncompressed: Digest::parse(diff_id).and_then(|digest| digest.sha256()),
         stored: None,
+        recompressed: Recompressed::default(),
         end: stored.end,
     }
 }

@@ -255,6 +255,7 @@ impl Loaded {
             .map(|(facts, layer)| StoredLayer {
                 tar_bytes: facts.tar_bytes,
                 pull_bytes: facts.compressed_bytes.or(facts.pull_estimate),
+                zstd_bytes: facts.zstd_estimate,
                 sent_plain: facts.compression == Compression::None && plain(&layer.media_type),
             })
             .collect()
@@ -327,6 +328,7 @@ impl Loaded {
         facts.compression = blob.compression;
         facts.compressed_bytes = blob.compressed_bytes;
         facts.tar_bytes = blob.end.tar_bytes;
+        facts.zstd_estimate = blob.compressed_bytes.and_then(|bytes| blob.recompressed.of(bytes));
         facts.entries = blob.end.entries;
         facts.damage = blob.end.damage.as_ref().map(ToString::to_string);
         for message in &blob.end.notes {
