@@ -313,7 +313,9 @@ pub fn inspect(
     };
     let base = Base::of(&loaded.image, &given)?;
     let rules = options.rules.as_ref().unwrap_or_else(|| Rules::built_in());
-    let rules = rules.placed(&loaded.image.config.run.env, &loaded.homes()).map_or_else(|| Arc::clone(rules), Arc::new);
+    let accounts = loaded.accounts();
+    let homes: Vec<String> = accounts.homes().map(str::to_owned).collect();
+    let rules = rules.placed(&loaded.image.config.run.env, &homes).map_or_else(|| Arc::clone(rules), Arc::new);
     let named = loaded::name_files(&loaded, &rules, options, &shared)?;
     timings.push(clock.lap("rules"));
     let evidence = loaded::evidence(&mut loaded, &named, &rules, options, &shared)?;
@@ -344,6 +346,7 @@ pub fn inspect(
         evidence: &evidence,
         base,
         advice: options.advice,
+        accounts: &accounts,
         lines: &lines,
     };
     let mut waste = Waste::judge(case, dead);

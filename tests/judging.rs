@@ -22,7 +22,9 @@ fn rows(instructions: &[&str]) -> Value {
     instructions
         .iter()
         .map(|text| {
-            let empty = ["ENV", "CMD", "ENTRYPOINT", "ARG", "LABEL"].iter().any(|word| text.starts_with(word));
+            let empty = ["ENV", "CMD", "ENTRYPOINT", "ARG", "LABEL", "USER", "WORKDIR"]
+                .iter()
+                .any(|word| text.starts_with(word));
             json!({"created": "2026-01-02T03:04:05Z", "created_by": text, "empty_layer": empty})
         })
         .collect()
@@ -291,7 +293,37 @@ fn fixes_are_made_from_the_instruction() {
         (
             &["COPY . ."],
             &[&[file("app/.git/HEAD", "ref")]],
+            "keep it out of the build context: add `app/.git` to .dockerignore",
+        ),
+        (
+            &["WORKDIR /srv/app", "COPY . ."],
+            &[&[file("srv/app/.git/HEAD", "ref")]],
+            "keep it out of the build context: add `.git` to .dockerignore",
+        ),
+        (
+            &["COPY web /srv/"],
+            &[&[file("srv/a/.DS_Store", "x"), file("srv/b/.DS_Store", "x")]],
+            "keep it out of the build context: add `**/.DS_Store` to .dockerignore",
+        ),
+        (
+            &["COPY dir:0123456789abcdef in /app"],
+            &[&[file("app/.git/HEAD", "ref")]],
             "keep it out of the build context: add `**/.git` to .dockerignore",
+        ),
+        (
+            &["COPY app.tar.gz /tmp/", "RUN tar -xzf /tmp/app.tar.gz -C /opt && rm /tmp/app.tar.gz"],
+            &[&[file("tmp/app.tar.gz", "archive")], &[gone("tmp/app.tar.gz"), file("opt/x", "y")]],
+            "let the builder unpack it: `ADD app.tar.gz /opt/` instead of `RUN tar -xzf /tmp/app.tar.gz -C /opt`",
+        ),
+        (
+            &[
+                "COPY conf/license.txt /tmp/license.txt",
+                "RUN ./install --license /tmp/license.txt",
+                "RUN rm /tmp/license.txt",
+            ],
+            &[&[file("tmp/license.txt", "text")], &[file("opt/x", "y")], &[gone("tmp/license.txt")]],
+            "do not copy it; read it where it is needed: RUN \
+             --mount=type=bind,source=conf/license.txt,target=/tmp/license.txt ./install --license /tmp/license.txt",
         ),
         (&["RUN apk add curl"], &[&[file("var/cache/apk/a.apk", "a")]], "RUN apk add --no-cache curl"),
         (
@@ -309,6 +341,15 @@ fn fixes_are_made_from_the_instruction() {
     }
     let mount = fix_of(&["RUN pip install a"], &[pip]).fix_mount;
     assert_eq!(mount.as_deref(), Some("RUN --mount=type=cache,target=/root/.cache/pip pip install a"));
+    // A mount belongs to root unless it says otherwise.
+    let passwd = file("etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n");
+    let own = &[passwd, file("home/app/.cache/pip/x", "x")][..];
+    let mounted = |user: &str| fix_of(&[user, "RUN pip install a"], &[own]).fix_mount;
+    let want = "RUN --mount=type=cache,target=/home/app/.cache/pip,uid=1000,gid=1001 pip install a";
+    assert_eq!(mounted("USER app").as_deref(), Some(want));
+    assert_eq!(mounted("USER nobody-knows"), None);
+    let want = "RUN --mount=type=cache,target=/root/.cache/pip pip install a";
+    assert_eq!(mounted("USER 0:0").as_deref(), Some(want));
 }
 
 #[test]

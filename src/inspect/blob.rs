@@ -58,8 +58,8 @@ impl Watch for ForRules {
     }
 }
 
-/// Files that a judgement reads whole: where home directories are.
-const DOCUMENTS: [(&[u8], u64); 1] = [(b"etc/passwd", 1 << 20)];
+/// Files that a judgement reads whole: where home directories are, and whose.
+const DOCUMENTS: [(&[u8], u64); 2] = [(b"etc/passwd", 1 << 20), (b"etc/group", 1 << 20)];
 
 pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
     let mut head = [0; 6];

@@ -14,7 +14,7 @@ use crate::image::{Digest, Image};
 use crate::layer::{ContentError, head, identify, symbols, zeros};
 use crate::source::Target;
 use crate::tree::{Event, EventRef, Lookup, Tree};
-use crate::waste::{self, Evidence, Named, Rules, Seen, StoredLayer, Waste};
+use crate::waste::{self, Accounts, Evidence, Named, Rules, Seen, StoredLayer, Waste};
 
 /// Everything but the judgement.
 pub(super) struct Loaded {
@@ -236,11 +236,10 @@ impl Loaded {
         head(window, event.block, limit).ok()
     }
 
-    /// Home directories that the image's `/etc/passwd` names.
-    pub(super) fn homes(&self) -> Vec<String> {
-        let passwd = self.document(b"etc/passwd", 1 << 20).unwrap_or_default();
-        let lines = passwd.split(|byte| *byte == b'\n');
-        lines.filter_map(|line| String::from_utf8(line.split(|byte| *byte == b':').nth(5)?.to_vec()).ok()).collect()
+    /// Users and groups that the image has.
+    pub(super) fn accounts(&self) -> Accounts {
+        let read = |path| self.document(path, 1 << 20).unwrap_or_default();
+        Accounts::new(&read(b"etc/passwd"), &read(b"etc/group"))
     }
 
     pub(super) fn note(&mut self, message: String) {

@@ -1,6 +1,8 @@
 //! Words: what a finding is, and what to change in the Dockerfile, made from the instructions that the image records.
 
+use super::accounts::{Accounts, owned, user_of};
 use super::computed::SYMBOLS_RULE;
+use super::copied::{Copied, Source, is_archive, workdir_of};
 use super::findings::{FindingPath, common_folder};
 use super::kind::Kind;
 use super::named::rooted;
@@ -14,6 +16,7 @@ pub(super) struct Advice<'a> {
     pub(super) tree: &'a Tree,
     pub(super) image: &'a Image,
     pub(super) rules: &'a Rules,
+    pub(super) accounts: &'a Accounts,
     pub(super) rule: Option<&'a Rule>,
     pub(super) kind: Kind,
     pub(super) in_base: bool,
@@ -266,11 +269,133 @@ fn leftovers(about: &Advice<'_>) -> String {
     places.join(" ")
 }
 
-/// A line for `.dockerignore` that keeps the largest of them out of the build context.
-fn ignore_line(about: &Advice<'_>) -> String {
-    let node = about.paths.first().map(|path| top_of_rule(about, path.node).unwrap_or(path.node));
-    let name = node.map(|node| shown(about.tree.paths.name(node))).unwrap_or_default();
-    format!("**/{name}")
+/// What the instruction that stores them copies, where it says so.
+fn copied(about: &Advice<'_>) -> Option<Copied> {
+    Copied::of(about.stored_by, &workdir_of(about.image, about.stored_in))
+}
+
+/// Where a path of the finding was copied from.
+fn source_of(about: &Advice<'_>, copied: &Copied, node: NodeId) -> Option<Source> {
+    let tree = about.tree;
+    let path = String::from_utf8(tree.paths.path(node)).ok()?;
+    let has_others = |name: &str| {
+        let folder = tree.paths.find(copied.to().trim_start_matches('/').as_bytes());
+        let entries = folder.into_iter().flat_map(|folder| tree.entries(folder, about.stored_in));
+        let mut own = entries.filter(|(_, at)| at.layer == about.stored_in);
+        own.any(|(node, _)| tree.paths.name(node) != name.as_bytes())
+    };
+    copied.source_of(&format!("/{path}"), has_others)
+}
+
+/// Lines for `.dockerignore` that keep the files out of the build context: what they are called there, else their name
+/// wherever it is.
+fn ignore_lines(about: &Advice<'_>) -> String {
+    let mut nodes: Vec<NodeId> = Vec::new();
+    for path in about.paths {
+        let node = top_of_rule(about, path.node).unwrap_or(path.node);
+        if !nodes.contains(&node) {
+            nodes.push(node);
+        }
+        if nodes.len() > SPELLED_OUT {
+            break;
+        }
+    }
+    let name = |node: NodeId| about.tree.paths.name(node);
+    let same_name = nodes.len() > 1 && nodes.iter().all(|node| name(*node) == name(nodes[0]));
+    let copied = copied(about).filter(|_| !same_name && nodes.len() <= SPELLED_OUT);
+    let context = |node: &NodeId| match source_of(about, copied.as_ref()?, *node)? {
+        Source::Context(path) => Some(format!("`{path}`")),
+        _ => None,
+    };
+    let lines: Option<Vec<String>> = nodes.iter().map(context).collect();
+    match lines.filter(|lines| !lines.is_empty()) {
+        Some(lines) => lines.join(" and "),
+        None => format!("`**/{}`", nodes.first().map(|node| shown(name(*node))).unwrap_or_default()),
+    }
+}
+
+/// How what was copied is kept out.
+fn copied_fix(about: &Advice<'_>) -> String {
+    let source = copied(about).zip(about.paths.first());
+    match source.and_then(|(copied, path)| source_of(about, &copied, path.node)) {
+        Some(Source::Remote(url)) => {
+            format!("get `{url}` in the RUN that needs it, and delete what is left over there")
+        }
+        Some(Source::Archive(name)) => format!("leave it out of `{name}`, which `{}` unpacks", about.stored_by),
+        _ => format!("keep it out of the build context: add {} to .dockerignore", ignore_lines(about)),
+    }
+}
+
+/// How what is only copied for a later step, and deleted then, is not stored.
+fn borrowed_fix(about: &Advice<'_>) -> String {
+    let Some(path) = about.paths.first() else { return copied_fix(about) };
+    let target = String::from_utf8_lossy(&about.tree.paths.path(path.node)).into_owned();
+    let name = target.rsplit('/').next().unwrap_or_default();
+    let reader = (about.stored_in + 1..=about.caused_by).find_map(|layer| {
+        let text = about.image.instruction(layer.into()).filter(|text| step(text) == Step::Run)?;
+        Some((layer, without_removal(command(&text), name))).filter(|(_, text)| names(text, name))
+    });
+    let source = match copied(about).and_then(|copied| source_of(about, &copied, path.node)) {
+        Some(Source::Context(source)) => source,
+        Some(Source::Remote(url)) => {
+            return format!("get it and delete it in one RUN: `curl -fsSLo {} {url}`", quoted(target.as_bytes()));
+        }
+        Some(Source::Archive(_)) => return copied_fix(about),
+        None => "…".to_owned(),
+    };
+    match reader {
+        Some((layer, text)) if is_archive(name) && unpacks(&text) && about.files == 1 => {
+            format!(
+                "let the builder unpack it: `ADD {source} {}/` instead of `RUN {text}`",
+                unpacked_to(about, layer, &text)
+            )
+        }
+        Some((_, text)) if about.files == 1 => {
+            let mount = format!("--mount=type=bind,source={source},target={}", quoted(target.as_bytes()));
+            format!("do not copy it; read it where it is needed: RUN {mount} {text}")
+        }
+        _ => format!(
+            "do not copy it: add {} to .dockerignore, or read it in the RUN that needs it with \
+             `--mount=type=bind,source={source}`",
+            ignore_lines(about)
+        ),
+    }
+}
+
+/// Whether a command names a file, wherever it is.
+fn names(command: &str, name: &str) -> bool {
+    command.split(|c: char| c.is_whitespace() || ";&|()<>".contains(c)).any(|word| base(word) == name)
+}
+
+/// A command without its steps that only remove the file.
+fn without_removal(command: &str, name: &str) -> String {
+    let steps = command.split("&&").map(str::trim);
+    let stays = |step: &&str| !(step.starts_with("rm ") && names(step, name));
+    steps.filter(stays).collect::<Vec<_>>().join(" && ")
+}
+
+fn base(word: &str) -> &str {
+    word.trim_matches(['"', '\'']).rsplit('/').next().unwrap_or_default()
+}
+
+fn unpacks(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    words.windows(2).any(|pair| base(pair[0]) == "tar" && pair[1].trim_start_matches('-').contains('x'))
+}
+
+/// The directory that a `tar` in the RUN of a layer unpacks into.
+fn unpacked_to(about: &Advice<'_>, layer: u16, text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let named = words.by_ref().find_map(|word| match word {
+        "-C" | "--directory" => Some(None),
+        word => word.strip_prefix("--directory=").map(|place| Some(place.to_owned())),
+    });
+    let place = match named {
+        Some(Some(place)) => place,
+        Some(None) => words.next().unwrap_or_default().to_owned(),
+        None => workdir_of(about.image, layer),
+    };
+    place.trim_end_matches('/').to_owned()
 }
 
 fn fix(about: &Advice<'_>) -> String {
@@ -289,11 +414,7 @@ fn fix(about: &Advice<'_>) -> String {
             let clean = clean.map_or_else(|| format!("rm -rf {}", for_shell(about)), str::to_owned);
             format!("RUN {} && {clean}", steps_in_between(about).join(" && "))
         }
-        (Kind::Deleted, Step::Copy) => format!(
-            "do not copy it: add `{}` to .dockerignore, or read it in the RUN that needs it with \
-             `--mount=type=bind,source=…`",
-            ignore_line(about)
-        ),
+        (Kind::Deleted, Step::Copy) => borrowed_fix(about),
         (Kind::Deleted | Kind::Overwritten, Step::CopyFromStage) => {
             format!("copy less in `{stored_by}`: name the paths that are needed, or delete the rest in the build stage")
         }
@@ -382,7 +503,7 @@ fn cruft_fix(about: &Advice<'_>) -> String {
             };
             format!("RUN {command} && {clean}")
         }
-        Step::Copy => format!("keep it out of the build context: add `{}` to .dockerignore", ignore_line(about)),
+        Step::Copy => copied_fix(about),
         Step::CopyFromStage => format!(
             "copy less in `{}`: name the paths that are needed, or delete the rest in the build stage",
             about.stored_by
@@ -447,7 +568,15 @@ fn metadata_fix(about: &Advice<'_>) -> String {
 fn fix_mount(about: &Advice<'_>) -> Option<String> {
     let rule = about.rule.filter(|_| step(about.stored_by) == Step::Run)?;
     let text = about.rules.fix_mount(rule)?;
-    let mounts: Vec<&str> = text.split(' ').filter(|word| word.starts_with("--mount=type=cache")).collect();
+    let mounts = text.split(' ').filter(|word| word.starts_with("--mount=type=cache"));
+    let mounts: Vec<String> = match user_of(about.image, about.stored_in) {
+        None => mounts.map(str::to_owned).collect(),
+        Some(user) => {
+            // One that belongs to another could not be written.
+            let owner = about.accounts.owner(&user, &about.image.config.run.env).ok()?;
+            mounts.map(|mount| owned(mount, &owner)).collect()
+        }
+    };
     // Steps that need the files get the mount too; what deleted them would only empty the cache.
     (!mounts.is_empty() && matches!(about.kind, Kind::Deleted | Kind::Overwritten | Kind::Cruft))
         .then(|| format!("RUN {} {}", mounts.join(" "), steps_in_between(about).join(" && ")))

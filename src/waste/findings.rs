@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::accounts::Accounts;
 use super::advice::{Advice, advise};
 use super::base::Base;
 use super::dockerfile::{Lines, Place};
@@ -95,6 +96,7 @@ pub(super) struct Words<'a> {
     pub(super) weights: &'a Weights<'a>,
     pub(super) image: &'a Image,
     pub(super) rules: &'a Rules,
+    pub(super) accounts: &'a Accounts,
     pub(super) base: &'a Base,
     pub(super) charges: &'a [Charge],
     /// For each duplicate the live file that has the same content.
@@ -187,6 +189,7 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         tree,
         image,
         rules,
+        accounts: words.accounts,
         rule,
         kind,
         in_base,

@@ -4,9 +4,11 @@
 //! there, secrets, where the base image ends, and the words of findings. Leaves to `inspect` what must be read for that:
 //! [`questions`] and [`lookalikes`] say whose content must be known, [`Named::to_look_at`] whose first bytes.
 
+mod accounts;
 mod advice;
 mod base;
 mod computed;
+mod copied;
 mod dockerfile;
 mod findings;
 mod guards;
@@ -19,6 +21,7 @@ mod rules;
 mod secrets;
 mod shadow;
 
+pub use accounts::Accounts;
 pub use base::{Base, GivenBase, NotTheBase};
 pub use computed::{ReadDocument, computed, document_limit, may_have_symbols};
 pub use dockerfile::{Lines, Place};
@@ -70,6 +73,8 @@ pub struct Case<'a> {
     pub base: Base,
     /// List what is only advised, too.
     pub advice: bool,
+    /// Users and groups of the image.
+    pub accounts: &'a Accounts,
     /// Where instructions are in a Dockerfile.
     pub lines: &'a Lines,
 }
@@ -131,6 +136,7 @@ impl Waste {
             weights: &weights,
             image,
             rules,
+            accounts: case.accounts,
             base: &case.base,
             charges: &charges,
             kept: &kept,
