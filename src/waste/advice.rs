@@ -27,6 +27,10 @@ pub(super) struct Advice<'a> {
     /// The layer that stored the same content before.
     pub(super) first_in: u16,
     pub(super) stored_by: &'a str,
+    /// The same, with the target that the builder recorded.
+    pub(super) copied_by: &'a str,
+    /// The file with the most bytes.
+    pub(super) largest: Option<NodeId>,
     pub(super) caused_by_text: &'a str,
     pub(super) first_by: &'a str,
     pub(super) paths: &'a [FindingPath],
@@ -58,10 +62,19 @@ fn step(instruction: &str) -> Step {
     let (word, rest) = instruction.split_once(' ').unwrap_or((instruction, ""));
     match word {
         "RUN" => Step::Run,
-        "COPY" if rest.split(' ').any(|word| word.starts_with("--from=")) => Step::CopyFromStage,
+        "COPY" if is_from_stage(instruction) => Step::CopyFromStage,
+        // BuildKit does not record `--from`; who copies from the build context does not begin at its root.
+        "COPY" if rest.split(' ').find(|word| !word.starts_with("--")).is_some_and(|word| word.starts_with('/')) => {
+            Step::CopyFromStage
+        }
         "COPY" | "ADD" => Step::Copy,
         _ => Step::Other,
     }
+}
+
+/// Whether an instruction says that it copies from another stage or image.
+fn is_from_stage(instruction: &str) -> bool {
+    instruction.split(' ').any(|word| word.starts_with("--from="))
 }
 
 /// The command of a RUN.
@@ -104,7 +117,7 @@ fn sentence(about: &Advice<'_>) -> String {
         Kind::Overwritten if about.in_base => format!("files of the base image, replaced in layer {b}"),
         Kind::Overwritten if copied => format!("copied in layer {a}, replaced with other content in layer {b}"),
         Kind::Overwritten => format!("written in layer {a}, changed in layer {b}"),
-        Kind::Rewritten if step(about.caused_by_text) == Step::Copy => {
+        Kind::Rewritten if matches!(step(about.caused_by_text), Step::Copy | Step::CopyFromStage) => {
             format!("copied again unchanged in layer {b}, after layer {first_in}")
         }
         Kind::Rewritten | Kind::Metadata if is_churn(about) => {
@@ -118,7 +131,10 @@ fn sentence(about: &Advice<'_>) -> String {
         Kind::Cruft | Kind::Advice => {
             let from = match step(about.stored_by) {
                 Step::Copy => format!(", copied in layer {a}"),
-                Step::CopyFromStage => format!(", copied from another stage in layer {a}"),
+                Step::CopyFromStage if is_from_stage(about.stored_by) => {
+                    format!(", copied from another stage in layer {a}")
+                }
+                Step::CopyFromStage => format!(", copied in layer {a}"),
                 _ => format!(", left in layer {a}"),
             };
             let what = about.rule.map(|rule| rule.what.as_str()).unwrap_or_default();
@@ -211,7 +227,9 @@ fn steps_in_between(about: &Advice<'_>) -> Vec<String> {
     for layer in about.stored_in + 1..about.caused_by {
         let instruction = about.image.instruction(layer.into()).unwrap_or_default();
         let text = command(&instruction);
-        let same_tool = text.split(|c: char| c.is_whitespace() || ";&|()".contains(c)).any(|word| word == tool);
+        // Package managers leave to the next step what they do not name.
+        let same_tool = about.rule.is_some()
+            && text.split(|c: char| c.is_whitespace() || ";&|()".contains(c)).any(|word| word == tool);
         if step(&instruction) == Step::Run && (same_tool || paths.iter().any(|path| text.contains(path))) {
             steps.push(text.to_owned());
         }
@@ -271,28 +289,46 @@ fn leftovers(about: &Advice<'_>) -> String {
 
 /// What the instruction that stores them copies, where it says so.
 fn copied(about: &Advice<'_>) -> Option<Copied> {
-    Copied::of(about.stored_by, &workdir_of(about.image, about.stored_in))
+    Copied::of(about.copied_by, &workdir_of(about.image, about.stored_in))
 }
 
-/// Where a path of the finding was copied from.
-fn source_of(about: &Advice<'_>, copied: &Copied, node: NodeId) -> Option<Source> {
+/// Where a path of the finding was copied from; all of what was copied, when the path holds its target.
+fn sources_of(about: &Advice<'_>, copied: &Copied, node: NodeId) -> Option<Vec<Source>> {
     let tree = about.tree;
-    let path = String::from_utf8(tree.paths.path(node)).ok()?;
+    let path = format!("/{}", String::from_utf8(tree.paths.path(node)).ok()?);
+    if format!("{}/", copied.to()).starts_with(&format!("{path}/")) {
+        return copied.all();
+    }
     let has_others = |name: &str| {
         let folder = tree.paths.find(copied.to().trim_start_matches('/').as_bytes());
         let entries = folder.into_iter().flat_map(|folder| tree.entries(folder, about.stored_in));
         let mut own = entries.filter(|(_, at)| at.layer == about.stored_in);
         own.any(|(node, _)| tree.paths.name(node) != name.as_bytes())
     };
-    copied.source_of(&format!("/{path}"), has_others)
+    copied.source_of(&path, has_others).map(|source| vec![source])
+}
+
+/// What to leave out of the build context for a path of the finding: all that the rule names together, as far as it was
+/// copied together.
+fn left_out(about: &Advice<'_>, copied: Option<&Copied>, node: NodeId) -> NodeId {
+    let below = |top: &NodeId| match copied {
+        Some(copied) => {
+            let path = [b"/", &about.tree.paths.path(*top)[..]].concat();
+            path.starts_with(format!("{}/", copied.to()).as_bytes())
+        }
+        // A name that is a rule's own wherever it is.
+        None => about.rule.is_some_and(|rule| rule.globs.iter().any(|glob| glob.starts_with("**/"))),
+    };
+    top_of_rule(about, node).filter(below).unwrap_or(node)
 }
 
 /// Lines for `.dockerignore` that keep the files out of the build context: what they are called there, else their name
 /// wherever it is.
 fn ignore_lines(about: &Advice<'_>) -> String {
+    let copied = copied(about);
     let mut nodes: Vec<NodeId> = Vec::new();
     for path in about.paths {
-        let node = top_of_rule(about, path.node).unwrap_or(path.node);
+        let node = left_out(about, copied.as_ref(), path.node);
         if !nodes.contains(&node) {
             nodes.push(node);
         }
@@ -302,22 +338,35 @@ fn ignore_lines(about: &Advice<'_>) -> String {
     }
     let name = |node: NodeId| about.tree.paths.name(node);
     let same_name = nodes.len() > 1 && nodes.iter().all(|node| name(*node) == name(nodes[0]));
-    let copied = copied(about).filter(|_| !same_name && nodes.len() <= SPELLED_OUT);
-    let context = |node: &NodeId| match source_of(about, copied.as_ref()?, *node)? {
+    let copied = copied.filter(|_| !same_name && nodes.len() <= SPELLED_OUT);
+    let context = |source| match source {
         Source::Context(path) => Some(format!("`{path}`")),
         _ => None,
     };
-    let lines: Option<Vec<String>> = nodes.iter().map(context).collect();
+    let lines = nodes.iter().map(|node| {
+        let sources = sources_of(about, copied.as_ref()?, *node)?;
+        sources.into_iter().map(context).collect::<Option<Vec<String>>>()
+    });
+    let lines: Option<Vec<Vec<String>>> = lines.collect();
     match lines.filter(|lines| !lines.is_empty()) {
-        Some(lines) => lines.join(" and "),
-        None => format!("`**/{}`", nodes.first().map(|node| shown(name(*node))).unwrap_or_default()),
+        Some(lines) => lines.concat().join(" and "),
+        None => {
+            let whole = nodes.first().copied().filter(|node| about.paths.iter().all(|path| path.node != *node));
+            let node = whole.or(about.largest).or(nodes.first().copied());
+            format!("`**/{}`", node.map(|node| shown(name(node))).unwrap_or_default())
+        }
     }
+}
+
+/// Where the largest comes from.
+fn source(about: &Advice<'_>) -> Option<Source> {
+    let (copied, path) = copied(about).zip(about.paths.first())?;
+    sources_of(about, &copied, path.node)?.into_iter().next()
 }
 
 /// How what was copied is kept out.
 fn copied_fix(about: &Advice<'_>) -> String {
-    let source = copied(about).zip(about.paths.first());
-    match source.and_then(|(copied, path)| source_of(about, &copied, path.node)) {
+    match source(about) {
         Some(Source::Remote(url)) => {
             format!("get `{url}` in the RUN that needs it, and delete what is left over there")
         }
@@ -328,14 +377,14 @@ fn copied_fix(about: &Advice<'_>) -> String {
 
 /// How what is only copied for a later step, and deleted then, is not stored.
 fn borrowed_fix(about: &Advice<'_>) -> String {
-    let Some(path) = about.paths.first() else { return copied_fix(about) };
-    let target = String::from_utf8_lossy(&about.tree.paths.path(path.node)).into_owned();
+    let Some(largest) = about.largest else { return copied_fix(about) };
+    let target = String::from_utf8_lossy(&about.tree.paths.path(largest)).into_owned();
     let name = target.rsplit('/').next().unwrap_or_default();
     let reader = (about.stored_in + 1..=about.caused_by).find_map(|layer| {
         let text = about.image.instruction(layer.into()).filter(|text| step(text) == Step::Run)?;
         Some((layer, without_removal(command(&text), name))).filter(|(_, text)| names(text, name))
     });
-    let source = match copied(about).and_then(|copied| source_of(about, &copied, path.node)) {
+    let source = match source(about) {
         Some(Source::Context(source)) => source,
         Some(Source::Remote(url)) => {
             return format!("get it and delete it in one RUN: `curl -fsSLo {} {url}`", quoted(target.as_bytes()));
@@ -416,7 +465,9 @@ fn fix(about: &Advice<'_>) -> String {
         }
         (Kind::Deleted, Step::Copy) => borrowed_fix(about),
         (Kind::Deleted | Kind::Overwritten, Step::CopyFromStage) => {
-            format!("copy less in `{stored_by}`: name the paths that are needed, or delete the rest in the build stage")
+            format!(
+                "copy less in `{stored_by}`: name the paths that are needed, or delete the rest where it comes from"
+            )
         }
         (Kind::Overwritten, Step::Run) if step(caused_by_text) == Step::Run => {
             let cache = about.rule.filter(|rule| rule.level == super::Level::On && !rule.clean.is_empty());
@@ -505,7 +556,7 @@ fn cruft_fix(about: &Advice<'_>) -> String {
         }
         Step::Copy => copied_fix(about),
         Step::CopyFromStage => format!(
-            "copy less in `{}`: name the paths that are needed, or delete the rest in the build stage",
+            "copy less in `{}`: name the paths that are needed, or delete the rest where it comes from",
             about.stored_by
         ),
         Step::Other => format!("leave {} out in the tool that made layer {}", for_shell(about), about.stored_in),

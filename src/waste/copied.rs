@@ -95,6 +95,15 @@ impl Copied {
         &self.to
     }
 
+    /// All that it copies; None when patterns stand for it.
+    pub(super) fn all(&self) -> Option<Vec<Source>> {
+        let one = |source: &String| match source {
+            source if is_remote(source) => Some(Source::Remote(source.clone())),
+            source => named(source),
+        };
+        self.sources.iter().map(one).collect()
+    }
+
     /// Where the file of an absolute path comes from. `has_others` says whether the layer has other entries in the target
     /// directory than the one of that name: then what was copied is a directory. None when it can't be told.
     pub(super) fn source_of(&self, path: &str, has_others: impl Fn(&str) -> bool) -> Option<Source> {
@@ -112,12 +121,18 @@ impl Copied {
             [one] if is_archive(one) && !rest.is_empty() && base_name(one) != rest => {
                 return Some(Source::Archive(absolute("", one).trim_start_matches('/').to_owned()));
             }
-            _ => absolute("", &found).trim_start_matches('/').to_owned(),
+            _ => found,
         };
-        // Signs that mean something in a pattern.
-        let plain = !found.is_empty() && !found.contains(['*', '?', '[', '\\']) && !found.starts_with(['#', '!']);
-        plain.then_some(Source::Context(found))
+        named(&found)
     }
+}
+
+/// A path of the build context, as `.dockerignore` names it; None for the context itself, and where signs of the path mean
+/// something in a pattern.
+fn named(source: &str) -> Option<Source> {
+    let path = absolute("", source).trim_start_matches('/').to_owned();
+    let plain = !path.is_empty() && !path.contains(['*', '?', '[', '\\']) && !path.starts_with(['#', '!']);
+    plain.then_some(Source::Context(path))
 }
 
 fn has_pattern(source: &str) -> bool {

@@ -115,6 +115,15 @@ impl Words<'_> {
         written.map(str::to_owned).or_else(|| self.image.instruction(layer.into())).unwrap_or_default()
     }
 
+    /// The same, for reading where files come from: a target with variables is the one that the builder recorded.
+    fn copied_by(&self, layer: u16, written: &str) -> String {
+        let recorded = self.image.instruction(layer.into()).unwrap_or_default();
+        match (written.rsplit_once(' '), recorded.rsplit_once(' ')) {
+            (Some((front, to)), Some((_, recorded))) if to.contains('$') => format!("{front} {recorded}"),
+            _ => written.to_owned(),
+        }
+    }
+
     fn place(&self, layer: u16) -> Option<Place> {
         let row = self.image.layers.get(usize::from(layer)).and_then(|layer| layer.history)?;
         self.lines.place(row).cloned()
@@ -198,6 +207,8 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         caused_by,
         first_in,
         stored_by: &stored_by,
+        copied_by: &words.copied_by(stored_in, &stored_by),
+        largest: largest.map(|charge| tree.event_at(charge.file).node),
         caused_by_text: &made_by,
         first_by: &first_by,
         paths: &paths,
