@@ -302,8 +302,7 @@ pub fn inspect(
     if !tell(Progress::Comparing { files: asked.len() }) {
         return Err(InspectError::Stopped);
     }
-    loaded::answer(&loaded, 0, &asked, options, &shared)?;
-    drop(asked);
+    loaded::answer(&loaded, 0, asked, options, &shared)?;
     timings.push(clock.lap("content"));
     let dead = waste::dead(&loaded.tree);
     timings.push(clock.lap("waste"));
@@ -321,8 +320,7 @@ pub fn inspect(
     let evidence = loaded::evidence(&mut loaded, &named, &rules, options, &shared)?;
     timings.push(clock.lap("evidence"));
     let alike = loaded::narrow(&loaded, waste::lookalikes(&loaded.tree), options, &shared)?;
-    loaded::answer(&loaded, 1, &alike, options, &shared)?;
-    drop(alike);
+    loaded::answer(&loaded, 1, alike, options, &shared)?;
     timings.push(clock.lap("duplicates"));
     let mut lines = match &options.dockerfile {
         Some((name, text)) => Lines::of(name, text, &loaded.image.history),

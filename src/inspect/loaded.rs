@@ -1,8 +1,8 @@
 //! What was read of an image, before it is judged.
 
 use std::io::Read as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -11,7 +11,7 @@ use super::builder::Slot;
 use super::{InspectError, Inspection, LayerFacts, Note, Options, Shared, Timing, Verification, threads};
 use crate::bytes::{Compression, Window};
 use crate::image::{Digest, Image};
-use crate::layer::{ContentError, head, identify, symbols, zeros};
+use crate::layer::{ContentError, ContentId, head, identify, symbols, zeros};
 use crate::source::Target;
 use crate::tree::{Event, EventRef, Lookup, Tree};
 use crate::waste::{self, Accounts, Evidence, Named, Rules, Seen, StoredLayer, Waste};
@@ -33,20 +33,41 @@ pub(super) struct Loaded {
     symbols: FxHashMap<EventRef, u64>,
 }
 
-/// Finds out contents of plain layers, on all threads.
+/// Finds out contents of plain layers, on all threads. What is asked is kept beside the answers: there may be a million.
 pub(super) fn answer(
     loaded: &Loaded,
     round: usize,
-    asked: &[EventRef],
+    mut asked: Vec<EventRef>,
     options: &Options,
     shared: &Shared,
 ) -> Result<(), InspectError> {
-    let answers = side_by_side(asked, options, shared, |file| {
-        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
-        let content = identify(window, event.block, event.size).map_err(|error| unread(*file, error))?;
-        Ok(Some((*file, content)))
+    const STEP: usize = 64;
+    asked.retain(|file| loaded.place(*file).is_some());
+    asked.shrink_to_fit();
+    asked.sort_unstable();
+    let mut contents = vec![ContentId::default(); asked.len()];
+    let work = Mutex::new(asked.chunks(STEP).zip(contents.chunks_mut(STEP)));
+    let share = || -> Result<(), InspectError> {
+        loop {
+            let next = work.lock().map_err(|_| InspectError::Stopped)?.next();
+            let Some((files, contents)) = next else { return Ok(()) };
+            if shared.stop.load(Ordering::Relaxed) {
+                return Err(InspectError::Stopped);
+            }
+            for (file, content) in files.iter().zip(contents) {
+                if let Some((window, event)) = loaded.place(*file) {
+                    *content = identify(window, event.block, event.size).map_err(|error| unread(*file, error))?;
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers = threads(options).min(asked.len().div_ceil(STEP));
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(InspectError::Stopped)))
     })?;
-    loaded.tree.answer(round, answers);
+    drop(work);
+    loaded.tree.answer(round, asked, contents);
     Ok(())
 }
 
