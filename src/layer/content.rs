@@ -83,6 +83,11 @@ impl<R: Read> Read for Hashed<'_, R> {
 }
 
 impl<I: Input> Found<I> {
+    /// Bytes from where the entry begins to where its content does.
+    pub(super) fn header_bytes(&self) -> u64 {
+        self.walker.position()
+    }
+
     /// Before the first entry.
     pub fn begin(input: I) -> Self {
         Self { entry: Entry::default(), walker: Walker::new(input, 0) }
