@@ -3,6 +3,7 @@
 //! Owns the formats. Every one reads the same [`Inspection`](crate::inspect::Inspection) and computes nothing that
 //! another would have to compute again. Names and texts from images are made harmless here.
 
+mod formats;
 mod history;
 mod images;
 mod json;
@@ -12,6 +13,7 @@ mod size;
 mod summary;
 mod time;
 
+pub use formats::{Judged, ReportFormat, write_report};
 pub use history::{HistoryFormat, write_history};
 pub use images::write_images;
 pub use json::{JsonOptions, write_json};
