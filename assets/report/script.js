@@ -142,6 +142,7 @@
     section.querySelector(".filter").hidden = false;
     const measure = section.querySelector(".measure");
     const field = section.querySelector(".tree");
+    field.hidden = false;
     const crumbs = section.querySelector(".crumbs");
     const told = section.querySelector(".told");
     let here = 0;
@@ -181,7 +182,7 @@
         tile.style.height = Math.max(at.h, 0) + "px";
       };
       const inside = (node, x, y, w, h, depth) => {
-        if (depth === 0 || w < 40 || h < 34) return;
+        if (depth === 0 || w < 40 || h < 34 || field.childElementCount > 2000) return;
         for (const at of squarify(parts(node), x, y, w, h)) {
           if (at.w < 3 || at.h < 3) continue;
           const tile = make("div", "tile inner " + colour(at.item.node));
@@ -207,7 +208,7 @@
         }
         place(tile, at);
         field.append(tile);
-        inside(node, at.x + 3, at.y + 18, at.w - 6, at.h - 21, 2);
+        inside(node, at.x + 3, at.y + 18, at.w - 6, at.h - 21, 6);
         if (!target || node === focus) target = tile;
       }
       if (target) target.tabIndex = 0;

@@ -210,18 +210,9 @@ pub(super) fn prose(text: &str) -> String {
     out
 }
 
-/// A fix: what it quotes, and the instruction that it ends with, stand as code; the rest is a sentence.
+/// A fix, its commands as code.
 fn advice(text: &str) -> String {
-    let starts = ["RUN ", "COPY ", "ADD "];
-    let begins = |at: &usize| starts.iter().any(|word| text[*at..].starts_with(word));
-    let after_colons = text.match_indices(": ").map(|(at, _)| at + 2);
-    let command = std::iter::once(0).chain(after_colons).find(begins).unwrap_or(text.len());
-    let (sentence, command) = text.split_at(command);
-    let mut out = String::new();
-    for (place, part) in sentence.split('`').enumerate() {
-        out.push_str(&if place % 2 == 1 { code(part) } else { prose(part) });
-    }
-    out + &code(command)
+    words::parts_of(text).into_iter().map(|(is_code, part)| if is_code { code(part) } else { prose(part) }).collect()
 }
 
 fn is_plain(word: &str) -> bool {

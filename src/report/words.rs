@@ -101,6 +101,17 @@ pub(super) fn cut_end(text: &str, width: usize) -> String {
     text.chars().take(width - 1).chain(['…']).collect()
 }
 
+/// A fix in parts, each with whether it is code: what it quotes, and the instruction that it ends with, are.
+pub(super) fn parts_of(fix: &str) -> Vec<(bool, &str)> {
+    let starts = ["RUN ", "COPY ", "ADD "];
+    let begins = |at: &usize| starts.iter().any(|word| fix[*at..].starts_with(word));
+    let after_colons = fix.match_indices(": ").map(|(at, _)| at + 2);
+    let command = std::iter::once(0).chain(after_colons).find(begins).unwrap_or(fix.len());
+    let (sentence, command) = fix.split_at(command);
+    let quoted = sentence.split('`').enumerate().map(|(place, part)| (place % 2 == 1, part));
+    quoted.chain([(true, command)]).filter(|(_, part)| !part.is_empty()).collect()
+}
+
 /// Bytes to pull, `~` before an estimate; None for a secret, and where they are not known.
 pub(super) fn pull_of(finding: &Finding) -> Option<String> {
     let pull = finding.pull_bytes.filter(|_| finding.kind != Kind::Secret)?;

@@ -79,7 +79,7 @@ pub(super) struct Row {
     pub(super) message: String,
     pub(super) instruction: String,
     pub(super) place: String,
-    pub(super) fix: String,
+    pub(super) fix: Vec<(bool, String)>,
     pub(super) mount: String,
     pub(super) excuse: String,
     pub(super) paths: Vec<(String, String)>,
@@ -98,8 +98,11 @@ pub(super) fn image(judged: &Judged<'_>, place: usize, limit_tiles: usize, limit
     let found = judged.found;
     let sums = tiles::Sums::of(found);
     let map = tiles::map(found, &sums, limit_tiles);
+    let mut all: Vec<_> = judged.findings().collect();
+    // What somebody has to do something about comes first; among equals the order of the judgement stays.
+    all.sort_by_key(|(finding, standing)| (*standing != Standing::Counts, !words::is_secret(finding)));
     let findings: Vec<Row> =
-        judged.findings().take(FINDINGS).map(|(finding, standing)| row(found, finding, standing)).collect();
+        all.into_iter().take(FINDINGS).map(|(finding, standing)| row(found, finding, standing)).collect();
     let mut groups: Vec<&'static str> = Vec::new();
     for row in &findings {
         if !groups.contains(&row.group) {
@@ -256,10 +259,10 @@ fn row(found: &Inspection, finding: &Finding, standing: Standing<'_>) -> Row {
         pull_bytes: finding.pull_bytes.unwrap_or(0),
         pull: words::pull_of(finding).unwrap_or_default(),
         layer: finding.stored_in,
-        message: finding.message.clone(),
+        message: message(finding),
         instruction: words::instruction_of(found, finding),
         place: if place.known { format!("{}, line {}", place.path, place.line) } else { String::new() },
-        fix: finding.fix.clone(),
+        fix: words::parts_of(&finding.fix).into_iter().map(|(code, part)| (code, part.to_owned())).collect(),
         mount: finding.fix_mount.clone().unwrap_or_default(),
         excuse: match standing {
             Standing::Excused(why) => format!("Not counted: {}.", words::excuse(why)),
@@ -277,6 +280,12 @@ fn row(found: &Inspection, finding: &Finding, standing: Standing<'_>) -> Row {
             some => format!("{some} places"),
         },
     }
+}
+
+/// The sentence without the rule, which has a column of its own.
+fn message(finding: &Finding) -> String {
+    let rule = finding.rule.as_ref().and_then(|rule| finding.message.strip_prefix(&format!("{rule}: ")));
+    rule.unwrap_or(&finding.message).to_owned()
 }
 
 fn files(found: &Inspection, sums: &tiles::Sums, limit: usize) -> (Vec<File>, String) {
