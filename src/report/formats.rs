@@ -66,6 +66,10 @@ pub struct Judged<'a> {
 pub fn write_report(format: ReportFormat, images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
     let mut out = out;
     match format {
+        ReportFormat::Text if images.iter().any(|image| image.verdict.is_some()) => {
+            super::write_verdicts(images, 0, &mut out)?;
+        }
+        ReportFormat::Json => super::write_judged(images, JsonOptions::default(), &mut out)?,
         ReportFormat::Text | ReportFormat::Markdown | ReportFormat::Html => {
             for each in images {
                 super::write_summary(each.found, &mut out)?;
