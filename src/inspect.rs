@@ -43,6 +43,9 @@ pub struct Options {
     pub base_image: Option<Target>,
     /// Where indexes of layers are kept between runs; nowhere when nothing is said.
     pub cache: Option<Cache>,
+    /// Other images are looked at as well: indexes of compressed layers go into the cache and come from there, so that layers
+    /// that are shared are read once.
+    pub share_layers: bool,
     /// Whether a daemon is to pull the image first.
     pub pull: Pull,
     /// The catalogue of rules; the built-in one when nothing is said.

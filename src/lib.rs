@@ -2,6 +2,7 @@
 //!
 //! The folders stand in the order that data travels, and a folder uses only those before it:
 //! `bytes`, `source`, `image`, `layer`, `tree`, `waste`, `inspect`, `gate`, then `report` and `tui` side by side.
+//! `cli` and `settings` stand beside them, before the commands of the program.
 //! `docs/architecture.md` is the plan of the house.
 
 pub mod bytes;
@@ -11,6 +12,7 @@ pub mod image;
 pub mod inspect;
 pub mod layer;
 pub mod report;
+pub mod settings;
 pub mod source;
 pub mod tree;
 pub mod tui;

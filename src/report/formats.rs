@@ -65,10 +65,11 @@ pub struct Judged<'a> {
 /// When `out` can't be written.
 pub fn write_report(format: ReportFormat, images: &[Judged<'_>], mut out: &mut dyn Write) -> io::Result<()> {
     match format {
-        ReportFormat::Text => images.iter().try_for_each(|each| super::write_summary(each.found, &mut out)),
-        ReportFormat::Json => {
-            images.iter().try_for_each(|each| super::write_json(each.found, JsonOptions::default(), &mut out))
+        ReportFormat::Text if images.iter().any(|image| image.verdict.is_some()) => {
+            super::write_verdicts(images, 0, &mut out)
         }
+        ReportFormat::Text => images.iter().try_for_each(|each| super::write_summary(each.found, &mut out)),
+        ReportFormat::Json => super::write_judged(images, JsonOptions::default(), &mut out),
         ReportFormat::Sarif => super::sarif::write(images, out),
         ReportFormat::Junit => super::junit::write(images, out),
         ReportFormat::Gitlab => super::gitlab::write(images, out),

@@ -65,8 +65,8 @@ fn case(each: &Judged<'_>, image: &str, check: &Check) -> TestCase {
 
 /// What is behind a limit that does not hold.
 fn described(each: &Judged<'_>, check: &Check) -> String {
-    let mut text =
-        format!("{}\nlimit {}, found {}\n", check.message, words::quantity(check.limit), words::quantity(check.value));
+    let (limit, value) = words::amounts(check);
+    let mut text = format!("{}\nlimit {limit}, found {value}\n", check.message);
     let about: Vec<&Finding> = each.counted().into_iter().filter(|finding| is_about(check, finding)).collect();
     for finding in about.iter().take(TOLD) {
         let size = if finding.kind == Kind::Secret { String::new() } else { format!("{}  ", bytes(finding.bytes)) };

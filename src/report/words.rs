@@ -6,8 +6,8 @@ use crate::inspect::Inspection;
 use crate::waste::{Finding, Kind, Severity};
 
 use super::formats::Judged;
-use super::size::{bytes, percent};
-use crate::gate::{Check, Quantity};
+use super::size::bytes;
+use crate::gate::Check;
 
 /// How a finding stands before the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,14 +118,9 @@ pub(super) fn pull_of(finding: &Finding) -> Option<String> {
     Some(format!("{}{}", if finding.pull_estimated { "~" } else { "" }, bytes(pull)))
 }
 
-/// A measured or allowed amount.
-pub(super) fn quantity(amount: Quantity) -> String {
-    match amount {
-        Quantity::Bytes(amount) => bytes(amount),
-        Quantity::Percent(share) => percent(share),
-        Quantity::Ratio(share) => percent(share * 100.0),
-        Quantity::Count(count) => super::size::exact(count),
-    }
+/// What a limit allows and what was found, exact where the rounded ones would look alike.
+pub(super) fn amounts(check: &Check) -> (String, String) {
+    (super::ci::quantity(check.limit, check.value).0, super::ci::quantity(check.value, check.limit).0)
 }
 
 /// Why a finding does not count, in words.
@@ -136,7 +131,8 @@ pub(super) fn excuse(why: &Excuse) -> String {
         Excuse::Ignored(reason) => format!("an exception of the settings: {}", shown_text(reason)),
         Excuse::Baseline(known) => format!("the baseline knows it, with {}", bytes(*known)),
         Excuse::Against(known) => format!("the image that is compared with has it too, with {}", bytes(*known)),
-        Excuse::Uncounted => "its rule does not count".to_owned(),
+        Excuse::Uncounted => "no limit is about it".to_owned(),
+        Excuse::Floor => "so little is wasted in all that nothing is said".to_owned(),
     }
 }
 

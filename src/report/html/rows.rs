@@ -195,8 +195,8 @@ fn checks(judged: &Judged<'_>) -> Vec<Check> {
     checks
         .map(|check| Check {
             rule: check.rule.clone(),
-            limit: words::quantity(check.limit),
-            value: words::quantity(check.value),
+            limit: words::amounts(check).0,
+            value: words::amounts(check).1,
             class: if check.pass { "good" } else { "bad" },
             word: if check.pass { "holds" } else { "fails" },
             message: check.message.clone(),
