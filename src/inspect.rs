@@ -23,7 +23,7 @@ use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
-pub use reader::{ReadError, read_file};
+pub use reader::{ReadError, contents, read_file};
 
 /// What to look at, and how closely.
 #[derive(Debug, Clone, Default)]

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use explore::compare::CompareError;
 use explore::gate::BaselineError;
 use explore::inspect::{InspectError, ReadError};
 use explore::settings::SettingsError;
@@ -18,6 +19,8 @@ pub(crate) enum Failure {
     Inspect(#[from] InspectError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     #[error("{name} can't be written: {error}")]
     Write { name: String, error: io::Error },
     #[error("{name} can't be read: {error}")]
