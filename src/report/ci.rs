@@ -108,7 +108,7 @@ fn at_least(check: &Check) -> bool {
 }
 
 /// An amount in words; exact where the rounded one would look like the other.
-fn quantity(own: Quantity, other: Quantity) -> (String, bool) {
+pub(super) fn quantity(own: Quantity, other: Quantity) -> (String, bool) {
     let rounded = |quantity: Quantity| match quantity {
         Quantity::Bytes(number) => bytes(number),
         Quantity::Percent(share) => format!("{share:.1} %"),

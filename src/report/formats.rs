@@ -63,23 +63,18 @@ pub struct Judged<'a> {
 ///
 /// # Errors
 /// When `out` can't be written.
-pub fn write_report(format: ReportFormat, images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
-    let mut out = out;
+pub fn write_report(format: ReportFormat, images: &[Judged<'_>], mut out: &mut dyn Write) -> io::Result<()> {
     match format {
         ReportFormat::Text if images.iter().any(|image| image.verdict.is_some()) => {
-            super::write_verdicts(images, 0, &mut out)?;
+            super::write_verdicts(images, 0, &mut out)
         }
-        ReportFormat::Json => super::write_judged(images, JsonOptions::default(), &mut out)?,
-        ReportFormat::Text | ReportFormat::Markdown | ReportFormat::Html => {
-            for each in images {
-                super::write_summary(each.found, &mut out)?;
-            }
-        }
-        _ => {
-            for each in images {
-                super::write_json(each.found, JsonOptions::default(), &mut out)?;
-            }
-        }
+        ReportFormat::Text => images.iter().try_for_each(|each| super::write_summary(each.found, &mut out)),
+        ReportFormat::Json => super::write_judged(images, JsonOptions::default(), &mut out),
+        ReportFormat::Sarif => super::sarif::write(images, out),
+        ReportFormat::Junit => super::junit::write(images, out),
+        ReportFormat::Gitlab => super::gitlab::write(images, out),
+        ReportFormat::Github => super::github::write(images, out),
+        ReportFormat::Markdown => super::markdown::write(images, out),
+        ReportFormat::Html => super::html::write(images, out),
     }
-    Ok(())
 }
