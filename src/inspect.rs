@@ -4,6 +4,7 @@
 mod blob;
 mod builder;
 mod engine;
+mod kept;
 mod loaded;
 mod members;
 mod pull;

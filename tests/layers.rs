@@ -44,7 +44,7 @@ fn uses_point_one_way() {
             None => vec!["tui"],
         };
         for (path, text) in module(folder) {
-            for other in later.iter().chain(&["cli"]) {
+            for other in later.iter().chain(&["cli", "settings"]) {
                 assert!(!text.contains(&format!("crate::{other}")), "{} uses {other}", path.display());
             }
         }

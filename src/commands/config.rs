@@ -20,7 +20,7 @@ pub(super) fn tend(what: Option<ConfigDo>) -> Result<ExitCode, Failure> {
     match what {
         None => show(&AllFlags::default())?,
         Some(ConfigDo::Show { flags }) => show(&flags)?,
-        Some(ConfigDo::Init { file }) if file == Path::new("-") => print(|out| write_commented(out))?,
+        Some(ConfigDo::Init { file }) if file == Path::new("-") => print(write_commented)?,
         Some(ConfigDo::Init { file }) => init(&file)?,
         Some(ConfigDo::Check { file }) => judge(file)?,
     }

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use super::failure::Failure;
 
-/// A line for people, on standard error.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Lines for people, on standard error. What a user typed may come from elsewhere, and is made harmless too.
+pub(crate) fn say(lines: &str) {
+    for line in lines.lines() {
+        let _ = writeln!(io::stderr(), "{}", explore::bytes::shown_text(line));
+    }
 }
 
 /// Writes to standard output.

@@ -37,19 +37,18 @@ impl Gate {
                 .is_beside(finding)
                 .or_else(|| self.exception(finding, found, &mut verdict))
                 .or_else(|| known(finding));
-            match why {
-                Some(why) => verdict.excused.push(Excused { finding: place, why }),
-                None => {
-                    verdict.counted.push(place);
-                    let before = self.known.as_ref().and_then(|known| known.bytes(&finding.fingerprint));
-                    verdict.grown.extend(before.filter(|_| finding.kind != Kind::Secret).map(|before| (place, before)));
-                }
+            if let Some(why) = why {
+                verdict.excused.push(Excused { finding: place, why });
+                continue;
             }
+            verdict.counted.push(place);
+            let before = self.known.as_ref().and_then(|known| known.bytes(&finding.fingerprint));
+            verdict.grown.extend(before.filter(|_| finding.kind != Kind::Secret).map(|before| (place, before)));
         }
         verdict.used.sort_unstable();
         verdict.used.dedup();
         let sums = Sums::of(found, &verdict);
-        verdict.checks = Checks { gate: self, found, sums, counted: &verdict.counted, checks: Vec::new() }.all();
+        verdict.checks = Checks { gate: self, found, sums, counted: &verdict.counted, done: Vec::new() }.all();
         self.say_nothing_of_little(found, &sums, &mut verdict);
         verdict
     }
@@ -155,7 +154,7 @@ struct Checks<'c> {
     found: &'c Inspection,
     sums: Sums,
     counted: &'c [usize],
-    checks: Vec<Check>,
+    done: Vec<Check>,
 }
 
 impl Checks<'_> {
@@ -195,11 +194,11 @@ impl Checks<'_> {
         for pattern in &limits.require {
             self.paths("require", pattern);
         }
-        self.checks
+        self.done
     }
 
     fn push(&mut self, rule: impl Into<String>, limit: Quantity, value: Quantity, pass: bool, message: String) {
-        self.checks.push(Check { rule: rule.into(), limit, value, pass, message });
+        self.done.push(Check { rule: rule.into(), limit, value, pass, message });
     }
 
     fn bytes(&mut self, rule: impl Into<String>, limit: u64, value: u64, message: String) {

@@ -104,8 +104,7 @@ fn unknown<const N: usize>(
 /// A scalar as it was written.
 fn word(node: &MarkedYaml<'_>) -> Option<String> {
     match &node.data {
-        YamlData::Representation(text, ..) => Some(text.to_string()),
-        YamlData::Value(Scalar::String(text)) => Some(text.to_string()),
+        YamlData::Representation(text, ..) | YamlData::Value(Scalar::String(text)) => Some(text.to_string()),
         YamlData::Value(Scalar::Integer(number)) => Some(number.to_string()),
         YamlData::Value(Scalar::FloatingPoint(number)) => Some(number.to_string()),
         YamlData::Value(Scalar::Boolean(yes)) => Some(yes.to_string()),

@@ -161,17 +161,15 @@ impl Reader<'_> {
         let Some(table) = self.table(key, value) else { return };
         for (key, value) in table {
             let name = format!("screen.{}", key.get_ref());
-            match SETTINGS.iter().find(|setting| setting.group == Group::Screen && same_key(setting.key, &name)) {
-                Some(known) => {
-                    self.say(known.key, known.takes, key, value);
-                    if known.key == "screen.theme" {
-                        self.known_name(super::screen::Named::Theme, value, known.key);
-                    }
-                }
-                None => {
-                    let names = SETTINGS.iter().filter_map(|setting| setting.key.strip_prefix("screen."));
-                    self.unknown(key, "setting of the screen", names);
-                }
+            let known = SETTINGS.iter().find(|known| known.group == Group::Screen && same_key(known.key, &name));
+            let Some(known) = known else {
+                let names = SETTINGS.iter().filter_map(|setting| setting.key.strip_prefix("screen."));
+                self.unknown(key, "setting of the screen", names);
+                continue;
+            };
+            self.say(known.key, known.takes, key, value);
+            if known.key == "screen.theme" {
+                self.known_name(super::screen::Named::Theme, value, known.key);
             }
         }
     }
@@ -219,7 +217,7 @@ impl Reader<'_> {
         let Some(items) = value.get_ref().as_array() else {
             return self.problem(key.span().start, "ignore", "tables are expected: [[ignore]]");
         };
-        for item in items.iter() {
+        for item in items {
             let at = item.span().start;
             match item.get_ref().as_table() {
                 Some(table) => self.exception(at, table),

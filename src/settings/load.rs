@@ -53,10 +53,10 @@ const OTHER_VARIABLES: [&str; 3] = ["EXPLORE_CACHE_DIR", "EXPLORE_DAEMON_TIMEOUT
 pub fn load(flags: &Given, around: &Surroundings) -> Result<Settings, SettingsError> {
     let mut problems = Vec::new();
     let variables = variables(around, &mut problems);
-    let mut read = Files { around, flags, variables: &variables, problems: &mut problems, files: Vec::new() };
+    let mut read = Reader { around, flags, variables: &variables, problems: &mut problems, read: Vec::new() };
     let (near, own) = read.settings()?;
     let dive = read.dive()?;
-    let files = std::mem::take(&mut read.files);
+    let files = std::mem::take(&mut read.read);
     let mut exceptions = near.exceptions;
     exceptions.extend(own.exceptions);
     let mut keys = near.keys;
@@ -145,15 +145,15 @@ fn nearest_variable<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
     (strsim::damerau_levenshtein(name, meant) <= most).then_some(meant)
 }
 
-struct Files<'f> {
+struct Reader<'f> {
     around: &'f Surroundings,
     flags: &'f Given,
     variables: &'f Given,
     problems: &'f mut Vec<Problem>,
-    files: Vec<PathBuf>,
+    read: Vec<PathBuf>,
 }
 
-impl Files<'_> {
+impl Reader<'_> {
     /// A file that a flag or a variable names.
     fn named(&self, key: &'static str) -> Option<(PathBuf, String)> {
         let variable = format!("EXPLORE_{}", key.replace('-', "_").to_ascii_uppercase());
@@ -163,7 +163,7 @@ impl Files<'_> {
 
     fn text(&mut self, file: &Path, said: &str) -> Result<String, SettingsError> {
         let text = std::fs::read_to_string(file);
-        self.files.push(file.to_owned());
+        self.read.push(file.to_owned());
         text.map_err(|error| SettingsError::Read { name: shown_name(file), error, said: said.to_owned() })
     }
 

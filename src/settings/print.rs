@@ -1,6 +1,7 @@
 //! Settings written down: those that hold with where they come from, and a commented file to begin with.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::merged::{Settings, Slot};
@@ -105,7 +106,7 @@ fn quoted(text: &str) -> String {
         match letter {
             '"' | '\\' => out.extend(['\\', letter]),
             letter if shown_text(letter.encode_utf8(&mut [0; 4])).starts_with("\\x") => {
-                out.push_str(&format!("\\U{:08X}", u32::from(letter)));
+                let _ = write!(out, "\\U{:08X}", u32::from(letter));
             }
             letter => out.push(letter),
         }
