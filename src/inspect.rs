@@ -4,8 +4,10 @@
 mod again;
 mod blob;
 mod builder;
+mod contents;
 mod engine;
 mod gather;
+mod kept;
 mod loaded;
 mod members;
 mod peek;
@@ -29,6 +31,7 @@ use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
+pub use contents::contents;
 pub use peek::{Peeked, peek};
 pub use reader::{ReadError, read_file};
 pub use save::{SaveError, SaveProgress, Saved, Skip, save};
@@ -51,6 +54,9 @@ pub struct Options {
     pub base_image: Option<Target>,
     /// Where indexes of layers are kept between runs; nowhere when nothing is said.
     pub cache: Option<Cache>,
+    /// Other images are looked at as well: indexes of compressed layers go into the cache and come from there, so that layers
+    /// that are shared are read once.
+    pub share_layers: bool,
     /// Whether a daemon is to pull the image first.
     pub pull: Pull,
     /// The catalogue of rules; the built-in one when nothing is said.

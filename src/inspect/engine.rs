@@ -6,19 +6,16 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::blob::{Blob, Flow, read_flowing};
+use super::blob::{Flow, read_flowing};
 use super::builder::{Builder, Slot, WAITING};
+use super::kept::{CACHE_LIMIT, keeping, recalled};
 use super::loaded::Loaded;
-use super::recompress::Recompressed;
 use super::stream::{Message, feed_members};
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
-use crate::bytes::{Compression, ReadAhead};
+use crate::bytes::ReadAhead;
 use crate::image::{Digest, Relative, from_facts};
-use crate::layer::{Cache, StoredEnd};
+use crate::layer::Cache;
 use crate::source::{DaemonError, EngineImage, Pass, SourceError, Stop};
-
-/// Bytes of indexes that are kept when nothing is said.
-const CACHE_LIMIT: u64 = 1_000_000_000;
 
 /// Reads an image of a daemon.
 pub(super) fn from_engine(
@@ -169,19 +166,6 @@ fn recall<'n>(
     Ok(missing)
 }
 
-fn recalled(stored: StoredEnd, diff_id: &str) -> Blob {
-    let compression = [Compression::None, Compression::Gzip, Compression::Zstd];
-    Blob {
-        compression: compression.into_iter().find(|kind| kind.name() == stored.compression).unwrap_or_default(),
-        compressed_bytes: stored.compressed_bytes,
-        // It was computed when the index was stored, and is its name.
-        uncompressed: Digest::parse(diff_id).and_then(|digest| digest.sha256()),
-        stored: None,
-        recompressed: Recompressed::default(),
-        end: stored.end,
-    }
-}
-
 /// What an export brought.
 #[derive(Default)]
 struct Exported {
@@ -219,23 +203,18 @@ fn export(
                 trouble.get_or_insert_with(|| format!("nothing more is kept in the cache: {error}"));
             }
         };
-        let mut writer = options.cache.as_ref().and_then(|cache| cache.writer().map_err(complain).ok());
-        let blob = read_flowing(ahead, options, Flow { digest: true, estimate: true }, &mut |batch| {
-            // A full disk is a note, and no reason to stop.
-            if let Some(error) = writer.as_mut().and_then(|writer| writer.batch(&batch).err()) {
-                complain(error);
-                writer = None;
-            }
-            own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
-        });
-        let digest = blob.uncompressed.map(|hash| Digest::from_sha256(hash).as_str().to_owned());
-        let sound = digest.filter(|digest| blob.end.damage.is_none() && wanted.contains(digest));
-        if let (Some(writer), Some(cache), Some(digest)) = (writer, &options.cache, &sound) {
-            let (name, size) = (blob.compression.name(), blob.compressed_bytes);
-            if let Err(error) = writer.finish(cache, digest, &blob.end, name, size) {
-                complain(error);
-            }
-        }
+        let flow = Flow { digest: true, estimate: true };
+        let blob = keeping(
+            options.cache.as_ref(),
+            |digest| wanted.contains(digest),
+            &complain,
+            |keep| {
+                read_flowing(ahead, options, flow, &mut |batch| {
+                    keep(&batch);
+                    own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
+                })
+            },
+        );
         let _ = own.send(Message::End(slot, Box::new(blob)));
     };
     let read_member = &read_member;
