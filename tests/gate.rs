@@ -408,9 +408,9 @@ fn what_could_not_be_looked_at_never_passes() {
     };
     saved(&folder, "half.tar", &wasteful().compress(half));
     let out = judged(&folder, &["--ci", "--max-layers=1", "half.tar"], 2);
-    assert_eq!(last(&out), "verdict: failed: max-layers; the image is damaged");
+    assert_eq!(last(&out), "verdict: failed: whole-image, max-layers");
     let out = judged(&folder, &["--ci", "--max-layers=9", "half.tar"], 2);
-    assert_eq!(last(&out), "verdict: the image is damaged");
+    assert_eq!(last(&out), "verdict: failed: whole-image");
     judged(&folder, &["--ci", "--baseline=b.json", "--write-baseline", "half.tar"], 2);
     assert!(!folder.path().join("b.json").exists());
     judged(&folder, &["--ci", "--against=half.tar", "rows.tar"], 2);

@@ -34,7 +34,6 @@ pub fn write_verdicts(images: &[Judged<'_>], unread: usize, out: &mut impl Write
 pub fn verdict_line(images: &[Judged<'_>], unread: usize) -> String {
     let failed: Vec<&Judged<'_>> =
         images.iter().filter(|image| image.verdict.is_some_and(|verdict| !verdict.pass())).collect();
-    let broken = images.iter().filter(|image| image.found.damage().next().is_some()).count();
     let all = images.len() + unread;
     let mut parts = Vec::new();
     match failed.as_slice() {
@@ -45,9 +44,6 @@ pub fn verdict_line(images: &[Judged<'_>], unread: usize) -> String {
         }
         [] => {}
         several => parts.push(format!("failed: {} of {all} images", several.len())),
-    }
-    if broken > 0 {
-        parts.push(if all == 1 { "the image is damaged".to_owned() } else { format!("{broken} damaged") });
     }
     if unread > 0 {
         parts.push(format!("{unread} of {all} images could not be looked at"));
@@ -197,7 +193,6 @@ fn write_table(images: &[Judged<'_>], out: &mut impl Write) -> io::Result<()> {
     let row = |image: &Judged<'_>| {
         let waste = &image.found.waste;
         let pass = match image.verdict {
-            _ if image.found.damage().next().is_some() => "damaged",
             Some(verdict) if !verdict.pass() => "FAIL",
             _ => "pass",
         };
