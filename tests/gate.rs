@@ -633,3 +633,49 @@ fn hostile_names_do_no_harm() {
     assert!(!written.contains('\u{1b}') && !written.contains("\\u001b"), "{written}");
     let _: Value = serde_json::from_str(&written).unwrap();
 }
+
+/// The script of `action.yml`, as a runner starts it.
+#[test]
+fn the_action_judges() {
+    use saphyr::{LoadableYamlNode as _, Yaml};
+    let folder = folder();
+    saved(&folder, "my app.tar", &wasteful());
+    let action = std::fs::read_to_string("action.yml").unwrap();
+    let action = Yaml::load_from_str(&action).unwrap();
+    let steps = action[0]["runs"]["steps"].as_vec().unwrap();
+    let step = steps.iter().find(|step| step["id"].as_str() == Some("judge")).unwrap();
+    let script = step["run"].as_str().unwrap();
+    let program = folder.path().join("explore-action/bin/explore");
+    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_explore"), &program).unwrap();
+    for (flags, code) in
+        [("--max-own-wasted-bytes=1\n--base-layers=1\n", 1), ("  --max-layers=3\n\n", 0), ("--max-layer=3", 2)]
+    {
+        folder.write("output", b"");
+        let mut command = Command::new("bash");
+        let output = undisturbed(&mut command)
+            .args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script])
+            .current_dir(folder.path())
+            .env("RUNNER_TEMP", folder.path())
+            .env("GITHUB_OUTPUT", folder.path().join("output"))
+            .env("EXPLORE_ACTION_IMAGES", "\n  my app.tar \n")
+            .env("EXPLORE_ACTION_FLAGS", flags)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{flags}: {}{}", text(&output.stdout), text(&output.stderr));
+        let said = std::fs::read_to_string(folder.path().join("output")).unwrap();
+        assert_eq!(said, format!("code={code}\n"));
+    }
+    let mut command = Command::new("bash");
+    let output = undisturbed(&mut command)
+        .args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script])
+        .current_dir(folder.path())
+        .env("RUNNER_TEMP", folder.path())
+        .env("GITHUB_OUTPUT", folder.path().join("output"))
+        .env("EXPLORE_ACTION_IMAGES", "$(touch hacked).tar\n`touch hacked`.tar\n'; touch hacked; '")
+        .env("EXPLORE_ACTION_FLAGS", "")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!folder.path().join("hacked").exists(), "what is in an input is no script");
+}
