@@ -485,8 +485,9 @@ fn layers_that_are_shared_are_read_once() {
         assert!(code(&output) < 2, "{output:?}");
         let said = text(&output.stderr);
         let tree = said.lines().filter(|line| line.trim_start().starts_with("tree"));
-        let number =
-            |line: &str| line.split_whitespace().filter_map(|word| word.replace(',', "").parse::<f64>().ok()).last();
+        let number = |line: &str| {
+            line.split_whitespace().filter_map(|word| word.replace(',', "").parse::<f64>().ok()).next_back()
+        };
         tree.map(|line| number(line).unwrap_or_else(|| panic!("{line}")) as u64).collect()
     };
     for cache in ["--no-cache", "--no-cache=false"] {
