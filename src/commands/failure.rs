@@ -3,7 +3,7 @@
 use std::io;
 
 use explore::gate::BaselineError;
-use explore::inspect::{InspectError, ReadError};
+use explore::inspect::{InspectError, ReadError, SaveError};
 use explore::settings::SettingsError;
 use explore::source::TargetError;
 use explore::waste::RulesError;
@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Inspect(#[from] InspectError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
     #[error("{name} can't be written: {error}")]
     Write { name: String, error: io::Error },
     #[error("{name} can't be read: {error}")]
