@@ -161,7 +161,7 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
 
 /// The flag of a setting.
 fn flag(setting: &'static Setting) -> Arg {
-    let variable = setting.variable().unwrap_or_default();
+    let variable = setting.variable();
     let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
     let flag = Arg::new(setting.key)
         .long(setting.key)

@@ -40,7 +40,7 @@ impl Explorer {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_explore"));
-        command
+        common::undisturbed(&mut command)
             .args(arguments)
             .env_remove("DOCKER_CONTEXT")
             .env("DOCKER_HOST", &self.host)
@@ -817,9 +817,30 @@ fn explore_build_opens_what_it_built() {
     assert!(output.status.success(), "{said}{}", text(&output.stderr));
     assert!(said.contains("Step 3/3"), "the build's own output is there: {said}");
     assert!(said.contains("tmp-files") && said.contains("Dockerfile:3"), "{said}");
+    // In a pipeline it is judged: no screen opens, and no limit is forgotten.
+    let judge = |limit: &str, arguments: &[&str]| {
+        let mut command = explorer.command(&[&["build"], arguments, &[context.to_str().unwrap()]].concat());
+        command
+            .env("CI", "true")
+            .env("EXPLORE_BASE_LAYERS", "1")
+            .env("EXPLORE_MAX_OWN_WASTED_BYTES", limit)
+            .output()
+            .unwrap()
+    };
+    for (limit, arguments, code, says) in [
+        ("40000", &[][..], 0, "verdict: passed"),
+        ("39999", &[][..], 1, "verdict: failed: max-own-wasted-bytes"),
+        ("39999", &["--ci=false"][..], 0, "tmp-files"),
+    ] {
+        let output = judge(limit, arguments);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{said}{}", text(&output.stderr));
+        assert!(said.contains(says), "{said}");
+    }
     std::fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY nothing /a\n").unwrap();
     let failed = explorer.run(&["build", context.to_str().unwrap()]);
     assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stderr));
+    assert_eq!(judge("1", &[]).status.code(), Some(2), "an image that was not built is none that failed");
     Command::new("docker").args(["rmi", "-f", "explore-test-built:1"]).output().unwrap();
 }
 

@@ -488,7 +488,8 @@ fn a_secret_of_the_history_is_never_printed() {
 }
 
 fn run(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_explore")).args(arguments).output().unwrap();
+    let output =
+        common::undisturbed(&mut Command::new(env!("CARGO_BIN_EXE_explore"))).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -578,7 +579,7 @@ fn what_joining_layers_would_save() {
     );
     let rules = found["waste"]["what_if"]["rules"].as_array().unwrap();
     assert_eq!(rules.iter().map(|row| row["bytes"].as_u64().unwrap()).sum::<u64>(), 17);
-    let bad = Command::new(env!("CARGO_BIN_EXE_explore"))
+    let bad = common::undisturbed(&mut Command::new(env!("CARGO_BIN_EXE_explore")))
         .args([path.to_str().unwrap(), "--json", "--squash", "2..9"])
         .output()
         .unwrap();
@@ -638,7 +639,10 @@ fn a_users_own_rules_join_in() {
     assert_eq!(with["waste"]["findings"][0]["rule"], "old-models");
     assert!(run(&["rules", "old-models", "--rules", rules]).contains("models that nobody loads"));
     folder.write("rules.toml", b"[[rule]]\nid = 'x'\nglob = ['/a']\n");
-    let bad = Command::new(env!("CARGO_BIN_EXE_explore")).args([saved, "--json", "--rules", rules]).output().unwrap();
+    let bad = common::undisturbed(&mut Command::new(env!("CARGO_BIN_EXE_explore")))
+        .args([saved, "--json", "--rules", rules])
+        .output()
+        .unwrap();
     let error = String::from_utf8_lossy(&bad.stderr).into_owned();
     assert!(bad.status.code() == Some(2) && error.contains("rules.toml") && error.contains("rule x"), "{error}");
 }

@@ -7,7 +7,6 @@ use explore::gate::BaselineError;
 use explore::inspect::{InspectError, ReadError, SaveError};
 use explore::settings::SettingsError;
 use explore::source::TargetError;
-use explore::tui::KeymapError;
 use explore::waste::RulesError;
 use thiserror::Error;
 
@@ -44,8 +43,6 @@ pub(crate) enum Failure {
     NoClient { client: &'static str, error: io::Error },
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error(transparent)]
-    Keys(#[from] KeymapError),
     #[error("{0}")]
     Usage(String),
     #[error("{name}: {error}")]

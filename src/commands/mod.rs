@@ -11,7 +11,6 @@ mod failure;
 mod look;
 mod open;
 mod output;
-mod screen;
 mod verdict;
 
 use std::process::ExitCode;

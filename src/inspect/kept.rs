@@ -65,8 +65,11 @@ pub(super) struct Sharing<'s> {
 impl<'s> Sharing<'s> {
     pub(super) fn new(options: &'s Options) -> Self {
         // What is kept of a layer has neither every file's SHA-256 nor package databases; and who verifies wants all read.
-        let fits =
-            options.share_layers && !options.verify && !options.hash && !options.advice && options.keep.is_none();
+        let fits = options.share_layers
+            && !options.verify
+            && !options.hash
+            && !options.looks_closer()
+            && options.keep.is_none();
         Self { options, cache: options.cache.as_ref().filter(|_| fits), trouble: Mutex::default() }
     }
 
