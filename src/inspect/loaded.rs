@@ -66,7 +66,6 @@ pub(super) fn answer(
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(InspectError::Stopped)))
     })?;
-    drop(work);
     loaded.tree.answer(round, &asked, contents);
     Ok(())
 }
