@@ -130,8 +130,9 @@ fn no_report_has_a_raw_control_character() {
     let files = FORMATS.map(|format| (format, run.read(format)));
     for (name, text) in files.into_iter().chain(outputs) {
         let bad = text.chars().find(|letter| {
-            letter.is_control() && *letter != '\n'
-                || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+            // The contract has the history as the image has it; what reads it makes it harmless.
+            let deceives = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}') && name != "json";
+            letter.is_control() && *letter != '\n' || deceives
         });
         assert_eq!(bad, None, "{name}");
     }
@@ -152,10 +153,12 @@ fn sarif_schema() -> Value {
     let manifest = Path::new(package["manifest_path"].as_str().unwrap());
     let schema = std::fs::read_to_string(manifest.with_file_name("src").join("schema.json")).unwrap();
     let mut schema: Value = serde_json::from_str(&schema).unwrap();
-    // This copy has a bracket too many in one pattern, which later prints of the schema have set right.
-    let pattern = &mut schema["definitions"]["run"]["properties"]["language"]["pattern"];
-    assert_eq!(*pattern, "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$");
-    *pattern = json!("^[a-zA-Z]{2}(-[a-zA-Z]{2})?$");
+    // This copy has a bracket too many in a pattern of languages, which later prints of the schema have set right.
+    for (part, key) in [("run", "language"), ("toolComponent", "language")] {
+        let pattern = &mut schema["definitions"][part]["properties"][key]["pattern"];
+        assert_eq!(*pattern, "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$");
+        *pattern = json!("^[a-zA-Z]{2}(-[a-zA-Z]{2})?$");
+    }
     assert_eq!(schema["title"], "Static Analysis Results Format (SARIF) Version 2.1.0 JSON Schema");
     schema
 }
@@ -388,6 +391,8 @@ fn markdown_is_silent_when_there_is_nothing_to_say() {
     let run = reports(&tidy(), &STRICT);
     assert_eq!(run.code(), Some(0));
     assert_eq!(run.read("markdown"), "");
+    let little = tidy().layer([file("root/.cache/pip/http/x", vec![1; 500_000])]);
+    assert_eq!(reports(&little, &STRICT).read("markdown"), "", "waste below the limit is nobody's duty");
     let said = reports(&wasteful(), &STRICT).read("markdown");
     check_markdown(&said);
     let row = said.lines().find(|line| line.contains("apt-lists")).unwrap();

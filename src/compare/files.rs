@@ -64,6 +64,10 @@ impl Aspects {
         self.0 == 0
     }
 
+    fn without(self, aspect: Aspect) -> Self {
+        Self(self.0 & !(1 << aspect as u8))
+    }
+
     fn is_only(self, aspect: Aspect) -> bool {
         self.0 == 1 << aspect as u8
     }
@@ -168,7 +172,8 @@ impl Pairs {
             if aspects.is_only(Aspect::Time) && !strict {
                 all.only_times += 1;
             } else if !aspects.is_empty() {
-                all.aspects.insert(node, aspects);
+                // Beside another difference a new time says nothing.
+                all.aspects.insert(node, if strict { aspects } else { aspects.without(Aspect::Time) });
             }
         }
         all
@@ -177,7 +182,7 @@ impl Pairs {
     fn aspects(&self, a: Known<'_>, b: Known<'_>) -> Aspects {
         let mut aspects = Aspects::default();
         // A second name of a file is as the file is.
-        let stands = |(tree, at, _): Known<'_>| tree.copy_of(at).unwrap_or(at);
+        let stands = |(tree, at, _): Known<'_>| tree.stands_for(at);
         let (one, other) = (stands(a), stands(b));
         let (x, y) = (a.0.event_at(one), b.0.event_at(other));
         if one == a.1 && other == b.1 && self.is_one((a.0, one), (b.0, other)) {

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::files::{Aspects, Differing, Pairs, last};
 use crate::inspect::Inspection;
 use crate::layer::{Batch, Record, RecordKind};
-use crate::tree::{EventKind, EventRef, LayerEvents, NodeId, Tree, TreeError};
+use crate::tree::{Event, EventKind, EventRef, LayerEvents, NodeId, Tree, TreeError};
 
 /// Records that are handed over at once.
 const STEP: usize = 4096;
@@ -108,36 +108,39 @@ impl<'t> Writer<'t> {
 
     fn entry(&mut self, node: NodeId, at: EventRef) -> Result<(), TreeError> {
         let from = self.from;
-        let event = from.event_at(at);
         let path = from.paths.path(node);
-        let attributes = from.attributes(at);
-        let file = from.copy_of(at);
-        let other = file.and_then(|file| self.names.get(&file).cloned());
-        let kind = match (file, &other) {
-            (Some(_), Some(_)) => EventKind::HardLink,
-            (Some(_), None) => EventKind::File,
-            // A link to nothing.
-            (None, _) => event.kind(),
+        let stands = from.stands_for(at);
+        let event = from.event_at(stands);
+        let attributes = from.attributes(stands);
+        let is_file = event.kind() == EventKind::File;
+        let name = self.names.get(&stands).filter(|_| is_file).cloned();
+        let kind = if name.is_some() { EventKind::HardLink } else { event.kind() };
+        let link = match (name, event.kind()) {
+            (Some(name), _) => name,
+            (None, EventKind::HardLink) => self.nothing(event, &path),
+            (None, _) => from.symlink(event).unwrap_or_default().to_vec(),
         };
-        let target = from.link_target(event).map(|target| from.paths.path(target));
-        let link = match kind {
-            EventKind::HardLink => other.or(target).unwrap_or_default(),
-            _ => from.symlink(event).unwrap_or_default().to_vec(),
-        };
-        let stands = from.event_at(file.unwrap_or(at));
         let mut record = self.record(RecordKind::Entry(kind), &path, &link, &attributes.xattrs);
-        record.size = if kind == EventKind::File { stands.size } else { 0 };
         record.block = self.origins.len() as u32;
         record.mode = attributes.mode;
         (record.uid, record.gid) = (attributes.uid, attributes.gid);
-        record.mtime = stands.mtime().unwrap_or(0);
+        record.mtime = event.mtime().unwrap_or(0);
         record.device = from.device(event).unwrap_or_default();
-        record.content = file.and_then(|file| from.content(file)).filter(|_| kind == EventKind::File);
-        if let Some(file) = file.filter(|_| kind == EventKind::File) {
-            self.names.insert(file, path);
+        if kind == EventKind::File {
+            record.size = event.size;
+            record.content = from.content(stands);
+            self.names.insert(stands, path);
         }
         self.origins.push(at);
         self.push(record)
+    }
+
+    /// What a link to nothing names. Something may be there meanwhile, or in the other image; then it names what can't be.
+    fn nothing(&self, link: &Event, path: &[u8]) -> Vec<u8> {
+        let from = self.from;
+        let target = link_target(from, link);
+        let there = |tree: &Tree| tree.paths.find(&target).is_some_and(|node| last(tree, node).is_some());
+        if there(from) || there(self.tree) { [path, b"/\0"].concat() } else { target }
     }
 
     fn record(&mut self, kind: RecordKind, path: &[u8], link: &[u8], xattrs: &[u8]) -> Record {
@@ -180,4 +183,8 @@ impl<'t> Writer<'t> {
         self.tree.push(self.layer);
         Ok(self.origins)
     }
+}
+
+fn link_target(tree: &Tree, link: &Event) -> Vec<u8> {
+    tree.link_target(link).map(|target| tree.paths.path(target)).unwrap_or_default()
 }

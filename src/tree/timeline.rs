@@ -464,6 +464,16 @@ impl Tree {
         }
     }
 
+    /// What a path is in truth: of a hard link what it was made from, be it a file, a symbolic link or a device; of a link to
+    /// nothing, and of all else, itself.
+    pub fn stands_for(&self, at: EventRef) -> EventRef {
+        let event = self.event_at(at);
+        match event.kind {
+            EventKind::HardLink => self.hard_links[event.extra as usize].copy.some().unwrap_or(at),
+            _ => at,
+        }
+    }
+
     /// All hard links that resolve to a file, as (file, link).
     pub fn links(&self) -> impl Iterator<Item = (EventRef, EventRef)> {
         self.hard_links.iter().filter_map(|link| Some((link.copy.some()?, link.own.some()?)))
