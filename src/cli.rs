@@ -1,11 +1,14 @@
 //! Every flag, once. Help, man page and completions are printed from here.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
+};
 
-use crate::image::Platform;
+use crate::settings::{Given, Group, SETTINGS, Setting, Takes};
 
 /// See what a container image is made of: its layers, the files that each added, changed or removed, and the bytes that
 /// are wasted.
@@ -21,7 +24,8 @@ use crate::image::Platform;
                   which), a path to a saved image (`docker save`, OCI archive, either gzip or zstd compressed) or to an \
                   OCI layout directory, or `-` for a tar on standard input. `PATH:NAME` and `PATH@NUMBER` choose one of \
                   several images. `docker-archive:`, `oci-archive:` and `oci:` before a path are understood.\n\n\
-                  Exit codes: 0 fine, 2 it could not be looked at (or part of it is damaged)."
+                  Exit codes: 0 fine, 1 --ci: a limit is passed, 2 it could not be looked at (or part of it is damaged), or a \
+                  setting can't be."
 )]
 pub struct Cli {
     /// What else than opening an image is to be done.
@@ -32,81 +36,165 @@ pub struct Cli {
     pub open: Open,
 }
 
-/// Opening an image.
+/// Opening an image, or judging several.
 #[derive(Debug, Args)]
 pub struct Open {
-    /// The image: a name or id, a path, or `-` for standard input.
+    /// The images. Nothing is a list to choose from.
     #[arg(
-        help = "The image: a name or id, a path, or `-` for standard input; a list to choose from when none is given"
+        value_name = "IMAGE",
+        help = "The image: a name or id, a path, or `-` for standard input; a list to choose from when none is given. \
+                --ci takes several"
     )]
-    pub image: Option<OsString>,
+    pub images: Vec<OsString>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the flags say it")]
-    pub reading: Reading,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "the flags say it")]
-    pub judging: Judging,
-    /// Write JSON (schema 1): to standard output, or to FILE, whole or not at all.
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    pub json: Option<Option<PathBuf>>,
-    /// With --json: every path that a layer adds, changes or removes.
-    #[arg(long, requires = "json")]
-    pub files: bool,
-    /// With --json --files: the SHA-256 of every file. Reads all content.
-    #[arg(long, requires = "files")]
-    pub hash: bool,
-    /// Print the summary in a terminal, too.
-    #[arg(long)]
-    pub summary: bool,
+    pub flags: AllFlags,
 }
 
-/// How an image is read. The same for every command.
-#[derive(Debug, Args)]
-pub struct Reading {
-    /// The platform to choose: os/architecture[/variant]. The machine's own when not given.
-    #[arg(long, value_name = "PLATFORM", env = "EXPLORE_PLATFORM", value_parser = platform)]
-    pub platform: Option<Platform>,
-    /// Compute every digest (manifest, config, blobs, diff IDs), and fail when one does not hold.
-    #[arg(long, env = "EXPLORE_VERIFY", value_parser = clap::builder::FalseyValueParser::new())]
-    pub verify: bool,
-    /// Leave the cache of layer indexes alone: neither read nor write it.
-    #[arg(long, env = "EXPLORE_NO_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
-    pub no_cache: bool,
-    /// Whether a daemon is to pull the image first.
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = PullWhen::Never, env = "EXPLORE_PULL")]
-    pub pull: PullWhen,
-    /// Print each stage's seconds and bytes read to standard error.
-    #[arg(long)]
-    pub timings: bool,
-    /// Threads that read layers; one for each core when 0.
-    #[arg(long, value_name = "N", default_value_t = 0, env = "EXPLORE_THREADS", hide_default_value = true)]
-    pub threads: usize,
+/// Which settings a command takes as flags.
+pub trait FlagSet: std::fmt::Debug + Clone + Default + 'static {
+    /// Does it take this one?
+    fn has(setting: &Setting) -> bool;
 }
 
-/// What counts as waste, and whose it is.
-#[derive(Debug, Args)]
-pub struct Judging {
-    /// The base image: what of the waste is in its layers is not this image's own. Found out when not given.
-    #[arg(long, value_name = "IMAGE", env = "EXPLORE_BASE", conflicts_with = "base_layers")]
-    pub base: Option<OsString>,
-    /// The first N layers are the base image's.
-    #[arg(long, value_name = "N", env = "EXPLORE_BASE_LAYERS")]
-    pub base_layers: Option<usize>,
-    /// The Dockerfile that the image was built from: findings point to its lines.
-    #[arg(long, value_name = "FILE", env = "EXPLORE_DOCKERFILE")]
-    pub dockerfile: Option<PathBuf>,
-    /// List what is only advice, too (`explore rules` says which rules that are).
-    #[arg(long, env = "EXPLORE_ADVICE", value_parser = clap::builder::FalseyValueParser::new())]
-    pub advice: bool,
-    /// Let this rule's files count as waste; may be given several times.
-    #[arg(long, value_name = "RULE", env = "EXPLORE_COUNT", value_delimiter = ',')]
-    pub count: Vec<String>,
-    /// Rules of your own (TOML): new ones come first, known ones take over what is given.
-    #[arg(long, value_name = "FILE", env = "EXPLORE_RULES")]
-    pub rules: Option<PathBuf>,
-    /// Tell what joining these layers into one would save; may be given several times.
-    #[arg(long, value_name = "FIRST..LAST", value_parser = stretch)]
-    pub squash: Vec<(u16, u16)>,
+/// Flags of the settings in a set: their names, help and variables come from the list of settings.
+#[derive(Debug, Clone, Default)]
+pub struct Flags<S> {
+    /// What was said.
+    pub given: Given,
+    set: std::marker::PhantomData<S>,
+}
+
+/// All settings.
+#[derive(Debug, Clone, Default)]
+pub struct Everything;
+
+impl FlagSet for Everything {
+    fn has(setting: &Setting) -> bool {
+        setting.has_flag()
+    }
+}
+
+/// How an image is read.
+#[derive(Debug, Clone, Default)]
+pub struct OnlyReading;
+
+impl FlagSet for OnlyReading {
+    fn has(setting: &Setting) -> bool {
+        setting.group == Group::Reading || setting.key == "config"
+    }
+}
+
+/// Rules of the user's own.
+#[derive(Debug, Clone, Default)]
+pub struct OnlyRules;
+
+impl FlagSet for OnlyRules {
+    fn has(setting: &Setting) -> bool {
+        matches!(setting.key, "rules" | "config")
+    }
+}
+
+/// How images are read, and what counts as waste in them.
+#[derive(Debug, Clone, Default)]
+pub struct OnlyComparing;
+
+impl FlagSet for OnlyComparing {
+    fn has(setting: &Setting) -> bool {
+        OnlyReading::has(setting) || matches!(setting.key, "rules" | "count")
+    }
+}
+
+/// What stands before the arguments of a build.
+#[derive(Debug, Clone, Default)]
+pub struct OnlyBuild;
+
+impl FlagSet for OnlyBuild {
+    fn has(setting: &Setting) -> bool {
+        matches!(setting.key, "ci" | "report" | "config")
+    }
+}
+
+/// Flags that `explore build` takes for itself; all others are the build's.
+pub type BuildFlags = Flags<OnlyBuild>;
+/// Flags of all settings.
+pub type AllFlags = Flags<Everything>;
+/// Flags of how an image is read. The same for every command.
+pub type Reading = Flags<OnlyReading>;
+/// Flags of a comparison.
+pub type Comparing = Flags<OnlyComparing>;
+/// Flags of commands that only need the rules.
+pub type RulesFlags = Flags<OnlyRules>;
+
+impl<S: FlagSet> Args for Flags<S> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.args(SETTINGS.iter().filter(|setting| S::has(setting)).map(flag))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<S: FlagSet> FromArgMatches for Flags<S> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for setting in SETTINGS.iter().filter(|setting| S::has(setting)) {
+            let words: Option<Vec<OsString>> = match setting.takes {
+                Takes::Choice(_) => {
+                    matches.get_many::<String>(setting.key).map(|words| words.map(OsString::from).collect())
+                }
+                _ => matches.get_many::<OsString>(setting.key).map(|words| words.cloned().collect()),
+            };
+            if let Some(words) = words {
+                self.given.flag(setting.key, words);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The flag of a setting.
+fn flag(setting: &'static Setting) -> Arg {
+    let variable = setting.variable();
+    let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
+    let flag = Arg::new(setting.key)
+        .long(setting.key)
+        .help(format!("{}{default} [env: {variable}]", setting.about))
+        .help_heading(setting.group.heading())
+        .value_name(setting.takes.placeholder())
+        .action(if setting.takes.several() { ArgAction::Append } else { ArgAction::Set });
+    match setting.takes {
+        Takes::Choice(words) => flag.value_parser(words.to_vec()),
+        Takes::Switch => flag
+            .value_parser(value_parser!(OsString))
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
+        Takes::OptionalFile => flag.value_parser(value_parser!(OsString)).num_args(0..=1).default_missing_value("-"),
+        Takes::Words | Takes::Stretches | Takes::RuleLimits => {
+            flag.value_parser(value_parser!(OsString)).value_delimiter(',')
+        }
+        _ => flag.value_parser(value_parser!(OsString)),
+    }
+}
+
+/// How a comparison is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffAs {
+    /// For people.
+    Text,
+    /// An object, as docs/diff.schema.json describes it.
+    Json,
+    /// For the comment on a pull request; empty when the images are equal.
+    Markdown,
+    /// One page that needs nothing else.
+    Html,
 }
 
 /// What else there is to do.
@@ -125,6 +213,30 @@ pub enum Command {
         /// How to print it.
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
+    },
+    /// Show what differs between two images: layers, files, settings, waste.
+    ///
+    /// Times do not count unless --strict is given. Exit codes: 0 equal, 1 different, 2 one of them could not be looked at.
+    Diff {
+        /// The image as it was.
+        before: OsString,
+        /// The image as it is.
+        after: OsString,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flags say it")]
+        flags: Comparing,
+        /// Times count too: those of files, and digests of layers, which follow from them.
+        #[arg(long)]
+        strict: bool,
+        /// List every path, not only the largest changes.
+        #[arg(long)]
+        all: bool,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = DiffAs::Text)]
+        format: DiffAs,
+        /// Write it to a file, whole or not at all.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// List the files of the final file system, or of the state after a layer.
     Ls {
@@ -172,18 +284,27 @@ pub enum Command {
     Rules {
         /// The rule to explain.
         id: Option<String>,
-        /// Rules of your own (TOML), too.
-        #[arg(long, value_name = "FILE", env = "EXPLORE_RULES")]
-        rules: Option<PathBuf>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flags say it")]
+        rules: RulesFlags,
     },
     /// Build an image as `docker build` does, and open it.
     Build {
         /// The engine whose client builds: docker or podman. The one that is there when not given.
         #[arg(long, value_enum)]
         engine: Option<BuildWith>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flags say it")]
+        flags: BuildFlags,
         /// Everything that `docker build` takes.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ARGUMENTS")]
         arguments: Vec<OsString>,
+    },
+    /// Show the settings and where each comes from, begin a settings file, or judge one.
+    Config {
+        /// What to do; shown when nothing is said.
+        #[command(subcommand)]
+        what: Option<ConfigDo>,
     },
     /// Show, prune or clear the cache of layer indexes.
     Cache {
@@ -226,15 +347,26 @@ pub enum BuildWith {
     Podman,
 }
 
-/// When a daemon pulls an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PullWhen {
-    /// In any case.
-    Always,
-    /// When no daemon has it.
-    Missing,
-    /// Never.
-    Never,
+/// What is done with settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigDo {
+    /// Print each setting and where it comes from: default, file and line, variable, or flag.
+    Show {
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flags say it")]
+        flags: Box<AllFlags>,
+    },
+    /// Write a settings file in which everything is explained and nothing is said.
+    Init {
+        /// The file, which must not exist; - for standard output.
+        #[arg(default_value = ".explore.toml")]
+        file: PathBuf,
+    },
+    /// Judge a settings file, or a `.dive-ci`: unknown keys, values that can't be, exceptions that are over.
+    Check {
+        /// The file; the one that is in use here when not given.
+        file: Option<PathBuf>,
+    },
 }
 
 /// What is done with the cache.
@@ -288,40 +420,51 @@ impl Cli {
     /// As clap reports them; `--help` and `--version` are among them.
     pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut cli = Self::try_parse_from(arguments)?;
-        if cli.command.is_none() && cli.open.image.is_none() {
-            if let Some(Some(image)) = &cli.open.json {
-                cli.open.image = Some(image.clone().into_os_string());
-                cli.open.json = Some(None);
-            } else if cli.open.json.is_some() {
+        let open = &mut cli.open;
+        let json = open.flags.given.words("json").and_then(|words| words.first()).cloned();
+        let elsewhere = open.flags.given.words("from-file").is_some();
+        if let Some(json) = json.filter(|_| cli.command.is_none() && open.images.is_empty() && !elsewhere) {
+            if json == OsStr::new("-") {
                 let kind = clap::error::ErrorKind::MissingRequiredArgument;
-                return Err(<Self as clap::CommandFactory>::command().error(kind, "--json needs an image"));
+                return Err(Self::command().error(kind, "--json needs an image"));
             }
+            open.images.push(json);
+            open.flags.given.flag("json", vec!["-".into()]);
         }
         Ok(cli)
     }
 }
 
-fn platform(text: &str) -> Result<Platform, String> {
-    Platform::parse(text).ok_or_else(|| format!("`{text}` is no platform; write os/architecture, as linux/amd64"))
-}
-
-fn stretch(text: &str) -> Result<(u16, u16), String> {
-    let (first, last) = text.split_once("..").unwrap_or((text, ""));
-    match (first.parse(), last.parse()) {
-        (Ok(first), Ok(last)) if first < last => Ok((first, last)),
-        _ => Err(format!("`{text}` is no stretch of layers; write it as 2..5, the first and the last")),
-    }
+/// Prints the man page or completions.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn generate(what: Generated, out: &mut impl Write) -> io::Result<()> {
+    use clap_complete::Shell;
+    let mut command = Cli::command();
+    let shell = match what {
+        Generated::Man => return clap_mangen::Man::new(command).render(out),
+        Generated::Bash => Shell::Bash,
+        Generated::Zsh => Shell::Zsh,
+        Generated::Fish => Shell::Fish,
+        Generated::Powershell => Shell::PowerShell,
+        Generated::Elvish => Shell::Elvish,
+    };
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command, "explore", &mut text);
+    out.write_all(&text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
-    #[allow(clippy::option_option, reason = "as the flag has it")]
-    fn open(line: &str) -> Option<(Option<OsString>, Option<Option<PathBuf>>)> {
-        let words = line.split_whitespace().map(OsString::from);
-        Cli::read(words).ok().map(|cli| (cli.open.image, cli.open.json))
+    /// Images, and where JSON goes.
+    fn open(line: &str) -> Option<(Vec<String>, Option<String>)> {
+        let text = |word: &OsString| word.to_string_lossy().into_owned();
+        let cli = Cli::read(line.split_whitespace().map(OsString::from)).ok()?;
+        let json = cli.open.flags.given.words("json").and_then(|words| words.first()).map(text);
+        Some((cli.open.images.iter().map(text).collect(), json))
     }
 
     #[test]
@@ -331,14 +474,24 @@ mod tests {
 
     #[test]
     fn json_goes_where_people_mean() {
-        let image = || Some(OsString::from("x.tar"));
-        let file = || Some(Some(PathBuf::from("out.json")));
-        assert_eq!(open("explore x.tar --json"), Some((image(), Some(None))));
-        assert_eq!(open("explore --json x.tar"), Some((image(), Some(None))));
-        assert_eq!(open("explore --json --files x.tar"), Some((image(), Some(None))));
-        assert_eq!(open("explore x.tar --json out.json"), Some((image(), file())));
-        assert_eq!(open("explore --json out.json x.tar"), Some((image(), file())));
-        assert_eq!(open("explore x.tar"), Some((image(), None)));
+        let goes = |to: Option<&str>| Some((vec!["x.tar".to_owned()], to.map(str::to_owned)));
+        assert_eq!(open("explore x.tar --json"), goes(Some("-")));
+        assert_eq!(open("explore --json x.tar"), goes(Some("-")));
+        assert_eq!(open("explore --json --files x.tar"), goes(Some("-")));
+        assert_eq!(open("explore x.tar --json out.json"), goes(Some("out.json")));
+        assert_eq!(open("explore --json out.json x.tar"), goes(Some("out.json")));
+        assert_eq!(open("explore x.tar"), goes(None));
         assert_eq!(open("explore --json"), None);
+    }
+
+    #[test]
+    fn a_switch_can_be_undone() {
+        let ci = |line: &str| {
+            let cli = Cli::read(line.split_whitespace().map(OsString::from)).ok()?;
+            Some((cli.open.images.len(), cli.open.flags.given.words("ci").map(<[OsString]>::to_vec)))
+        };
+        assert_eq!(ci("explore --ci a b"), Some((2, Some(vec!["true".into()]))));
+        assert_eq!(ci("explore --ci=false a"), Some((1, Some(vec!["false".into()]))));
+        assert_eq!(ci("explore a"), Some((1, None)));
     }
 }

@@ -4,13 +4,16 @@
 mod again;
 mod blob;
 mod builder;
+mod contents;
 mod engine;
 mod gather;
+mod kept;
 mod loaded;
 mod members;
 mod peek;
 mod pull;
 mod reader;
+mod recompress;
 mod save;
 mod stage;
 mod stream;
@@ -28,6 +31,7 @@ use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
+pub use contents::contents;
 pub use peek::{Peeked, peek};
 pub use reader::{ReadError, read_file};
 pub use save::{SaveError, SaveProgress, Saved, Skip, save};
@@ -50,6 +54,9 @@ pub struct Options {
     pub base_image: Option<Target>,
     /// Where indexes of layers are kept between runs; nowhere when nothing is said.
     pub cache: Option<Cache>,
+    /// Other images are looked at as well: indexes of compressed layers go into the cache and come from there, so that layers
+    /// that are shared are read once.
+    pub share_layers: bool,
     /// Whether a daemon is to pull the image first.
     pub pull: Pull,
     /// The catalogue of rules; the built-in one when nothing is said.
@@ -64,6 +71,13 @@ pub struct Options {
     pub squash: Vec<(u16, u16)>,
     /// A path whose content is to be kept when the source passes only once.
     pub keep: Option<Keep>,
+}
+
+impl Options {
+    /// Whether package databases and programs are looked into: for advice, or for a rule that is made to count.
+    fn looks_closer(&self) -> bool {
+        self.advice || self.rules.as_ref().is_some_and(|rules| rules.counts_computed())
+    }
 }
 
 /// How far it is. Sent as it happens; `false` from the receiver stops everything.
@@ -106,6 +120,8 @@ pub struct LayerFacts {
     pub compressed_bytes: Option<u64>,
     /// About what the layer costs to pull, where it is not compressed.
     pub pull_estimate: Option<u64>,
+    /// About what the blob would take if zstd had compressed it, where that was measured.
+    pub zstd_estimate: Option<u64>,
     /// Entries, whiteouts among them.
     pub entries: u64,
     /// The archive does not have it.
@@ -301,8 +317,7 @@ pub fn inspect(
     if !tell(Progress::Comparing { files: asked.len() }) {
         return Err(InspectError::Stopped);
     }
-    loaded::answer(&loaded, 0, &asked, options, &shared)?;
-    drop(asked);
+    loaded::answer(&loaded, 0, asked, options, &shared)?;
     timings.push(clock.lap("content"));
     let dead = waste::dead(&loaded.tree);
     timings.push(clock.lap("waste"));
@@ -312,14 +327,15 @@ pub fn inspect(
     };
     let base = Base::of(&loaded.image, &given)?;
     let rules = options.rules.as_ref().unwrap_or_else(|| Rules::built_in());
-    let rules = rules.placed(&loaded.image.config.run.env, &loaded.homes()).map_or_else(|| Arc::clone(rules), Arc::new);
+    let accounts = loaded.accounts();
+    let homes: Vec<String> = accounts.homes().map(str::to_owned).collect();
+    let rules = rules.placed(&loaded.image.config.run.env, &homes).map_or_else(|| Arc::clone(rules), Arc::new);
     let named = loaded::name_files(&loaded, &rules, options, &shared)?;
     timings.push(clock.lap("rules"));
     let evidence = loaded::evidence(&mut loaded, &named, &rules, options, &shared)?;
     timings.push(clock.lap("evidence"));
     let alike = loaded::narrow(&loaded, waste::lookalikes(&loaded.tree), options, &shared)?;
-    loaded::answer(&loaded, 1, &alike, options, &shared)?;
-    drop(alike);
+    loaded::answer(&loaded, 1, alike, options, &shared)?;
     timings.push(clock.lap("duplicates"));
     let mut lines = match &options.dockerfile {
         Some((name, text)) => Lines::of(name, text, &loaded.image.history),
@@ -343,6 +359,7 @@ pub fn inspect(
         evidence: &evidence,
         base,
         advice: options.advice,
+        accounts: &accounts,
         lines: &lines,
     };
     let mut waste = Waste::judge(case, dead);

@@ -347,7 +347,9 @@ fn the_history_of_a_path_tells_every_event() {
     let screen = explorer.screen();
     let events: Vec<&str> = screen
         .lines()
-        .filter_map(|line| ["added", "changed", "touched", "removed"].into_iter().find(|word| line.contains(&format!(" {word} "))))
+        .filter_map(|line| {
+            ["added", "changed", "touched", "removed"].into_iter().find(|word| line.contains(&format!(" {word} ")))
+        })
         .collect();
     assert_eq!(events, ["added", "changed", "touched", "removed", "added"], "{screen}");
     assert!(screen.contains("-rw-------"), "{screen}");
@@ -360,7 +362,14 @@ fn files_are_looked_into_at_any_layer() {
     let mut explorer = Explorer::of(&eventful(), 100, 20);
     // The file as the layer has it that takes it away: what was there below.
     explorer.keys("jjj / app.conf <enter> <down> <enter>").shows("/etc/app.conf  after layer 2").shows("1 two");
-    explorer.shows("version 3 of 4").keys("[").shows("1 two").keys("[").shows("1 one").keys("[").shows("no earlier version");
+    explorer
+        .shows("version 3 of 4")
+        .keys("[")
+        .shows("1 two")
+        .keys("[")
+        .shows("1 one")
+        .keys("[")
+        .shows("no earlier version");
     explorer.keys("] ] ]").shows("1 four").shows("after layer 4").keys("]").shows("no later version");
     // As bytes, and back.
     explorer.keys("<tab>").shows("66 6f 75 72 0a").shows("four.").keys("<tab>").shows("1 four");
@@ -584,9 +593,12 @@ fn themes_change_every_cell_and_plain_has_no_colour() {
             match *name {
                 "plain" => assert!(buffer.content().iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset)),
                 // The terminal's palette only: no fixed colour, and never a background.
-                "terminal" => assert!(buffer.content().iter().all(|c| {
-                    !matches!(c.fg, Color::Rgb(..) | Color::Indexed(_)) && c.bg == Color::Reset
-                })),
+                "terminal" => assert!(
+                    buffer
+                        .content()
+                        .iter()
+                        .all(|c| { !matches!(c.fg, Color::Rgb(..) | Color::Indexed(_)) && c.bg == Color::Reset })
+                ),
                 _ => assert!(buffer.content().iter().all(|c| matches!(c.bg, Color::Rgb(..))), "{name}"),
             }
         }
@@ -601,12 +613,36 @@ fn look_demo() -> Inspection {
 
 #[test]
 fn any_size_is_survived() {
-    for (width, height) in [(0, 0), (1, 1), (2, 2), (5, 3), (20, 5), (3, 100), (400, 2), (400, 120), (59, 24), (80, 24)] {
+    for (width, height) in [(0, 0), (1, 1), (2, 2), (5, 3), (20, 5), (3, 100), (400, 2), (400, 120), (59, 24), (80, 24)]
+    {
         let mut explorer = Explorer::demo(width, height);
         for keys in [
-            "jj", "<tab> <pgdn> G", "a <end>", "?", "x y z <down>", "<esc> <esc>", "<tab> G g", "<tab>", "2 j G", "<space>", "s G",
-            "3 <right> <enter> <down>", "4 G", "w k 1", "<ctrl+p> lib <down>", "<esc>", "<tab> b", "<esc> / s", "<esc>", "y", "<esc>", "v G", "<tab> G",
-            "<esc> x", "<esc>", "T T T",
+            "jj",
+            "<tab> <pgdn> G",
+            "a <end>",
+            "?",
+            "x y z <down>",
+            "<esc> <esc>",
+            "<tab> G g",
+            "<tab>",
+            "2 j G",
+            "<space>",
+            "s G",
+            "3 <right> <enter> <down>",
+            "4 G",
+            "w k 1",
+            "<ctrl+p> lib <down>",
+            "<esc>",
+            "<tab> b",
+            "<esc> / s",
+            "<esc>",
+            "y",
+            "<esc>",
+            "v G",
+            "<tab> G",
+            "<esc> x",
+            "<esc>",
+            "T T T",
         ] {
             explorer.keys(keys);
             explorer.draw();
@@ -631,7 +667,8 @@ fn a_small_terminal_shows_one_pane() {
 
 #[test]
 fn hostile_names_stay_in_their_place() {
-    let names = ["\u{1b}[31mred", "new\nline", "\u{202e}gnp.exe", "日本語の長い名前のファイル", "x\ty", "e\u{301}clair"];
+    let names =
+        ["\u{1b}[31mred", "new\nline", "\u{202e}gnp.exe", "日本語の長い名前のファイル", "x\ty", "e\u{301}clair"];
     let mut entries: Vec<Entry> = names.iter().map(|name| file(name, "\u{1b}[2J\u{202e}\0")).collect();
     entries.push(file(b"latin\xe9", "x"));
     entries.push(file("long".repeat(1000), "x"));
@@ -646,8 +683,20 @@ fn hostile_names_stay_in_their_place() {
     for (width, height) in [(80, 24), (160, 45), (20, 5)] {
         let mut explorer = Explorer::of(&built, width, height);
         for keys in [
-            "<tab> G", "a", "<tab> <tab>", "j", "2", "3 G", "4 G", "1 <tab> / red", "<enter> j b", "<esc> v", "<esc> y", "<esc> x",
-            "<esc> <esc> / script <enter> j v", "<esc> <ctrl+p> deep",
+            "<tab> G",
+            "a",
+            "<tab> <tab>",
+            "j",
+            "2",
+            "3 G",
+            "4 G",
+            "1 <tab> / red",
+            "<enter> j b",
+            "<esc> v",
+            "<esc> y",
+            "<esc> x",
+            "<esc> <esc> / script <enter> j v",
+            "<esc> <ctrl+p> deep",
         ] {
             explorer.keys(keys);
             explorer.screen();

@@ -6,6 +6,7 @@
 //! says about a path (`layer`, `tree`).
 
 mod compression;
+mod human;
 mod input;
 mod read_ahead;
 mod shown;
@@ -14,6 +15,7 @@ pub mod tar;
 mod window;
 
 pub use compression::{Compression, sniff};
+pub use human::human;
 pub use input::{Flowing, Hopping, Input, Stored};
 pub use read_ahead::{Consumed, Counted, Feeder, ReadAhead, Tee};
 pub use shown::{shown, shown_text};

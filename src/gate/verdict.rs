@@ -37,8 +37,10 @@ pub enum Excuse {
     Baseline(u64),
     /// The image that is compared with has it too, with so many bytes.
     Against(u64),
-    /// Only advised, or not counted by its rule.
+    /// Only advised, not counted by its rule, or no limit is about it.
     Uncounted,
+    /// So little is wasted in all that nothing is said.
+    Floor,
 }
 
 /// A finding that does not count.
@@ -61,6 +63,10 @@ pub struct Verdict {
     pub excused: Vec<Excused>,
     /// What the user should know of the settings: an exception that has expired or excuses nothing.
     pub notes: Vec<String>,
+    /// Findings that count although they are known, since they have grown: their index, and what was known in bytes.
+    pub grown: Vec<(usize, u64)>,
+    /// Indexes of exceptions that excuse something.
+    pub used: Vec<usize>,
 }
 
 impl Verdict {

@@ -6,18 +6,16 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::blob::{Blob, Flow, read_flowing};
+use super::blob::{Flow, read_flowing};
 use super::builder::{Builder, Slot, WAITING};
+use super::kept::{CACHE_LIMIT, keeping, recalled};
 use super::loaded::Loaded;
 use super::stream::{Message, feed_members};
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
-use crate::bytes::{Compression, ReadAhead};
-use crate::image::{Digest, from_facts};
-use crate::layer::{Cache, StoredEnd};
+use crate::bytes::ReadAhead;
+use crate::image::{Digest, Relative, from_facts};
+use crate::layer::Cache;
 use crate::source::{DaemonError, EngineImage, Pass, SourceError, Stop};
-
-/// Bytes of indexes that are kept when nothing is said.
-const CACHE_LIMIT: u64 = 1_000_000_000;
 
 /// Reads an image of a daemon.
 pub(super) fn from_engine(
@@ -49,7 +47,7 @@ pub(super) fn from_engine(
     }
     let mut builder = Builder::new(names.len(), shared, Some(facts.size).filter(|size| *size > 0), tell);
     // What was kept of a layer does not have the SHA-256 of its files, nor always the package databases that advice asks for.
-    let readable = cache.filter(|_| !options.hash && !options.advice);
+    let readable = cache.filter(|_| !options.hash && !options.looks_closer());
     let mut missing: HashSet<&str> = match readable {
         Some(cache) => recall(cache, &names, options, shared, &mut builder)?,
         None => names.iter().copied().collect(),
@@ -81,12 +79,35 @@ pub(super) fn from_engine(
     }
     let windows = vec![None; builder.slots.len()];
     let Builder { tree, slots, .. } = builder;
+    image.relatives = others(engine, options);
     image.notes.extend(engine.note.clone());
     if engine.daemon.is_started() {
         image.notes.push("read through a `podman system service` that was started for it and has ended".to_owned());
     }
     image.notes.extend(notes);
     Ok(Loaded::new(image, tree, slots, &order, &windows, options))
+}
+
+/// Images of the same daemon that this one may be built on; none where the base is given, or is not asked for.
+fn others(engine: &EngineImage, options: &Options) -> Vec<Relative> {
+    if options.tree_only || options.base_layers.is_some() || options.base_image.is_some() {
+        return Vec::new();
+    }
+    let cache = options.cache.as_ref();
+    let known = |id: &str| cache.and_then(|cache| cache.diff_ids(id));
+    let mut relatives = Vec::new();
+    for other in engine.daemon.others(&engine.facts, &known) {
+        if let Some(cache) = cache.filter(|cache| cache.diff_ids(&other.id).is_none()) {
+            // What can't be kept is asked for again.
+            let _ = cache.keep_diff_ids(&other.id, &other.diff_ids);
+        }
+        relatives.push(Relative {
+            names: other.names,
+            digest: other.digest.as_deref().and_then(Digest::parse),
+            diff_ids: other.diff_ids.iter().map(|diff_id| Digest::parse(diff_id)).collect(),
+        });
+    }
+    relatives
 }
 
 /// Takes the layers whose indexes are kept; returns the names of the others.
@@ -145,18 +166,6 @@ fn recall<'n>(
     Ok(missing)
 }
 
-fn recalled(stored: StoredEnd, diff_id: &str) -> Blob {
-    let compression = [Compression::None, Compression::Gzip, Compression::Zstd];
-    Blob {
-        compression: compression.into_iter().find(|kind| kind.name() == stored.compression).unwrap_or_default(),
-        compressed_bytes: stored.compressed_bytes,
-        // It was computed when the index was stored, and is its name.
-        uncompressed: Digest::parse(diff_id).and_then(|digest| digest.sha256()),
-        stored: None,
-        end: stored.end,
-    }
-}
-
 /// What an export brought.
 #[derive(Default)]
 struct Exported {
@@ -194,23 +203,18 @@ fn export(
                 trouble.get_or_insert_with(|| format!("nothing more is kept in the cache: {error}"));
             }
         };
-        let mut writer = options.cache.as_ref().and_then(|cache| cache.writer().map_err(complain).ok());
-        let blob = read_flowing(ahead, options, Flow { digest: true, estimate: true }, &mut |batch| {
-            // A full disk is a note, and no reason to stop.
-            if let Some(error) = writer.as_mut().and_then(|writer| writer.batch(&batch).err()) {
-                complain(error);
-                writer = None;
-            }
-            own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
-        });
-        let digest = blob.uncompressed.map(|hash| Digest::from_sha256(hash).as_str().to_owned());
-        let sound = digest.filter(|digest| blob.end.damage.is_none() && wanted.contains(digest));
-        if let (Some(writer), Some(cache), Some(digest)) = (writer, &options.cache, &sound) {
-            let (name, size) = (blob.compression.name(), blob.compressed_bytes);
-            if let Err(error) = writer.finish(cache, digest, &blob.end, name, size) {
-                complain(error);
-            }
-        }
+        let flow = Flow { digest: true, estimate: true };
+        let blob = keeping(
+            options.cache.as_ref(),
+            |digest| wanted.contains(digest),
+            &complain,
+            |keep| {
+                read_flowing(ahead, options, flow, &mut |batch| {
+                    keep(&batch);
+                    own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
+                })
+            },
+        );
         let _ = own.send(Message::End(slot, Box::new(blob)));
     };
     let read_member = &read_member;

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use super::blob::{Blob, read_window};
+use super::blob::Blob;
 use super::builder::{Builder, WAITING};
+use super::kept::{CACHE_LIMIT, Sharing};
 use super::loaded::Loaded;
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
 use crate::bytes::{Compression, Window};
-use crate::image::{Lookup, Request, resolve};
+use crate::image::{Digest, Lookup, Request, resolve};
 use crate::layer::Batch;
 use crate::source::{Members, SourceError, Target, unlike_an_image};
 
@@ -58,7 +59,7 @@ pub(super) fn from_members(
     tell: &mut dyn FnMut(Progress<'_>) -> bool,
 ) -> Result<Loaded, InspectError> {
     let failed = |error| InspectError::Image { name: target.typed.clone(), error };
-    let image = resolve(&MembersLookup(members), request).map_err(failed)?;
+    let mut image = resolve(&MembersLookup(members), request).map_err(failed)?;
     timings.push(clock.lap("documents"));
     if !tell(Progress::Image(&image)) {
         return Err(InspectError::Stopped);
@@ -66,12 +67,14 @@ pub(super) fn from_members(
     // One slot for each blob; an image may name one blob several times.
     let mut slots: Vec<Option<Window>> = Vec::new();
     let mut slot_of_member: HashMap<&str, usize> = HashMap::new();
+    let mut diff_ids: Vec<Option<&str>> = Vec::new();
     let mut order = Vec::new();
     for layer in &image.layers {
         let known = slot_of_member.get(layer.member.as_str()).copied();
         if known.is_none() {
             slot_of_member.insert(&layer.member, slots.len());
             slots.push(members.get(&layer.member)?);
+            diff_ids.push(layer.diff_id.as_ref().map(Digest::as_str));
         }
         order.push(known.unwrap_or(slots.len() - 1));
     }
@@ -81,15 +84,17 @@ pub(super) fn from_members(
     let mut queue: Vec<usize> = (0..slots.len()).filter(|slot| slots[*slot].is_some()).collect();
     queue.sort_by_key(|slot| std::cmp::Reverse(slots[*slot].as_ref().map_or(0, Window::len)));
     let next = AtomicUsize::new(0);
+    let sharing = Sharing::new(options);
     let mut windows: Vec<Option<Window>> = vec![None; slots.len()];
     std::thread::scope(|scope| -> Result<(), InspectError> {
         let (sender, messages) = sync_channel(WAITING);
         for _ in 0..threads(options).min(queue.len()) {
             let (sender, queue, next, slots) = (sender.clone(), &queue, &next, &slots);
+            let (sharing, diff_ids) = (&sharing, &diff_ids);
             scope.spawn(move || {
                 while let Some(slot) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let Some(window) = &slots[*slot] else { continue };
-                    let blob = read_window(window, options, &mut |batch| {
+                    let blob = sharing.read(window, diff_ids[*slot], &mut |batch| {
                         sender.send(Message::Batch(*slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
                     });
                     if sender.send(Message::End(*slot, Box::new(blob))).is_err() {
@@ -110,6 +115,11 @@ pub(super) fn from_members(
         *window = slots[slot].take().filter(|_| plain);
     }
     let Builder { tree, slots, .. } = builder;
+    image.notes.extend(sharing.trouble.into_inner().unwrap_or_default());
+    if let Some(cache) = options.cache.as_ref().filter(|_| options.share_layers) {
+        // Another process may prune at the same time.
+        let _ = cache.prune(CACHE_LIMIT, None);
+    }
     Ok(Loaded::new(image, tree, slots, &order, &windows, options))
 }
 

@@ -66,6 +66,13 @@ impl<W: Write> Sink for Filled<'_, W> {
     }
 }
 
+/// Nothing is written, holes neither.
+impl Sink for io::Sink {
+    fn hole(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Hashes what passes, when asked to.
 struct Hashed<'h, R> {
     reader: R,
@@ -83,6 +90,11 @@ impl<R: Read> Read for Hashed<'_, R> {
 }
 
 impl<I: Input> Found<I> {
+    /// Bytes from where the entry begins to where its content does.
+    pub(super) fn header_bytes(&self) -> u64 {
+        self.walker.position()
+    }
+
     /// Before the first entry.
     pub fn begin(input: I) -> Self {
         Self { entry: Entry::default(), walker: Walker::new(input, 0) }

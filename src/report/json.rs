@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
+use super::formats::Judged;
 use super::listing::About;
 use super::time::valid;
 use crate::bytes::shown;
+use crate::gate::{Check, Excuse, Quantity, Verdict};
 use crate::image::readable;
 use crate::inspect::Inspection;
 use crate::tree::{Change, EventRef, NodeId, Range};
@@ -34,9 +36,45 @@ struct Document<'a> {
     waste: Waste<'a>,
     verification: Verification<'a>,
     notes: Vec<Note<'a>>,
-    ci: Option<()>,
+    ci: Option<Ci<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Files<'a>>,
+}
+
+/// The verdict of a gate.
+#[derive(Serialize)]
+struct Ci<'a> {
+    pass: bool,
+    rules: Vec<CiRule<'a>>,
+    /// Places in `waste.findings`.
+    counted: &'a [usize],
+    excused: Vec<CiExcused<'a>>,
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct CiRule<'a> {
+    rule: &'a str,
+    limit: CiQuantity,
+    value: CiQuantity,
+    unit: &'static str,
+    pass: bool,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum CiQuantity {
+    Whole(u64),
+    Share(f64),
+}
+
+#[derive(Serialize)]
+struct CiExcused<'a> {
+    finding: usize,
+    why: &'static str,
+    reason: Option<&'a str>,
+    known_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -235,13 +273,73 @@ struct Note<'a> {
 /// # Errors
 /// When `out` can't be written.
 pub fn write_json(found: &Inspection, options: JsonOptions, out: &mut impl Write) -> io::Result<()> {
-    let document = document(found, options);
-    if options.pretty {
-        serde_json::to_writer_pretty(&mut *out, &document)?;
-    } else {
-        serde_json::to_writer(&mut *out, &document)?;
+    to_json(&document(found, options), options.pretty, out)?;
+    writeln!(out)
+}
+
+/// Writes judged images: one as its object, several as an array of theirs; and a line end.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn write_judged(images: &[Judged<'_>], options: JsonOptions, out: &mut impl Write) -> io::Result<()> {
+    let judged = images.iter().map(|image| {
+        let Judged { found, verdict } = *image;
+        Document { ci: verdict.map(ci), ..document(found, options) }
+    });
+    let all: Vec<Document<'_>> = judged.collect();
+    match all.as_slice() {
+        [one] => to_json(one, options.pretty, out)?,
+        all => to_json(all, options.pretty, out)?,
     }
     writeln!(out)
+}
+
+fn to_json<T: Serialize + ?Sized>(value: &T, pretty: bool, out: &mut impl Write) -> serde_json::Result<()> {
+    if pretty { serde_json::to_writer_pretty(out, value) } else { serde_json::to_writer(out, value) }
+}
+
+fn ci(verdict: &Verdict) -> Ci<'_> {
+    let quantity = |quantity: Quantity| match quantity {
+        Quantity::Bytes(number) | Quantity::Count(number) => CiQuantity::Whole(number),
+        Quantity::Percent(share) | Quantity::Ratio(share) => CiQuantity::Share(share),
+    };
+    let rule = |check: &'_ Check| -> (CiQuantity, CiQuantity, &'static str) {
+        let unit = match check.limit {
+            Quantity::Bytes(_) => "bytes",
+            Quantity::Percent(_) => "percent",
+            Quantity::Ratio(_) => "ratio",
+            Quantity::Count(_) => "count",
+        };
+        (quantity(check.limit), quantity(check.value), unit)
+    };
+    Ci {
+        pass: verdict.pass(),
+        rules: verdict
+            .checks
+            .iter()
+            .map(|check| {
+                let (limit, value, unit) = rule(check);
+                CiRule { rule: &check.rule, limit, value, unit, pass: check.pass, message: &check.message }
+            })
+            .collect(),
+        counted: &verdict.counted,
+        excused: verdict
+            .excused
+            .iter()
+            .map(|excused| {
+                let (why, reason, known_bytes) = match &excused.why {
+                    Excuse::Base => ("base", None, None),
+                    Excuse::Ignored(reason) => ("ignored", Some(reason.as_str()), None),
+                    Excuse::Baseline(bytes) => ("baseline", None, Some(*bytes)),
+                    Excuse::Against(bytes) => ("against", None, Some(*bytes)),
+                    Excuse::Uncounted => ("uncounted", None, None),
+                    Excuse::Floor => ("floor", None, None),
+                };
+                CiExcused { finding: excused.finding, why, reason, known_bytes }
+            })
+            .collect(),
+        notes: &verdict.notes,
+    }
 }
 
 fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {

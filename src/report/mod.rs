@@ -3,21 +3,35 @@
 //! Owns the formats. Every one reads the same [`Inspection`](crate::inspect::Inspection) and computes nothing that
 //! another would have to compute again. Names and texts from images are made harmless here.
 
+mod ci;
+mod diff;
+mod formats;
+mod github;
+mod gitlab;
 mod history;
+mod html;
 mod images;
 mod json;
+mod junit;
 mod listing;
+mod markdown;
 mod rules;
+mod sarif;
 mod size;
 mod summary;
 mod time;
+mod words;
 
+pub use ci::{verdict_line, write_verdicts};
+pub use diff::{Compared, DiffFormat, write_diff};
+pub use formats::{Judged, ReportFormat, write_report};
 pub use history::{HistoryFormat, write_history};
 pub use images::write_images;
-pub use json::{JsonOptions, write_json};
+pub use json::{JsonOptions, write_json, write_judged};
 pub use listing::{ListFormat, permissions, write_listing};
+pub use markdown::write_step_summary;
 pub use rules::{write_rule, write_rules};
 pub use size::{bytes, exact, parse_size, percent};
-pub use summary::{write_summary, write_timings};
 pub(crate) use summary::{base_words, notice_words};
+pub use summary::{write_summary, write_timings};
 pub use time::{ago, date, rfc3339};

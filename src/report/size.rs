@@ -1,10 +1,4 @@
-use humansize::{DECIMAL, FormatSizeOptions, format_size};
-
-/// A size for people: `1.2 MB`, `340 kB`, `12 B`; thousands, not 1,024s.
-pub fn bytes(bytes: u64) -> String {
-    let places = usize::from(bytes >= 1_000_000);
-    format_size(bytes, FormatSizeOptions::from(DECIMAL).decimal_places(places))
-}
+pub use crate::bytes::human as bytes;
 
 /// A size as `docker history` writes it: three digits and no blank, `1.09MB`.
 pub(super) fn docker(bytes: u64) -> String {
@@ -59,10 +53,10 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         "m" | "mb" => power(1000, 2),
         "g" | "gb" => power(1000, 3),
         "t" | "tb" => power(1000, 4),
-        "kib" => power(1024, 1),
-        "mib" => power(1024, 2),
-        "gib" => power(1024, 3),
-        "tib" => power(1024, 4),
+        "ki" | "kib" => power(1024, 1),
+        "mi" | "mib" => power(1024, 2),
+        "gi" | "gib" => power(1024, 3),
+        "ti" | "tib" => power(1024, 4),
         _ => None,
     };
     let factor = factor.ok_or_else(wrong)?;

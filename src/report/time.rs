@@ -23,6 +23,13 @@ pub(super) fn valid(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| text.parse::<Timestamp>().is_ok())
 }
 
+/// Seconds since 1970 that a report is dated with: `SOURCE_DATE_EPOCH`, so that a report can be made again to the byte
+/// (<https://reproducible-builds.org/specs/source-date-epoch/>), else now.
+pub(super) fn now() -> i64 {
+    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse().ok());
+    fixed.unwrap_or_else(|| Timestamp::now().as_second())
+}
+
 /// How long ago a time of a document was, as Docker says it: `3 weeks ago`. `N/A` where there is no time.
 pub fn ago(text: Option<&String>, now: Timestamp) -> String {
     // Builders that leave the time out write the year 1, or 1970.

@@ -16,6 +16,11 @@ impl NodeId {
         self.0 as usize
     }
 
+    /// The path at that place of arrays beside the arena.
+    pub fn from_index(index: usize) -> Self {
+        Self(index as u32)
+    }
+
     pub(super) fn some(self) -> Option<Self> {
         (self != Self::NONE).then_some(self)
     }

@@ -283,7 +283,8 @@ impl Rows {
                 rank(b.change).cmp(&rank(a.change)).then(a.bytes.cmp(&b.bytes)).then(name(b).cmp(name(a)))
             }),
         }
-        let row = |(place, child)| Waiting { child, depth, lasts: lasts << 1 | u64::from(place == 0), parent_bytes: bytes };
+        let row =
+            |(place, child)| Waiting { child, depth, lasts: lasts << 1 | u64::from(place == 0), parent_bytes: bytes };
         children.into_iter().enumerate().map(row).collect()
     }
 

@@ -60,7 +60,11 @@ impl App {
                 self.mouse = !self.mouse;
                 self.effect(Effect::Mouse(self.mouse));
                 let key = self.keys.key_of(Action::Mouse);
-                let text = if self.mouse { "the mouse is taken".to_owned() } else { format!("the mouse is the terminal's; {key} takes it again") };
+                let text = if self.mouse {
+                    "the mouse is taken".to_owned()
+                } else {
+                    format!("the mouse is the terminal's; {key} takes it again")
+                };
                 self.tell(&text);
             }
             Action::Help => self.show_help(),
@@ -111,7 +115,9 @@ impl App {
             }
             (_, Action::ShowAdded) => self.show_or_hide(Change::Added, "what is added"),
             (_, Action::ShowModified) => self.show_or_hide(Change::Modified, "what is changed"),
-            (_, Action::ShowMetadata) => self.show_or_hide(Change::Metadata, "what has only other mode, owner or times"),
+            (_, Action::ShowMetadata) => {
+                self.show_or_hide(Change::Metadata, "what has only other mode, owner or times")
+            }
             (_, Action::ShowRemoved) => self.show_or_hide(Change::Removed, "what is removed"),
             (_, Action::ShowUnchanged) => self.show_or_hide(Change::None, "what is unchanged"),
             (_, Action::Attributes) => {
@@ -249,8 +255,8 @@ impl App {
 
     /// One step back: what is nearest is closed, and only what is still being read is left for that.
     fn back(&mut self) {
-        let out_of_folder = self.screen == Screen::Map
-            && self.found.clone().is_some_and(|found| self.map.out(&found.tree));
+        let out_of_folder =
+            self.screen == Screen::Map && self.found.clone().is_some_and(|found| self.map.out(&found.tree));
         if out_of_folder {
             self.show_map();
         } else if self.screen != Screen::Layers {

@@ -171,7 +171,9 @@ impl Browse {
 
     fn ask(&mut self, of: &Of<'_>, reveal: Option<NodeId>) -> Job {
         let filtered = !self.query.is_empty();
-        if self.touched && let Some(rows) = &self.rows {
+        if self.touched
+            && let Some(rows) = &self.rows
+        {
             self.open.resize(of.tree.layers.len(), None);
             if let Some(open) = self.open.get_mut(self.of).filter(|_| rows.view().matches.is_none()) {
                 *open = Some(rows.open().clone());

@@ -102,7 +102,13 @@ pub const BINDINGS: &[Binding] = &[
     bind(&[], Action::Left, "left h", "", "out: fold the folder, its parent, back to the layers"),
     bind(&[], Action::Open, "enter", "open", "open: a layer's files, a folder, a file, a finding's path"),
     bind(&[], Action::Back, "esc backspace", "", "close what is open, clear the filter, end the mark"),
-    bind(&[], Action::NextPane, "tab backtab", "pane", "from layers to files, to the details of the layer, and back; else the next screen"),
+    bind(
+        &[],
+        Action::NextPane,
+        "tab backtab",
+        "pane",
+        "from layers to files, to the details of the layer, and back; else the next screen",
+    ),
     bind(&[], Action::LayersScreen, "1", "", "the layers and their files"),
     bind(&[], Action::WasteScreen, "2 w", "", "what is wasted, and what to change"),
     bind(&[], Action::MapScreen, "3", "", "a map of the bytes"),
@@ -261,7 +267,8 @@ impl Keymap {
 impl Binding {
     /// Whether a key of one would hide the same key of the other.
     fn meets(&self, other: &Self) -> bool {
-        self.places.is_empty() && other.places.is_empty() || self.places.iter().any(|place| other.places.contains(place))
+        self.places.is_empty() && other.places.is_empty()
+            || self.places.iter().any(|place| other.places.contains(place))
     }
 }
 
@@ -322,7 +329,8 @@ mod tests {
 
     #[test]
     fn what_keys_cannot_be_is_told() {
-        let error = |name: &'static str, key: &str| Keymap::with([(name, vec![key.to_owned()])]).unwrap_err().to_string();
+        let error =
+            |name: &'static str, key: &str| Keymap::with([(name, vec![key.to_owned()])]).unwrap_err().to_string();
         assert_eq!(error("qiut", "x"), "keys.qiut: there is no such action; did you mean `quit`?");
         assert!(error("quit", "hyper+x").starts_with("keys.quit: `hyper+x` is no key"));
         let twice = Keymap::with([("quit", vec!["x".to_owned()]), ("jump", vec!["x".to_owned()])]).unwrap_err();

@@ -28,7 +28,11 @@ impl Level {
                 // Each gets its part, so that a deep folder does not take what a large one needs.
                 let part = (budget as f64 * (row.bytes as f64 / sum as f64)) as usize;
                 let looked_into = row.folder && part > 0;
-                inside.push(if looked_into { Self::of(tree, view, row.node, part, depth - 1) } else { Self::default() });
+                inside.push(if looked_into {
+                    Self::of(tree, view, row.node, part, depth - 1)
+                } else {
+                    Self::default()
+                });
             }
         }
         Self { rows, inside, empty }
@@ -209,7 +213,8 @@ fn tiles(sizes: &[u64], area: Rect) -> Vec<Tile> {
         let strip: f64 = shares[row..row + count].iter().sum();
         let last = row + count == shares.len();
         let length = |of: u16| if last { of } else { ((strip / rest * f64::from(of)).round() as u16).clamp(1, of) };
-        let (part, remains) = if wide { cut(left, length(left.width), true) } else { cut(left, length(left.height), false) };
+        let (part, remains) =
+            if wide { cut(left, length(left.width), true) } else { cut(left, length(left.height), false) };
         let mut part = part;
         let mut strip_rest = strip;
         for (place, share) in shares[row..row + count].iter().enumerate() {

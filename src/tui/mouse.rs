@@ -165,10 +165,8 @@ impl App {
             _ => false,
         };
         if key {
-            let enter = crossterm::event::KeyEvent::new(
-                crossterm::event::KeyCode::Enter,
-                crossterm::event::KeyModifiers::NONE,
-            );
+            let enter =
+                crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Enter, crossterm::event::KeyModifiers::NONE);
             self.key_in_overlay(super::keys::Key::of(enter));
         }
     }

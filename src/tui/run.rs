@@ -110,12 +110,7 @@ impl Lanes {
     }
 }
 
-fn serve(
-    terminal: &mut DefaultTerminal,
-    app: &mut App,
-    messages: &Receiver<Msg>,
-    lanes: &mut Lanes,
-) -> io::Result<()> {
+fn serve(terminal: &mut DefaultTerminal, app: &mut App, messages: &Receiver<Msg>, lanes: &mut Lanes) -> io::Result<()> {
     let size = terminal.size()?;
     app.update(Msg::Terminal(Event::Resize(size.width, size.height)));
     loop {
@@ -199,11 +194,14 @@ fn inspect_beside(target: Target, options: Options, sender: Sender<Msg>, stop: A
                 }
                 Progress::Layer { layer, bytes } => {
                     layers.0 += 1;
-                    let _ = sender.send(Msg::Progress(format!("{} of {} layers", layers.0, layers.1.max(layers.0)), None));
+                    let _ =
+                        sender.send(Msg::Progress(format!("{} of {} layers", layers.0, layers.1.max(layers.0)), None));
                     Msg::Layer { layer, bytes }
                 }
                 Progress::Waiting(text) => Msg::Progress(crate::bytes::shown_text(text), None),
-                Progress::Comparing { files } => Msg::Progress(format!("comparing {} files", exact(files as u64)), None),
+                Progress::Comparing { files } => {
+                    Msg::Progress(format!("comparing {} files", exact(files as u64)), None)
+                }
             };
             sender.send(told).is_ok() && !stop.load(Ordering::Relaxed)
         });

@@ -146,7 +146,8 @@ impl Viewer {
             Some(rows) => match rows.get(row) {
                 None => (0, 0..0),
                 Some((line, start)) => {
-                    let end = rows.get(row + 1).filter(|(next, _)| next == line).map_or(usize::MAX, |(_, at)| *at as usize);
+                    let end =
+                        rows.get(row + 1).filter(|(next, _)| next == line).map_or(usize::MAX, |(_, at)| *at as usize);
                     (*line as usize, *start as usize..end)
                 }
             },

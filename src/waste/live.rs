@@ -1,12 +1,15 @@
 //! Live bytes that should not be there: masked by a mount, left over, or stored twice (waste rules, A.3 and A.5).
 
+use std::cmp::Reverse;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Evidence;
+use super::computed::SYMBOLS_RULE;
 use super::guards::{Guards, Verdict};
 use super::kind::{Charge, Kind, RuleId};
 use super::named::{Named, rooted};
-use super::rules::Rules;
+use super::rules::{Level, Rules};
 use super::shadow::Dead;
 use crate::image::Image;
 use crate::layer::ContentId;
@@ -32,8 +35,8 @@ pub fn lookalikes(tree: &Tree) -> Vec<EventRef> {
     live_files(tree).filter(|file| sizes[&tree.event_at(*file).size] && tree.content(*file).is_none()).collect()
 }
 
-/// Masked, cruft, duplicate and, when asked for, advised files, in the order (layer, position); and for each duplicate
-/// the live file that has the same content.
+/// Masked, cruft, duplicate and, when asked for, advised files, in the order (layer, position); and for the largest
+/// duplicate of each layer the live file that has the same content.
 pub(super) fn live(
     tree: &Tree,
     image: &Image,
@@ -106,6 +109,17 @@ pub(super) fn live(
             false
         });
     }
+    // A rule that no path can be matched by, and that is made to count.
+    let computed_rule = |file: EventRef| {
+        let symbols = || rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
+        evidence.computed.get(&file).copied().or_else(symbols)
+    };
+    unclaimed.retain(|(file, _)| {
+        let rule = computed_rule(*file).filter(|rule| rules.rule(*rule).level == Level::On);
+        let carrier = dead.carrier(*file);
+        charges.extend(rule.map(|_| Charge::new(carrier, Kind::Cruft, carrier.layer, carrier.layer).named(rule)));
+        rule.is_none()
+    });
     let twice = duplicates(tree, &unclaimed, dead, &mut |file| {
         let mut first: Option<Vec<u8>> = None;
         for name in live_names(file) {
@@ -116,24 +130,23 @@ pub(super) fn live(
         }
         first.unwrap_or_default()
     });
-    let mut kept = Vec::with_capacity(twice.len());
+    let (twice, kept) = twice;
+    let advised = |file: EventRef| twice.binary_search(&file).is_err();
     let tagged = tagged(tree, rules, &unclaimed);
+    unclaimed.retain(|(file, _)| advice && advised(*file));
+    unclaimed.shrink_to_fit();
+    charges.extend(twice.iter().map(|file| {
+        let carrier = dead.carrier(*file);
+        Charge::new(carrier, Kind::Duplicate, carrier.layer, carrier.layer)
+    }));
     for (file, rule) in unclaimed {
-        let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file));
+        let symbols = rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
+        let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file)).or(symbols);
+        let Some(rule) = rule else { continue };
         let carrier = dead.carrier(file);
-        let kind = match (twice.binary_search_by_key(&file, |(own, _)| *own), rule) {
-            (Ok(place), _) => {
-                kept.push((carrier, twice[place].1));
-                Kind::Duplicate
-            }
-            (Err(_), Some(_)) if advice => Kind::Advice,
-            _ => continue,
-        };
-        let rule = rule.filter(|_| kind == Kind::Advice);
-        charges.push(Charge::new(carrier, kind, carrier.layer, carrier.layer).named(rule));
+        charges.push(Charge::new(carrier, Kind::Advice, carrier.layer, carrier.layer).named(Some(rule)));
     }
     charges.sort_unstable_by_key(|charge| charge.file);
-    kept.sort_unstable();
     (charges, kept)
 }
 
@@ -153,27 +166,49 @@ fn tagged<'t>(
     }
 }
 
-/// Of the files with one content all but the one whose carrier is lowest and whose first name comes first, each with that
-/// one; sorted.
+/// Files whose contents are compared at a time: some 8 MB.
+const AT_ONCE: usize = 250_000;
+
+/// Files that are stored twice, sorted; and for the largest carrier of each layer among them the file that is kept, sorted.
+type Twice = (Vec<EventRef>, Vec<(EventRef, EventRef)>);
+
+/// Of the files with one content all but the one whose carrier is lowest and whose first name comes first.
 fn duplicates(
     tree: &Tree,
     files: &[(EventRef, Option<RuleId>)],
     dead: &Dead,
     first_name: &mut dyn FnMut(EventRef) -> Vec<u8>,
-) -> Vec<(EventRef, EventRef)> {
-    let mut known: Vec<(u64, ContentId, EventRef)> =
-        files.iter().filter_map(|(file, _)| Some((tree.event_at(*file).size, tree.content(*file)?, *file))).collect();
-    known.sort_unstable();
+) -> Twice {
     let mut twice = Vec::new();
-    for same in known.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        if same.len() < 2 {
-            continue;
+    // By the carrier's layer: there may be a million pairs, and only the largest is told.
+    let mut largest: FxHashMap<u16, (u64, Reverse<EventRef>, EventRef)> = FxHashMap::default();
+    // Of a million files not all at a time.
+    let parts = files.len() / AT_ONCE + 1;
+    let mut known: Vec<(u64, ContentId, EventRef)> = Vec::new();
+    for part in 0..parts {
+        known.clear();
+        known.extend(files.iter().filter_map(|(file, _)| {
+            let content = tree.content(*file).filter(|content| usize::from(content[0]) % parts == part)?;
+            Some((tree.event_at(*file).size, content, *file))
+        }));
+        known.sort_unstable();
+        for same in known.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            if same.len() < 2 {
+                continue;
+            }
+            let lowest = same.iter().map(|(.., file)| dead.carrier(*file).layer).min();
+            let in_lowest = same.iter().filter(|(.., file)| Some(dead.carrier(*file).layer) == lowest);
+            let Some((.., kept)) = in_lowest.min_by_key(|(.., file)| first_name(*file)) else { continue };
+            for (size, _, file) in same.iter().filter(|(.., file)| file != kept) {
+                twice.push(*file);
+                let carrier = dead.carrier(*file);
+                let own = (*size, Reverse(carrier), *kept);
+                largest.entry(carrier.layer).and_modify(|known| *known = own.max(*known)).or_insert(own);
+            }
         }
-        let lowest = same.iter().map(|(.., file)| dead.carrier(*file).layer).min();
-        let in_lowest = same.iter().filter(|(.., file)| Some(dead.carrier(*file).layer) == lowest);
-        let Some((.., kept)) = in_lowest.min_by_key(|(.., file)| first_name(*file)) else { continue };
-        twice.extend(same.iter().filter(|(.., file)| file != kept).map(|(.., file)| (*file, *kept)));
     }
     twice.sort_unstable();
-    twice
+    let mut kept: Vec<_> = largest.into_values().map(|(_, carrier, kept)| (carrier.0, kept)).collect();
+    kept.sort_unstable();
+    (twice, kept)
 }

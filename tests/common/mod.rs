@@ -417,9 +417,7 @@ pub fn explore_with(arguments: &[&str], stdin: Option<&[u8]>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_explore"));
     command.args(arguments).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     command.stdin(if stdin.is_some() { std::process::Stdio::piped() } else { std::process::Stdio::null() });
-    for name in ["EXPLORE_PLATFORM", "EXPLORE_VERIFY", "EXPLORE_THREADS", "DOCKER_DEFAULT_PLATFORM"] {
-        command.env_remove(name);
-    }
+    undisturbed(&mut command);
     let mut child = command.spawn().unwrap();
     let bytes = stdin.map(<[u8]>::to_vec);
     let pipe = child.stdin.take();
@@ -432,6 +430,33 @@ pub fn explore_with(arguments: &[&str], stdin: Option<&[u8]>) -> Output {
     let output = child.wait_with_output().unwrap();
     feeder.join().unwrap();
     output
+}
+
+/// Takes away what the surroundings of the tests may say: they run in pipelines, too.
+pub fn undisturbed(command: &mut Command) -> &mut Command {
+    let ours = |name: &str| name.starts_with("EXPLORE_") && name != "EXPLORE_CACHE_DIR";
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(ours) {
+            command.env_remove(name);
+        }
+    }
+    for name in ["CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "DOCKER_DEFAULT_PLATFORM"] {
+        command.env_remove(name);
+    }
+    // No settings of the user who runs the tests.
+    command.env("XDG_CONFIG_HOME", "/nonexistent")
+}
+
+/// A command of the real program in a folder of its own, with a home of its own.
+pub fn explore_in(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_explore"));
+    undisturbed(&mut command)
+        .current_dir(folder)
+        .env("HOME", folder.join("home"))
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_CACHE_HOME")
+        .stdin(std::process::Stdio::null());
+    command
 }
 
 pub fn text(bytes: &[u8]) -> String {

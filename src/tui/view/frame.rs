@@ -18,14 +18,7 @@ pub(super) fn pane(app: &App, title: &str, focused: bool, area: Rect, buffer: &m
 }
 
 /// A pane's frame with a note on its lower edge; returns what is inside.
-pub(super) fn noted_pane(
-    app: &App,
-    title: &str,
-    note: &str,
-    focused: bool,
-    area: Rect,
-    buffer: &mut Buffer,
-) -> Rect {
+pub(super) fn noted_pane(app: &App, title: &str, note: &str, focused: bool, area: Rect, buffer: &mut Buffer) -> Rect {
     let style = if focused { app.theme.focus } else { app.theme.faint };
     let fit = |text: &str| {
         let text = cut_end(text, usize::from(area.width.saturating_sub(4)));

@@ -74,10 +74,8 @@ fn lines(app: &App, wanted: &str) -> Vec<Text<'static>> {
         for (binding, keys) in found {
             let keys = cut_end(keys, label);
             let gap = " ".repeat(label - keys.width() + 2);
-            lines.push(Text::from(vec![
-                Span::styled(format!("  {keys}{gap}"), app.theme.key),
-                Span::raw(binding.help),
-            ]));
+            lines
+                .push(Text::from(vec![Span::styled(format!("  {keys}{gap}"), app.theme.key), Span::raw(binding.help)]));
         }
     }
     let theme = &app.theme;
@@ -95,10 +93,8 @@ fn lines(app: &App, wanted: &str) -> Vec<Text<'static>> {
     }
     for (sign, style, means) in signs {
         let gap = " ".repeat(label.saturating_sub(sign.width()) + 2);
-        lines.push(Text::from(vec![
-            Span::styled(format!("  {sign}{gap}"), *style),
-            Span::styled(*means, Style::new()),
-        ]));
+        lines
+            .push(Text::from(vec![Span::styled(format!("  {sign}{gap}"), *style), Span::styled(*means, Style::new())]));
     }
     lines
 }

@@ -98,14 +98,7 @@ fn size(app: &App, image: &Image, layer: usize) -> Option<u64> {
     }
 }
 
-fn row(
-    app: &App,
-    image: &Image,
-    layer: usize,
-    largest: u64,
-    columns: &Columns,
-    width: usize,
-) -> Vec<Span<'static>> {
+fn row(app: &App, image: &Image, layer: usize, largest: u64, columns: &Columns, width: usize) -> Vec<Span<'static>> {
     let theme = &app.theme;
     let facts = app.found.as_ref().and_then(|found| found.layers.get(layer));
     let size = size(app, image, layer);

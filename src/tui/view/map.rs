@@ -58,14 +58,7 @@ pub(super) fn map(app: &App, area: Rect, buffer: &mut Buffer) {
 const NESTED: (u16, u16) = (14, 4);
 
 /// A tile with what is in it. `selected` is None for a tile inside of another, which can't be selected.
-fn draw_tile(
-    app: &App,
-    found: &Inspection,
-    level: &Level,
-    tile: &Tile,
-    selected: Option<bool>,
-    buffer: &mut Buffer,
-) {
+fn draw_tile(app: &App, found: &Inspection, level: &Level, tile: &Tile, selected: Option<bool>, buffer: &mut Buffer) {
     let Some(row) = level.rows.get(tile.row) else { return };
     let several = tile.count > 1;
     let name = if several { format!("{} more", exact(tile.count as u64)) } else { label(found, row) };
@@ -129,10 +122,6 @@ fn about(app: &App, found: &Inspection, line: Rect, buffer: &mut Buffer) {
     };
     let path = format!("/{}", shown(&found.tree.paths.path(row.node)));
     let path = cut_middle(&path, usize::from(line.width).saturating_sub(text.width()));
-    let spans = vec![
-        Span::styled(path, app.theme.title),
-        Span::raw(text),
-        Span::styled(empty, app.theme.faint),
-    ];
+    let spans = vec![Span::styled(path, app.theme.title), Span::raw(text), Span::styled(empty, app.theme.faint)];
     Line::from(spans).render(line, buffer);
 }

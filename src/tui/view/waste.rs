@@ -123,9 +123,7 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
             .waste
             .notices
             .get(*place)
-            .map(|notice| {
-                wrap(&crate::report::notice_words(found, notice), width).into_iter().map(Line::raw).collect()
-            })
+            .map(|notice| wrap(&crate::report::notice_words(found, notice), width).into_iter().map(Line::raw).collect())
             .unwrap_or_default(),
         None => Vec::new(),
     };

@@ -9,24 +9,28 @@ use std::time::{Duration, Instant};
 
 use explore::bytes::shown;
 use explore::cli::Extract;
-use explore::inspect::{SaveProgress, Saved, save};
+use explore::inspect::{Options, SaveProgress, Saved, save};
 use explore::layer::Keep;
 use explore::report::{bytes, exact};
 use explore::source::Target;
 use explore::tree::NodeId;
 
-use crate::{Failure, end, find, look, options, print, say, state};
+use super::contents::{find, state};
+use super::failure::Failure;
+use super::look::{end, look, options, settings};
+use super::output::{print, say};
 
 /// Paths that were left out which are told one by one.
 const TOLD: usize = 20;
 
 /// Saves what is asked for, and says where it is.
-pub(crate) fn extract(wanted: &Extract) -> Result<ExitCode, Failure> {
+pub(super) fn extract(wanted: &Extract) -> Result<ExitCode, Failure> {
     let target = Target::parse(&wanted.image)?;
     let mut normal = Vec::new();
     explore::layer::normal_path(wanted.path.as_bytes(), &mut normal);
     let keep = Keep { path: normal, limit: 64 * 1024 * 1024 };
-    let found = look(&target, &options(&wanted.reading, Some(keep)))?;
+    let settings = settings(&wanted.reading.given)?;
+    let found = look(&target, &Options { keep: Some(keep), ..options(&settings) })?;
     let absent = || Failure::NoPath { path: shown(wanted.path.as_bytes()), when: ", which has no layers".to_owned() };
     let layer = state(&found, wanted.layer)?.ok_or_else(absent)?;
     let node = find(&found, &wanted.path, layer, true)?.map_or(NodeId::ROOT, |(node, _)| node);
@@ -51,7 +55,7 @@ pub(crate) fn extract(wanted: &Extract) -> Result<ExitCode, Failure> {
         }
     })?;
     tell(&saved)?;
-    let code = end(&found, &wanted.reading);
+    let code = end(&found, &settings);
     Ok(if saved.is_short() { ExitCode::from(2) } else { code })
 }
 

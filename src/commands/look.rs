@@ -1,0 +1,150 @@
+//! From settings to an inspection.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use explore::image::Platform;
+use explore::inspect::{Inspection, Options, Progress, inspect};
+use explore::layer::Cache;
+use explore::report;
+use explore::settings::{Given, Settings, Surroundings, load};
+use explore::source::{Pull, Target};
+use explore::waste::Rules;
+
+use super::failure::Failure;
+use super::output::say;
+
+/// The settings as they hold for these flags, here.
+pub(super) fn settings(flags: &Given) -> Result<Settings, Failure> {
+    Ok(load(flags, &Surroundings::of_process())?)
+}
+
+/// For what asks only for files.
+pub(super) fn options(settings: &Settings) -> Options {
+    let default = || std::env::var("DOCKER_DEFAULT_PLATFORM").ok().and_then(|text| Platform::parse(&text));
+    Options {
+        platform: settings.platform().or_else(default),
+        verify: settings.switch("verify"),
+        threads: settings.number("threads").unwrap_or(0) as usize,
+        cache: (!settings.switch("no-cache")).then(cache).flatten(),
+        pull: match settings.word("pull").and_then(|word| word.to_str()) {
+            Some("always") => Pull::Always,
+            Some("missing") => Pull::Missing,
+            _ => Pull::Never,
+        },
+        tree_only: true,
+        ..Options::default()
+    }
+}
+
+/// For a judgement. `built_from` is the Dockerfile where none is said.
+pub(super) fn judging(settings: &Settings, built_from: Option<&Path>) -> Result<Options, Failure> {
+    let dockerfile = match settings.path("dockerfile").or(built_from) {
+        None => None,
+        Some(path) => {
+            let failed = |error| Failure::ReadFile { name: path.display().to_string(), error };
+            Some((path.display().to_string(), std::fs::read_to_string(path).map_err(failed)?))
+        }
+    };
+    let (base, layers) = (settings.word("base"), settings.number("base-layers"));
+    // The stronger of the two is meant.
+    let (by_image, by_number) = (settings.strength("base"), settings.strength("base-layers"));
+    if base.is_some() && layers.is_some() && by_image == by_number {
+        return Err(Failure::Usage("--base and --base-layers both say what the base is; give one of them".to_owned()));
+    }
+    let rules = catalogue(settings.path("rules"), &settings.words("count"))?;
+    settings.check_rules(&rules)?;
+    Ok(Options {
+        hash: settings.switch("hash"),
+        tree_only: false,
+        base_layers: layers.filter(|_| by_number >= by_image).map(|layers| layers as usize),
+        base_image: base.filter(|_| by_image >= by_number).map(Target::parse).transpose()?,
+        advice: settings.switch("advice") || settings.limits_advice(&rules),
+        rules: Some(rules),
+        squash: settings.stretches(),
+        dockerfile,
+        ..options(settings)
+    })
+}
+
+/// Where indexes of layers are kept: `EXPLORE_CACHE_DIR`, else below the user's cache directory.
+pub(super) fn cache() -> Option<Cache> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = set("EXPLORE_CACHE_DIR");
+    let below = || Some(set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?.join("explore"));
+    own.or_else(below).filter(|folder| folder.is_absolute()).map(Cache::new)
+}
+
+/// The rules that come with the program, with those of a file.
+pub(super) fn catalogue(file: Option<&Path>, count: &[String]) -> Result<Arc<Rules>, Failure> {
+    let text = match file {
+        None if count.is_empty() => return Ok(Arc::clone(Rules::built_in())),
+        None => String::new(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::ReadFile { name: path.display().to_string(), error })?,
+    };
+    let name = file.map_or_else(|| "--count".to_owned(), |file| file.display().to_string());
+    Rules::with(&text, count).map(Arc::new).map_err(|error| Failure::Rules { name, error })
+}
+
+/// Inspects, with progress on standard error where someone may be looking.
+pub(super) fn look(target: &Target, options: &Options) -> Result<Inspection, Failure> {
+    let mut line = ProgressLine::new();
+    let found = inspect(target, options, &mut |progress| {
+        line.show(&progress);
+        true
+    });
+    line.clear();
+    Ok(found?)
+}
+
+/// One line on standard error that is drawn over, after a moment in which most images are done.
+struct ProgressLine {
+    since: std::time::Instant,
+    visible: bool,
+    shown: bool,
+}
+
+impl ProgressLine {
+    fn new() -> Self {
+        Self { since: std::time::Instant::now(), visible: io::stderr().is_terminal(), shown: false }
+    }
+
+    fn show(&mut self, progress: &Progress<'_>) {
+        if !self.visible || self.since.elapsed().as_millis() < 500 {
+            return;
+        }
+        let text = match progress {
+            Progress::Bytes { read, of: Some(of) } => {
+                format!("{} of at most {}", report::bytes(*read), report::bytes(*of))
+            }
+            Progress::Bytes { read, of: None } => format!("{} read", report::bytes(*read)),
+            Progress::Comparing { files } => format!("comparing {} files", report::exact(*files as u64)),
+            Progress::Waiting(text) => explore::bytes::shown_text(text),
+            Progress::Image(_) | Progress::Layer { .. } | Progress::Stacked(_) => return,
+        };
+        self.shown = true;
+        let _ = write!(io::stderr(), "\r\x1b[Kexplore: {text}");
+    }
+
+    fn clear(&mut self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Tells of damage and timings; a damaged image is shown as far as it goes, and is no success.
+pub(super) fn end(found: &Inspection, settings: &Settings) -> ExitCode {
+    if settings.switch("timings") {
+        let _ = report::write_timings(found, &mut io::stderr());
+    }
+    let mut code = ExitCode::SUCCESS;
+    for damage in found.damage() {
+        say(&format!("explore: {}: {damage}", explore::bytes::shown_text(&found.reference)));
+        code = ExitCode::from(2);
+    }
+    code
+}

@@ -1,0 +1,287 @@
+//! Markdown as GitHub and GitLab render it: for a comment on a pull request, and for the summary of a job.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::formats::Judged;
+use super::words::{self, Standing, cut_end, is_secret};
+use super::{bytes, exact, percent};
+use crate::gate::Excuse;
+use crate::inspect::Inspection;
+use crate::waste::Finding;
+
+/// Rows of a table; what is more is told in one line.
+const ROWS: usize = 20;
+/// Characters of an instruction.
+const INSTRUCTION: usize = 60;
+/// Characters of a fix.
+const FIX: usize = 300;
+
+/// By this a later run finds the comment that it has to replace.
+pub(super) const MARK: &str = "<!-- explore -->";
+
+/// Writes a comment; nothing at all when no image has anything that a reader has to know.
+pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
+    if images.iter().any(Judged::has_something_to_say) { write_always(images, false, out) } else { Ok(()) }
+}
+
+/// Writes the summary of a job (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>,
+/// "Adding a job summary"): as the comment, also for images that are well, and with their layers.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn write_step_summary(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
+    write_always(images, true, out)
+}
+
+fn write_always(images: &[Judged<'_>], layers: bool, out: &mut dyn Write) -> io::Result<()> {
+    let mut text = format!("{MARK}\n");
+    for each in images {
+        if layers || images.len() == 1 || each.has_something_to_say() {
+            image(each, layers, &mut text);
+        }
+    }
+    let well = images.iter().filter(|each| !each.has_something_to_say()).count();
+    if !layers && images.len() > 1 && well > 0 {
+        let _ = writeln!(text, "{well} of {} images have nothing to tell.", images.len());
+    }
+    out.write_all(text.as_bytes())
+}
+
+fn image(each: &Judged<'_>, layers: bool, text: &mut String) {
+    let found = each.found;
+    let verdict = match each.verdict {
+        Some(verdict) if verdict.pass() => ": **passed**",
+        Some(_) => ": **failed**",
+        None => "",
+    };
+    let _ = writeln!(text, "### explore: {}\n", prose(&words::image_name(found)));
+    let _ = writeln!(text, "{}{verdict}\n", words::headline(each));
+    let failed = each.failed();
+    for check in &failed {
+        let _ = writeln!(text, "- {}: {}", code(&check.rule), prose(&check.message));
+    }
+    if !failed.is_empty() {
+        text.push('\n');
+    }
+    for damage in found.damage() {
+        let _ = writeln!(text, "> **Read in part:** {}\n", prose(&crate::bytes::shown_text(&damage)));
+    }
+    let secrets = each.secrets();
+    if !secrets.is_empty() {
+        let _ = writeln!(text, "**Secrets that everyone who has the image can read:**\n");
+        for finding in secrets.iter().take(ROWS) {
+            let _ = writeln!(text, "- {}  \n  {}", prose(&finding.message), advice(&finding.fix));
+        }
+        more(&secrets, text);
+        text.push('\n');
+    }
+    let waste: Vec<&Finding> = each.counted().into_iter().filter(|finding| finding.kind.counts()).collect();
+    table(found, &waste, text);
+    for note in each.verdict.iter().flat_map(|verdict| &verdict.notes) {
+        let _ = writeln!(text, "> {}\n", prose(&crate::bytes::shown_text(note)));
+    }
+    details(each, text);
+    if layers {
+        layer_table(found, text);
+    }
+}
+
+fn table(found: &Inspection, findings: &[&Finding], text: &mut String) {
+    if findings.is_empty() {
+        return;
+    }
+    text.push_str("| wasted | to pull | layer | finding | fix |\n|---:|---:|---|---|---|\n");
+    for finding in findings.iter().take(ROWS) {
+        let place = words::place_of(finding);
+        let place =
+            if place.known { format!("{} ", code(&format!("{}:{}", place.path, place.line))) } else { String::new() };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} {} | {} | {place}{} |",
+            bytes(finding.bytes),
+            words::pull_of(finding).unwrap_or_default(),
+            finding.stored_in,
+            code(&cut_end(&words::instruction_of(found, finding), INSTRUCTION)),
+            prose(&finding.message),
+            advice(&cut_end(&finding.fix, FIX)),
+        );
+    }
+    text.push('\n');
+    more(findings, text);
+}
+
+fn more(findings: &[&Finding], text: &mut String) {
+    let rest = findings.get(ROWS..).unwrap_or_default();
+    if !rest.is_empty() {
+        let sum = rest.iter().map(|finding| finding.bytes).sum();
+        let _ = writeln!(text, "and {} more, {}\n", rest.len(), bytes(sum));
+    }
+}
+
+/// What does not count, folded away.
+fn details(each: &Judged<'_>, text: &mut String) {
+    let mut base = Vec::new();
+    let mut settled = Vec::new();
+    for (finding, standing) in each.findings().filter(|(finding, _)| finding.kind.counts() || is_secret(finding)) {
+        match standing {
+            Standing::Excused(Excuse::Ignored(_) | Excuse::Baseline(_) | Excuse::Against(_)) => settled.push(finding),
+            Standing::Excused(_) | Standing::Told if finding.in_base => base.push(finding),
+            _ => {}
+        }
+    }
+    for (title, findings) in [("in the base image", base), ("known and excused", settled)] {
+        if findings.is_empty() {
+            continue;
+        }
+        let sum = findings.iter().map(|finding| finding.bytes).sum();
+        let _ = writeln!(text, "<details><summary>{} {title}</summary>\n", bytes(sum));
+        table(each.found, &findings, text);
+        text.push_str("</details>\n\n");
+    }
+}
+
+fn layer_table(found: &Inspection, text: &mut String) {
+    let Inspection { image, tree, waste, .. } = found;
+    let _ = writeln!(
+        text,
+        "<details><summary>{} layers, {} files, {} stored, efficiency {}</summary>\n",
+        image.layers.len(),
+        exact(tree.final_counts().files),
+        bytes(waste.content_bytes),
+        percent(waste.efficiency() * 100.0)
+    );
+    text.push_str("| layer | size | dead | instruction |\n|---:|---:|---:|---|\n");
+    for (index, events) in tree.layers.iter().enumerate() {
+        let dead = waste.dead_of_layer[index];
+        let instruction = crate::bytes::shown_text(&image.instruction(index).unwrap_or_default());
+        let _ = writeln!(
+            text,
+            "| {index} | {} | {} | {} |",
+            bytes(events.content_bytes),
+            if dead == 0 { String::new() } else { bytes(dead) },
+            code(&cut_end(&instruction, 100))
+        );
+    }
+    text.push_str("\n</details>\n\n");
+}
+
+/// A sentence in which every word that is more than letters and digits (a path, a flag, `@someone`, `#12`) stands as code, so
+/// that nothing in it is a mention, a link or a mark.
+pub(super) fn prose(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut raw = String::new();
+    let close = |raw: &mut String, out: &mut String| {
+        if !raw.is_empty() {
+            out.push_str(&code(raw));
+            raw.clear();
+        }
+    };
+    for (place, word) in text.split(' ').enumerate() {
+        let start = word.find(|letter: char| letter != '(').unwrap_or(word.len());
+        let end = word.trim_end_matches([':', ',', '.', ';', ')']).len().max(start);
+        if is_plain(&word[start..end]) && is_plain_edge(&word[end..]) {
+            close(&mut raw, &mut out);
+            if place > 0 {
+                out.push(' ');
+            }
+            out.push_str(word);
+            continue;
+        }
+        // Such words that follow each other stay together.
+        if raw.is_empty() {
+            if place > 0 {
+                out.push(' ');
+            }
+            out.push_str(&word[..start]);
+            raw.push_str(&word[start..]);
+        } else {
+            raw.push(' ');
+            raw.push_str(word);
+        }
+        let ended = raw.trim_end_matches([':', ',', '.', ';', ')']).len();
+        if ended > 0 && ended < raw.len() {
+            let tail = raw.split_off(ended);
+            close(&mut raw, &mut out);
+            out.push_str(&tail);
+        }
+    }
+    close(&mut raw, &mut out);
+    out
+}
+
+/// A fix, its commands as code.
+fn advice(text: &str) -> String {
+    words::parts_of(text).into_iter().map(|(is_code, part)| if is_code { code(part) } else { prose(part) }).collect()
+}
+
+fn is_plain(word: &str) -> bool {
+    let inner = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '\'';
+    let number = word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    word == "…" || word == "%" || number || word.chars().all(inner) && !word.starts_with('-') && !word.ends_with('-')
+}
+
+/// What may follow a word without becoming something else.
+fn is_plain_edge(edge: &str) -> bool {
+    edge.chars().count() <= 2
+}
+
+/// Text as code, in which nothing else is anything. A bar would end the cell of a table, and what undoes that differs from
+/// reader to reader, so text with one is written in entities alone.
+pub(super) fn code(text: &str) -> String {
+    if text.trim().is_empty() {
+        return String::new();
+    }
+    if text.contains('|') {
+        let mut out = String::from("<code>");
+        for letter in text.chars() {
+            if letter.is_ascii_punctuation() {
+                let _ = write!(out, "&#{};", u32::from(letter));
+            } else {
+                out.push(letter);
+            }
+        }
+        return out + "</code>";
+    }
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_mean_something_stand_as_code() {
+        for (text, want) in [
+            (
+                "apt-lists: var/lib/apt/lists (3 files): written in layer 1, deleted in layer 2",
+                "apt-lists: `var/lib/apt/lists` (3 files): written in layer 1, deleted in layer 2",
+            ),
+            ("below a/@team: 12.5 MB", "below `a/@team`: 12.5 MB"),
+            ("see #12 and @all", "see `#12` and `@all`"),
+            ("a rm -rf /a b", "a rm `-rf /a` b"),
+            ("a|b", "<code>a&#124;b</code>"),
+            ("x`y", "``x`y``"),
+            ("</code><script>", "`</code><script>`"),
+            ("www.example.com :smile:", "`www.example.com :smile`:"),
+            ("", ""),
+        ] {
+            assert_eq!(prose(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn instructions_in_a_fix_stand_as_code() {
+        for (text, want) in [
+            ("RUN a && rm -rf /b", "`RUN a && rm -rf /b`"),
+            ("do it there: RUN a || b", "do it there: <code>RUN a &#124;&#124; b</code>"),
+            ("add `**/x` to .dockerignore", "add `**/x` to `.dockerignore`"),
+            ("in `a` and `b", "in `a` and `b`"),
+        ] {
+            assert_eq!(advice(text).replace("&#32;", " "), want, "{text}");
+        }
+    }
+}
