@@ -114,7 +114,9 @@ fn gate(settings: &Settings, options: &Options) -> Result<Gate, Failure> {
         _ if writes => None,
         (Some(file), _) if by_file > by_image => Some(read_baseline(file)?),
         (_, Some(image)) => {
-            let found = look(&Target::parse(image)?, options)?;
+            // What is said of the base and of layers is said of the images that are judged.
+            let options = Options { base_image: None, base_layers: None, squash: Vec::new(), ..options.clone() };
+            let found = look(&Target::parse(image)?, &options)?;
             if let Some(damage) = found.damage().next() {
                 return Err(Failure::Usage(format!("{}: {damage}; nothing can be held against it", shown_os(image))));
             }
