@@ -95,6 +95,16 @@ impl FlagSet for OnlyRules {
     }
 }
 
+/// How images are read, and what counts as waste in them.
+#[derive(Debug, Clone, Default)]
+pub struct OnlyComparing;
+
+impl FlagSet for OnlyComparing {
+    fn has(setting: &Setting) -> bool {
+        OnlyReading::has(setting) || matches!(setting.key, "rules" | "count")
+    }
+}
+
 /// What stands before the arguments of a build.
 #[derive(Debug, Clone, Default)]
 pub struct OnlyBuild;
@@ -111,6 +121,8 @@ pub type BuildFlags = Flags<OnlyBuild>;
 pub type AllFlags = Flags<Everything>;
 /// Flags of how an image is read. The same for every command.
 pub type Reading = Flags<OnlyReading>;
+/// Flags of a comparison.
+pub type Comparing = Flags<OnlyComparing>;
 /// Flags of commands that only need the rules.
 pub type RulesFlags = Flags<OnlyRules>;
 
@@ -172,6 +184,19 @@ fn flag(setting: &'static Setting) -> Arg {
     }
 }
 
+/// How a comparison is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffAs {
+    /// For people.
+    Text,
+    /// An object, as docs/diff.schema.json describes it.
+    Json,
+    /// For the comment on a pull request; empty when the images are equal.
+    Markdown,
+    /// One page that needs nothing else.
+    Html,
+}
+
 /// What else there is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -188,6 +213,30 @@ pub enum Command {
         /// How to print it.
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
+    },
+    /// Show what differs between two images: layers, files, settings, waste.
+    ///
+    /// Times do not count unless --strict is given. Exit codes: 0 equal, 1 different, 2 one of them could not be looked at.
+    Diff {
+        /// The image as it was.
+        before: OsString,
+        /// The image as it is.
+        after: OsString,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flags say it")]
+        flags: Comparing,
+        /// Times count too: those of files, and digests of layers, which follow from them.
+        #[arg(long)]
+        strict: bool,
+        /// List every path, not only the largest changes.
+        #[arg(long)]
+        all: bool,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = DiffAs::Text)]
+        format: DiffAs,
+        /// Write it to a file, whole or not at all.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// List the files of the final file system, or of the state after a layer.
     Ls {

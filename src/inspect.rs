@@ -4,6 +4,7 @@
 mod again;
 mod blob;
 mod builder;
+mod contents;
 mod engine;
 mod gather;
 mod kept;
@@ -30,6 +31,7 @@ use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
+pub use contents::contents;
 pub use peek::{Peeked, peek};
 pub use reader::{ReadError, read_file};
 pub use save::{SaveError, SaveProgress, Saved, Skip, save};

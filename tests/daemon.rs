@@ -130,6 +130,7 @@ impl Drop for Fake {
 }
 
 impl Fake {
+    #[allow(clippy::too_many_lines, reason = "one answer after the other")]
     fn new(built: &ImageBuilder, archive: Vec<u8>, behaviour: Behaviour) -> Self {
         let folder = folder();
         let socket = folder.path().join("fake.sock");

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 8] = ["bytes", "source", "image", "layer", "tree", "waste", "inspect", "gate"];
+const ORDER: [&str; 9] = ["bytes", "source", "image", "layer", "tree", "waste", "inspect", "compare", "gate"];
 /// Side by side at the end of the way: neither uses the other's insides, both use all before.
 const ENDS: [&str; 2] = ["report", "tui"];
 

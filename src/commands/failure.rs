@@ -2,6 +2,7 @@
 
 use std::io;
 
+use explore::compare::CompareError;
 use explore::gate::BaselineError;
 use explore::inspect::{InspectError, ReadError, SaveError};
 use explore::settings::SettingsError;
@@ -20,6 +21,8 @@ pub(crate) enum Failure {
     Read(#[from] ReadError),
     #[error(transparent)]
     Save(#[from] SaveError),
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     #[error("{name} can't be written: {error}")]
     Write { name: String, error: io::Error },
     #[error("{name} can't be read: {error}")]

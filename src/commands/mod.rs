@@ -5,6 +5,7 @@
 mod cache;
 mod config;
 mod contents;
+mod diff;
 mod extract;
 mod failure;
 mod look;
@@ -30,6 +31,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
                 Format::Json => HistoryFormat::Json,
             };
             contents::history(&image, &reading, format, no_trunc)
+        }
+        Some(Command::Diff { before, after, flags, strict, all, format, output }) => {
+            let telling = diff::Telling { strict, all, format, output: output.as_deref() };
+            diff::diff(&before, &after, &flags, &telling)
         }
         Some(Command::Ls { image, path, reading, layer, depth, long, print0, json }) => {
             let format = contents::list_format(long, print0, json);

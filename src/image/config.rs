@@ -54,6 +54,15 @@ pub struct Run {
     /// Labels.
     #[serde(default, deserialize_with = "or_default")]
     pub labels: BTreeMap<String, String>,
+    /// The signal that asks it to end.
+    #[serde(default, deserialize_with = "or_default")]
+    pub stop_signal: String,
+    /// The shell of instructions that are no list.
+    #[serde(default, deserialize_with = "or_default")]
+    pub shell: Vec<String>,
+    /// Instructions for images that are built on it.
+    #[serde(default, deserialize_with = "or_default")]
+    pub on_build: Vec<String>,
     #[serde(default, deserialize_with = "or_default")]
     volumes: BTreeMap<String, serde_json::Value>,
     #[serde(default, deserialize_with = "or_default")]

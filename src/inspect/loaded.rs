@@ -33,7 +33,7 @@ pub(super) struct Loaded {
     symbols: FxHashMap<EventRef, u64>,
 }
 
-/// Finds out contents of plain layers, on all threads. What is asked is kept beside the answers: there may be a million.
+/// Finds out contents of plain layers, on all threads. There may be a million: nothing is kept twice.
 pub(super) fn answer(
     loaded: &Loaded,
     round: usize,
@@ -66,8 +66,7 @@ pub(super) fn answer(
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(InspectError::Stopped)))
     })?;
-    drop(work);
-    loaded.tree.answer(round, asked, contents);
+    loaded.tree.answer(round, &asked, contents);
     Ok(())
 }
 

@@ -160,7 +160,7 @@ impl Cache {
         let folder = self.folder.join("others");
         fs::create_dir_all(&folder)?;
         let part = Part(folder.join(format!(".{}.part", std::process::id())));
-        fs::write(&part.0, diff_ids.iter().map(|id| format!("{id}\n")).collect::<String>())?;
+        fs::write(&part.0, diff_ids.join("\n") + "\n")?;
         fs::rename(&part.0, self.other(id))
     }
 

@@ -66,6 +66,13 @@ impl<W: Write> Sink for Filled<'_, W> {
     }
 }
 
+/// Nothing is written, holes neither.
+impl Sink for io::Sink {
+    fn hole(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Hashes what passes, when asked to.
 struct Hashed<'h, R> {
     reader: R,

@@ -224,7 +224,7 @@ impl PassingSymbols {
             let end = before + found.end() as u64 + MAX_NAMES;
             match self.candidates.back_mut() {
                 Some(last) if last.end + MAX_NAMES > end && end - last.start <= CANDIDATE => {
-                    last.end = last.end.max(end)
+                    last.end = last.end.max(end);
                 }
                 _ => {
                     if self.candidates.len() == CANDIDATES {
@@ -245,8 +245,8 @@ impl PassingSymbols {
         let Some((table, _)) = &self.table else { return 0 };
         let Some(sections) = table.sections(&self.headers) else { return 0 };
         let Some(range) = table.names(&sections) else { return 0 };
-        let candidates = self.known.iter().chain(&self.candidates);
-        let names = candidates.filter_map(|candidate| candidate.part(&range)).next();
+        let mut candidates = self.known.iter().chain(&self.candidates);
+        let names = candidates.find_map(|candidate| candidate.part(&range));
         names.map_or(0, |names| droppable(&sections, names, size))
     }
 }

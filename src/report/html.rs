@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::formats::Judged;
 use super::words;
 
-const STYLE: &str = include_str!("../../assets/report/style.css");
-const SCRIPT: &str = include_str!("../../assets/report/script.js");
+pub(super) const STYLE: &str = include_str!("../../assets/report/style.css");
+pub(super) const SCRIPT: &str = include_str!("../../assets/report/script.js");
 
 /// Tiles of all maps together; smaller things are folded.
 const TILES: usize = 6_000;
@@ -57,7 +57,7 @@ pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()
 }
 
 /// Nothing may be loaded, and only what stands in the page itself may style it or run (Content Security Policy, level 2).
-fn policy() -> String {
+pub(super) fn policy() -> String {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
     format!(
         "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",

@@ -4,6 +4,7 @@
 //! another would have to compute again. Names and texts from images are made harmless here.
 
 mod ci;
+mod diff;
 mod formats;
 mod github;
 mod gitlab;
@@ -22,6 +23,7 @@ mod time;
 mod words;
 
 pub use ci::{verdict_line, write_verdicts};
+pub use diff::{Compared, DiffFormat, write_diff};
 pub use formats::{Judged, ReportFormat, write_report};
 pub use history::{HistoryFormat, write_history};
 pub use images::write_images;

@@ -60,15 +60,14 @@ impl<'a> Judged<'a> {
         self.verdict.iter().flat_map(|verdict| &verdict.checks).filter(|check| !check.pass).collect()
     }
 
-    /// Whether there is something that a reader has to know: a limit that does not hold, something that counts, a secret, or
-    /// a word of the gate about its settings.
+    /// Whether there is something that a reader has to know: a limit that does not hold, a secret, damage, a word of the gate about
+    /// its settings; without a gate whatever counts. Waste below the limits is nobody's duty.
     pub(super) fn has_something_to_say(&self) -> bool {
-        let notes = self.verdict.is_some_and(|verdict| !verdict.notes.is_empty());
-        !self.failed().is_empty()
-            || !self.counted().is_empty()
-            || !self.secrets().is_empty()
-            || notes
-            || self.found.damage().next().is_some()
+        let gate = match self.verdict {
+            Some(verdict) => !verdict.pass() || !verdict.notes.is_empty(),
+            None => !self.counted().is_empty(),
+        };
+        gate || !self.secrets().is_empty() || self.found.damage().next().is_some()
     }
 }
 

@@ -10,8 +10,8 @@ impl Tree {
         let mut events = layer.events.clone();
         for event in &mut events {
             if event.kind() == EventKind::HardLink {
-                self.hard_links.push(self.hard_links[event.extra as usize]);
-                event.extra = self.hard_links.len() as u32 - 1;
+                self.hard_links.push(self.hard_links[event.extra.get() as usize]);
+                event.extra.set(self.hard_links.len() as u32 - 1);
             }
         }
         LayerEvents {
@@ -164,7 +164,7 @@ impl Stacking<'_> {
         let at = EventRef { layer: self.own, index };
         let (node, kind, extra) = {
             let event = self.tree.event_at(at);
-            (event.node, event.kind(), event.extra as usize)
+            (event.node, event.kind(), event.extra.get() as usize)
         };
         if kind == EventKind::HardLink {
             // Resolved before anything gives way: a link may name the path that it replaces.
@@ -172,7 +172,7 @@ impl Stacking<'_> {
             let found = self.now(target).map(|found| {
                 let event = self.tree.event_at(found);
                 match event.kind() {
-                    EventKind::HardLink => self.tree.hard_links[event.extra as usize].copy,
+                    EventKind::HardLink => self.tree.hard_links[event.extra.get() as usize].copy,
                     _ => found,
                 }
             });

@@ -1,5 +1,6 @@
 use std::hash::Hash;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
@@ -22,7 +23,7 @@ pub struct Event {
     attributes: u32,
     /// A file: its content identity. A symbolic link: its text. A hard link: its row. A device: its numbers.
     /// An index each, or NONE.
-    pub(super) extra: u32,
+    pub(super) extra: Number,
     previous_layer: u16,
     /// The first layer after which this is no longer so; [`Event::HOLDS`] while it is.
     pub until: u16,
@@ -31,6 +32,32 @@ pub struct Event {
     /// [`Change`] in the low bits, and [`DEAD`].
     flags: u8,
     header_blocks: u8,
+}
+
+/// A number that may be found out while others look at the tree.
+#[derive(Debug)]
+pub(super) struct Number(AtomicU32);
+
+impl Number {
+    pub(super) fn get(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set(&self, number: u32) {
+        self.0.store(number, Ordering::Release);
+    }
+}
+
+impl From<u32> for Number {
+    fn from(number: u32) -> Self {
+        Self(AtomicU32::new(number))
+    }
+}
+
+impl Clone for Number {
+    fn clone(&self) -> Self {
+        self.get().into()
+    }
 }
 
 /// What a layer does to a path, against the file system below it.
@@ -154,7 +181,7 @@ impl Event {
             block: Self::IMPLIED,
             previous_index: NONE,
             attributes,
-            extra: NONE,
+            extra: NONE.into(),
             previous_layer: u16::MAX,
             until: Self::HOLDS,
             mtime: [0; 5],
@@ -248,16 +275,13 @@ pub struct Tree {
     pub(super) names: FxHashMap<EventRef, u32>,
     /// Children that came back to a directory after it was emptied, so that emptying it again costs what is in it.
     pub(super) reborn: FxHashMap<NodeId, Vec<NodeId>>,
-    /// Contents that were found out later, by file.
-    answers: [OnceLock<Answers>; 2],
+    /// Contents that were found out later.
+    answers: [OnceLock<Vec<ContentId>>; 2],
 }
 
-/// Contents side by side with their files, which are in order: there may be a million.
-#[derive(Debug, Default)]
-struct Answers {
-    files: Vec<EventRef>,
-    contents: Vec<ContentId>,
-}
+/// A content number that is one of an answer: the bit below says which, the others are its place.
+const ANSWERED: u32 = 1 << 31;
+const PLACE: u32 = (1 << 30) - 1;
 
 /// Equal values once, by number.
 #[derive(Debug)]
@@ -356,7 +380,7 @@ impl Tree {
             size: record.size,
             block: record.block,
             attributes,
-            extra,
+            extra: extra.into(),
             mtime: [mtime[0], mtime[1], mtime[2], mtime[3], mtime[4]],
             kind,
             header_blocks: record.header_blocks,
@@ -374,17 +398,19 @@ impl Tree {
     }
 
     /// Says what files contain that were asked for after the tree was stacked. To be called once for each of the two rounds
-    /// of questions (0: what is dead, 1: what is stored twice); later calls for a round change nothing. `files` are in order.
-    pub fn answer(&self, round: usize, files: Vec<EventRef>, contents: Vec<ContentId>) {
+    /// of questions (0: what is dead, 1: what is stored twice); later calls for a round change nothing.
+    pub fn answer(&self, round: usize, files: &[EventRef], contents: Vec<ContentId>) {
         // A round that was answered before keeps what it has.
-        let _ = self.answers[round].set(Answers { files, contents });
-    }
-
-    fn answered(&self, file: EventRef) -> Option<ContentId> {
-        self.answers.iter().filter_map(OnceLock::get).find_map(|answers| {
-            let place = answers.files.binary_search(&file).ok()?;
-            answers.contents.get(place).copied()
-        })
+        if self.answers[round].set(contents).is_err() {
+            return;
+        }
+        // More than a billion are as good as unknown.
+        for (file, place) in files.iter().zip(0..PLACE) {
+            let event = self.event_at(*file);
+            if event.kind == EventKind::File && event.extra.get() == NONE {
+                event.extra.set(ANSWERED | (round as u32) << 30 | place);
+            }
+        }
     }
 
     /// One event.
@@ -401,9 +427,8 @@ impl Tree {
     /// Sizes of files whose content is known.
     pub fn known_sizes(&self) -> FxHashSet<u64> {
         let events = self.layers.iter().flat_map(|layer| &layer.events);
-        let known = events.filter(|event| event.kind == EventKind::File && event.extra != NONE).map(|event| event.size);
-        let answers = self.answers.iter().filter_map(OnceLock::get).flat_map(|answers| &answers.files);
-        known.chain(answers.map(|file| self.event_at(*file).size)).collect()
+        let known = events.filter(|event| event.kind == EventKind::File && event.extra.get() != NONE);
+        known.map(|event| event.size).collect()
     }
 
     /// Bytes as stored that an entry takes, where its layer is compressed.
@@ -431,11 +456,21 @@ impl Tree {
         let event = self.event_at(at);
         match event.kind {
             EventKind::File => Some(at),
-            EventKind::HardLink => self.hard_links[event.extra as usize]
+            EventKind::HardLink => self.hard_links[event.extra.get() as usize]
                 .copy
                 .some()
                 .filter(|copy| self.event_at(*copy).kind == EventKind::File),
             _ => None,
+        }
+    }
+
+    /// What a path is in truth: of a hard link what it was made from, be it a file, a symbolic link or a device; of a link to
+    /// nothing, and of all else, itself.
+    pub fn stands_for(&self, at: EventRef) -> EventRef {
+        let event = self.event_at(at);
+        match event.kind {
+            EventKind::HardLink => self.hard_links[event.extra.get() as usize].copy.some().unwrap_or(at),
+            _ => at,
         }
     }
 
@@ -457,17 +492,17 @@ impl Tree {
 
     /// A symbolic link's text, any bytes.
     pub fn symlink(&self, event: &Event) -> Option<&[u8]> {
-        (event.kind == EventKind::Symlink).then(|| &*self.texts.values[event.extra as usize])
+        (event.kind == EventKind::Symlink).then(|| &*self.texts.values[event.extra.get() as usize])
     }
 
     /// The path that a hard link names.
     pub fn link_target(&self, event: &Event) -> Option<NodeId> {
-        (event.kind == EventKind::HardLink).then(|| self.hard_links[event.extra as usize].target)
+        (event.kind == EventKind::HardLink).then(|| self.hard_links[event.extra.get() as usize].target)
     }
 
     /// Major and minor number of a device.
     pub fn device(&self, event: &Event) -> Option<(u32, u32)> {
-        matches!(event.kind, EventKind::Char | EventKind::Block).then(|| self.devices[event.extra as usize])
+        matches!(event.kind, EventKind::Char | EventKind::Block).then(|| self.devices[event.extra.get() as usize])
     }
 
     /// Identity of a file's content, where it is known.
@@ -476,13 +511,20 @@ impl Tree {
         if event.kind != EventKind::File {
             return None;
         }
-        if event.extra == NONE { self.answered(file) } else { Some(self.contents[event.extra as usize]) }
+        match event.extra.get() {
+            NONE => None,
+            number if number & ANSWERED != 0 => {
+                let round = usize::from(number & !ANSWERED > PLACE);
+                self.answers[round].get()?.get((number & PLACE) as usize).copied()
+            }
+            number => self.contents.get(number as usize).copied(),
+        }
     }
 
     /// SHA-256 of a file's content, where it was asked for.
     pub fn sha256(&self, file: EventRef) -> Option<&[u8; 32]> {
         let event = self.event_at(file);
-        (event.kind == EventKind::File).then(|| self.sha256.get(event.extra as usize)).flatten()
+        (event.kind == EventKind::File).then(|| self.sha256.get(event.extra.get() as usize)).flatten()
     }
 
     /// The last layer; None when nothing is stacked.

@@ -51,9 +51,9 @@ impl Line {
         true
     }
 
-    /// Takes pasted text: one line of it, made harmless.
+    /// Takes pasted text: one line of it, made harmless. Terminals send the ends of lines as carriage returns.
     pub(super) fn paste(&mut self, text: &str) {
-        let line = text.lines().next().unwrap_or_default();
+        let line = text.split(['\r', '\n']).find(|line| !line.is_empty()).unwrap_or_default();
         for letter in shown_text(line).chars().take(LONGEST.saturating_sub(self.text().len())) {
             self.input.handle(InputRequest::InsertChar(letter));
         }

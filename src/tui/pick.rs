@@ -191,7 +191,7 @@ mod tests {
             image(Engine::Podman, "localhost/base:1", 30),
         ];
         let now = jiff::Timestamp::from_second(86_400 * 3).unwrap_or_default();
-        Picker::new(choices, vec![("Podman at x".to_owned(), "no socket".to_owned())], Theme::from_environment(), now)
+        Picker::new(choices, vec![("Podman at x".to_owned(), "no socket".to_owned())], Theme::terminal(), now)
     }
 
     fn screen(picker: &Picker, width: u16, height: u16) -> String {
@@ -230,7 +230,7 @@ mod tests {
         let empty = Picker::new(
             Vec::new(),
             vec![("Docker at y".to_owned(), "no socket".to_owned())],
-            Theme::from_environment(),
+            Theme::terminal(),
             jiff::Timestamp::UNIX_EPOCH,
         );
         let text = screen(&empty, 80, 10);

@@ -43,9 +43,11 @@ pub fn run(target: Target, options: Options, look: Look) -> io::Result<Option<In
     lanes.save.end();
     drop(held);
     // tmux keeps rows of this screen in the other one when it grew meanwhile; empty ones do not show. A terminal that is
-    // gone needs none of it.
-    let _ = crossterm::execute!(io::stdout(), Clear(ClearType::All));
-    ratatui::try_restore()?;
+    // gone needs none of it. After a panic it was given back already, and to do so again would write over what it said.
+    if app.broken.is_none() {
+        let _ = crossterm::execute!(io::stdout(), Clear(ClearType::All));
+        ratatui::try_restore()?;
+    }
     ended?;
     if let Some(broken) = app.broken {
         return Err(io::Error::other(broken));

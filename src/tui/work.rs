@@ -208,17 +208,7 @@ impl Desk {
 
     fn plain_view(&mut self, tree: &Tree, range: Range, all: bool) -> View {
         let state = if all { self.state(tree, range.last) } else { Arc::default() };
-        View {
-            range,
-            all,
-            sort: Sort::Size,
-            shown: Shown::default(),
-            chains: false,
-            matches: None,
-            whole_folders: false,
-            folders: self.folders(tree, range),
-            state,
-        }
+        View { all, sort: Sort::Size, state, ..View::changes(self.folders(tree, range)) }
     }
 
     fn view(&mut self, job: ViewJob, stop: &AtomicBool) -> Option<Rows> {

@@ -130,11 +130,10 @@ fn sentence(about: &Advice<'_>) -> String {
         Kind::Masked => "below /proc, /sys or /dev: a mount hides it at run time".to_owned(),
         Kind::Cruft | Kind::Advice => {
             let from = match step(about.stored_by) {
-                Step::Copy => format!(", copied in layer {a}"),
                 Step::CopyFromStage if is_from_stage(about.stored_by) => {
                     format!(", copied from another stage in layer {a}")
                 }
-                Step::CopyFromStage => format!(", copied in layer {a}"),
+                Step::Copy | Step::CopyFromStage => format!(", copied in layer {a}"),
                 _ => format!(", left in layer {a}"),
             };
             let what = about.rule.map(|rule| rule.what.as_str()).unwrap_or_default();
@@ -348,14 +347,12 @@ fn ignore_lines(about: &Advice<'_>) -> String {
         sources.into_iter().map(context).collect::<Option<Vec<String>>>()
     });
     let lines: Option<Vec<Vec<String>>> = lines.collect();
-    match lines.filter(|lines| !lines.is_empty()) {
-        Some(lines) => lines.concat().join(" and "),
-        None => {
-            let whole = nodes.first().copied().filter(|node| about.paths.iter().all(|path| path.node != *node));
-            let node = whole.or(about.largest).or(nodes.first().copied());
-            format!("`**/{}`", node.map(|node| shown(name(node))).unwrap_or_default())
-        }
+    if let Some(lines) = lines.filter(|lines| !lines.is_empty()) {
+        return lines.concat().join(" and ");
     }
+    let whole = nodes.first().copied().filter(|node| about.paths.iter().all(|path| path.node != *node));
+    let node = whole.or(about.largest).or(nodes.first().copied());
+    format!("`**/{}`", node.map(|node| shown(name(node))).unwrap_or_default())
 }
 
 /// Where the largest comes from.

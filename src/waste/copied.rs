@@ -44,7 +44,7 @@ fn absolute(at: &str, path: &str) -> String {
             part => parts.push(part),
         }
     }
-    parts.iter().map(|part| format!("/{part}")).collect()
+    parts.iter().flat_map(|part| ["/", *part]).collect()
 }
 
 fn base_name(path: &str) -> &str {

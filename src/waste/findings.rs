@@ -99,7 +99,7 @@ pub(super) struct Words<'a> {
     pub(super) accounts: &'a Accounts,
     pub(super) base: &'a Base,
     pub(super) charges: &'a [Charge],
-    /// For each duplicate the live file that has the same content.
+    /// For the largest duplicate of each layer the live file that has the same content.
     pub(super) kept: &'a [(EventRef, EventRef)],
     pub(super) spoken: &'a [SpokenSecret],
     pub(super) lines: &'a Lines,
@@ -145,27 +145,23 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
     let tree = words.tree;
     let mut causes: FxHashMap<Cause, Vec<Charge>> = FxHashMap::default();
     let places = Places::new(words.weights, words.charges);
-    let mut nameless = Vec::new();
     // What goes away with something that has a name, by the same instruction, shares that name.
     let mut named: FxHashMap<(Kind, u16, u16, NodeId), RuleId> = FxHashMap::default();
     for charge in words.charges {
         let (kind, stored_in, caused_by) = (charge.kind, charge.file.layer, charge.caused_by);
-        let Some(rule) = charge.rule() else {
-            nameless.push(*charge);
-            continue;
-        };
+        let Some(rule) = charge.rule() else { continue };
         if kind == Kind::Deleted {
             named.entry((kind, stored_in, caused_by, places.of(charge))).or_insert(rule);
         }
         let for_show = kind == Kind::Secret && is_for_show(tree, charge.file);
         causes.entry(Cause { rule: Some(rule), kind, stored_in, caused_by, for_show }).or_default().push(*charge);
     }
-    for charge in nameless {
+    for charge in words.charges.iter().filter(|charge| charge.rule().is_none()) {
         let (kind, stored_in, caused_by) = (charge.kind, charge.file.layer, charge.caused_by);
-        let place = if kind == Kind::Deleted { places.of(&charge) } else { NodeId::ROOT };
+        let place = if kind == Kind::Deleted { places.of(charge) } else { NodeId::ROOT };
         let together = kind == Kind::Deleted && place != tree.event_at(charge.file).node;
         let rule = named.get(&(kind, stored_in, caused_by, place)).copied().filter(|_| together);
-        causes.entry(Cause { rule, kind, stored_in, caused_by, for_show: false }).or_default().push(charge);
+        causes.entry(Cause { rule, kind, stored_in, caused_by, for_show: false }).or_default().push(*charge);
     }
     let mut findings: Vec<Finding> =
         causes.into_iter().map(|(cause, charges)| finding(words, &places, cause, &charges)).collect();

@@ -1,5 +1,7 @@
 //! Live bytes that should not be there: masked by a mount, left over, or stored twice (waste rules, A.3 and A.5).
 
+use std::cmp::Reverse;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Evidence;
@@ -33,8 +35,8 @@ pub fn lookalikes(tree: &Tree) -> Vec<EventRef> {
     live_files(tree).filter(|file| sizes[&tree.event_at(*file).size] && tree.content(*file).is_none()).collect()
 }
 
-/// Masked, cruft, duplicate and, when asked for, advised files, in the order (layer, position); and for each duplicate
-/// the live file that has the same content.
+/// Masked, cruft, duplicate and, when asked for, advised files, in the order (layer, position); and for the largest
+/// duplicate of each layer the live file that has the same content.
 pub(super) fn live(
     tree: &Tree,
     image: &Image,
@@ -128,25 +130,23 @@ pub(super) fn live(
         }
         first.unwrap_or_default()
     });
-    let mut kept = Vec::with_capacity(twice.len());
+    let (twice, kept) = twice;
+    let advised = |file: EventRef| twice.binary_search(&file).is_err();
     let tagged = tagged(tree, rules, &unclaimed);
+    unclaimed.retain(|(file, _)| advice && advised(*file));
+    unclaimed.shrink_to_fit();
+    charges.extend(twice.iter().map(|file| {
+        let carrier = dead.carrier(*file);
+        Charge::new(carrier, Kind::Duplicate, carrier.layer, carrier.layer)
+    }));
     for (file, rule) in unclaimed {
         let symbols = rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
         let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file)).or(symbols);
+        let Some(rule) = rule else { continue };
         let carrier = dead.carrier(file);
-        let kind = match (twice.binary_search_by_key(&file, |(own, _)| *own), rule) {
-            (Ok(place), _) => {
-                kept.push((carrier, twice[place].1));
-                Kind::Duplicate
-            }
-            (Err(_), Some(_)) if advice => Kind::Advice,
-            _ => continue,
-        };
-        let rule = rule.filter(|_| kind == Kind::Advice);
-        charges.push(Charge::new(carrier, kind, carrier.layer, carrier.layer).named(rule));
+        charges.push(Charge::new(carrier, Kind::Advice, carrier.layer, carrier.layer).named(Some(rule)));
     }
     charges.sort_unstable_by_key(|charge| charge.file);
-    kept.sort_unstable();
     (charges, kept)
 }
 
@@ -169,15 +169,19 @@ fn tagged<'t>(
 /// Files whose contents are compared at a time: some 8 MB.
 const AT_ONCE: usize = 250_000;
 
-/// Of the files with one content all but the one whose carrier is lowest and whose first name comes first, each with that
-/// one; sorted.
+/// Files that are stored twice, sorted; and for the largest carrier of each layer among them the file that is kept, sorted.
+type Twice = (Vec<EventRef>, Vec<(EventRef, EventRef)>);
+
+/// Of the files with one content all but the one whose carrier is lowest and whose first name comes first.
 fn duplicates(
     tree: &Tree,
     files: &[(EventRef, Option<RuleId>)],
     dead: &Dead,
     first_name: &mut dyn FnMut(EventRef) -> Vec<u8>,
-) -> Vec<(EventRef, EventRef)> {
+) -> Twice {
     let mut twice = Vec::new();
+    // By the carrier's layer: there may be a million pairs, and only the largest is told.
+    let mut largest: FxHashMap<u16, (u64, Reverse<EventRef>, EventRef)> = FxHashMap::default();
     // Of a million files not all at a time.
     let parts = files.len() / AT_ONCE + 1;
     let mut known: Vec<(u64, ContentId, EventRef)> = Vec::new();
@@ -195,9 +199,16 @@ fn duplicates(
             let lowest = same.iter().map(|(.., file)| dead.carrier(*file).layer).min();
             let in_lowest = same.iter().filter(|(.., file)| Some(dead.carrier(*file).layer) == lowest);
             let Some((.., kept)) = in_lowest.min_by_key(|(.., file)| first_name(*file)) else { continue };
-            twice.extend(same.iter().filter(|(.., file)| file != kept).map(|(.., file)| (*file, *kept)));
+            for (size, _, file) in same.iter().filter(|(.., file)| file != kept) {
+                twice.push(*file);
+                let carrier = dead.carrier(*file);
+                let own = (*size, Reverse(carrier), *kept);
+                largest.entry(carrier.layer).and_modify(|known| *known = own.max(*known)).or_insert(own);
+            }
         }
     }
     twice.sort_unstable();
-    twice
+    let mut kept: Vec<_> = largest.into_values().map(|(_, carrier, kept)| (carrier.0, kept)).collect();
+    kept.sort_unstable();
+    (twice, kept)
 }

@@ -119,7 +119,11 @@ impl Waste {
         for charge in &mut charges {
             *charge = charge.named(named.label(rules, charge.file));
         }
-        charges.extend(live);
+        if charges.is_empty() {
+            charges = live;
+        } else {
+            charges.extend(live);
+        }
         charges.extend(secrets);
         let weights = Weights { tree, symbols: &symbols, symbols_rule: rules.id_of(computed::SYMBOLS_RULE) };
         let mut sums = Sums::default();

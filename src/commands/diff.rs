@@ -1,0 +1,63 @@
+//! `explore diff`: two images are looked at and held against each other.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use explore::cli::{Comparing, DiffAs};
+use explore::compare::{CompareOptions, compare};
+use explore::report::{Compared, DiffFormat, write_diff};
+use explore::source::Target;
+
+use super::failure::Failure;
+use super::look::{end, judging, look, settings};
+use super::output::{print, write_whole};
+
+/// What is to be told, and where.
+pub(super) struct Telling<'a> {
+    pub(super) strict: bool,
+    pub(super) all: bool,
+    pub(super) format: DiffAs,
+    pub(super) output: Option<&'a Path>,
+}
+
+/// Compares, and says by the exit code whether anything differs.
+pub(super) fn diff(
+    before: &OsStr,
+    after: &OsStr,
+    flags: &Comparing,
+    telling: &Telling<'_>,
+) -> Result<ExitCode, Failure> {
+    if before == "-" && after == "-" {
+        return Err(Failure::Usage("standard input passes only once; save one of the images to a file".to_owned()));
+    }
+    let settings = settings(&flags.given)?;
+    let options = judging(&settings, None)?;
+    let (first, second) = (Target::parse(before)?, Target::parse(after)?);
+    let (a, b) = (look(&first, &options)?, look(&second, &options)?);
+    let how = CompareOptions { strict: telling.strict, threads: options.threads };
+    let comparison = compare((&first, &a), (&second, &b), how)?;
+    let compared = Compared { before: &a, after: &b, comparison: &comparison };
+    let write = |out: &mut dyn io::Write| write_diff(format(telling.format), compared, telling.all, out);
+    let written = match telling.output {
+        Some(file) => write_whole(file, |out| write(out)),
+        None => print(|out| write(out)),
+    };
+    // A reader that goes away changes no verdict.
+    written.or_else(|failure| if failure.is_closed_pipe() { Ok(()) } else { Err(failure) })?;
+    let whole = [&a, &b].into_iter().all(|found| end(found, &settings) == ExitCode::SUCCESS);
+    Ok(ExitCode::from(match (whole, comparison.differs()) {
+        (false, _) => 2,
+        (true, differs) => u8::from(differs),
+    }))
+}
+
+fn format(format: DiffAs) -> DiffFormat {
+    match format {
+        DiffAs::Text => DiffFormat::Text,
+        DiffAs::Json => DiffFormat::Json,
+        DiffAs::Markdown => DiffFormat::Markdown,
+        DiffAs::Html => DiffFormat::Html,
+    }
+}
