@@ -34,6 +34,9 @@ impl App {
             Action::NextPane => self.next_pane(),
             Action::PreviousLayer => self.step_layer(-1),
             Action::NextLayer => self.step_layer(1),
+            Action::Mark | Action::Aggregate | Action::OneLayer if self.pair.is_some() => {
+                self.tell("the files are those of both images as they are in the end");
+            }
             Action::Mark => {
                 self.mark = if self.mark.is_some() { None } else { Some(self.layers.at) };
                 self.show_again();
@@ -189,6 +192,9 @@ impl App {
 
     pub(super) fn layer_changed(&mut self) {
         self.details = Cursor::default();
+        if self.pair.is_some() {
+            return;
+        }
         // From the files one looks at a path, from the layers at a layer.
         if self.focus == Focus::Files || self.screen != Screen::Layers {
             self.show_again();
@@ -255,8 +261,7 @@ impl App {
 
     /// One step back: what is nearest is closed, and only what is still being read is left for that.
     fn back(&mut self) {
-        let out_of_folder =
-            self.screen == Screen::Map && self.found.clone().is_some_and(|found| self.map.out(&found.tree));
+        let out_of_folder = self.screen == Screen::Map && self.tree().cloned().is_some_and(|tree| self.map.out(&tree));
         if out_of_folder {
             self.show_map();
         } else if self.screen != Screen::Layers {
@@ -276,13 +281,13 @@ impl App {
     }
 
     fn fold(&mut self) {
-        if let Some(found) = self.found.clone() {
-            self.browse.fold(&found.tree);
+        if let Some(tree) = self.tree().cloned() {
+            self.browse.fold(&tree);
         }
     }
 
     fn update_findings(&mut self) {
-        if let Some(found) = self.found.clone().filter(|_| self.judged) {
+        if let Some(found) = self.found.clone().filter(|_| self.judged && self.pair.is_none()) {
             self.findings.update(&found);
         }
     }
@@ -297,6 +302,9 @@ impl App {
     fn open_finding(&mut self) {
         if let Some(Entry::Head(_)) = self.findings.selected() {
             return self.fold_group();
+        }
+        if self.pair.is_some() {
+            return self.open_finding_of_pair();
         }
         let finding = self.found.as_ref().and_then(|found| self.findings.finding(found));
         let place = finding.and_then(|finding| Some((finding.stored_in, finding.paths.first()?.node)));

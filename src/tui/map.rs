@@ -194,8 +194,9 @@ fn tiles(sizes: &[u64], area: Rect) -> Vec<Tile> {
     let mut shares: Vec<f64> = sizes[..large].iter().map(|size| *size as f64 / total).collect();
     let rest: f64 = sizes[large..].iter().map(|size| *size as f64 / total).sum();
     if large < sizes.len() {
-        // The rest has to be seen, however small it is.
-        shares.push(rest.max(least / cells));
+        // The rest has to be seen, however small it is: as a column or row in which something can be read.
+        let seen = f64::max(f64::from(LEAST.0) / f64::from(area.width), least / cells).min(0.2);
+        shares.push(rest.max(seen));
     }
     let sum: f64 = shares.iter().sum();
     let mut tiles = Vec::new();

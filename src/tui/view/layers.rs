@@ -51,6 +51,9 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
     if area.width == 0 || area.height == 0 {
         return;
     }
+    if let Some(pair) = &app.pair {
+        return super::pair::layers(app, pair, area, buffer);
+    }
     let focused = app.focus == Focus::Layers;
     let count = app.layer_count();
     let title = if app.image().is_some() { format!("Layers ({count})") } else { "Layers".to_owned() };
@@ -152,7 +155,9 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     let layer = app.layers.at;
     let range = app.range();
-    let title = if range.first == range.last {
+    let title = if app.pair.is_some() {
+        if app.focus == Focus::Files { "Path".to_owned() } else { "Layer".to_owned() }
+    } else if range.first == range.last {
         format!("Layer {layer}")
     } else {
         format!("Layers {} to {}", range.first, range.last)
@@ -172,6 +177,9 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 fn detail_lines(app: &App, width: usize) -> Vec<Line<'static>> {
+    if let Some(pair) = &app.pair {
+        return super::pair::detail_lines(app, pair, width);
+    }
     let theme = &app.theme;
     let layer = app.layers.at;
     let Some(image) = app.image() else { return Vec::new() };

@@ -8,6 +8,7 @@ mod help;
 mod layers;
 mod map;
 mod overlays;
+mod pair;
 mod viewer;
 mod waste;
 

@@ -9,9 +9,11 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::frame::noted_pane;
 use super::inner;
+use crate::bytes::shown_text;
 use crate::report::{bytes, exact};
 use crate::tui::app::App;
 use crate::tui::highlight::Kind;
+use crate::tui::pair::Pair;
 use crate::tui::text::{cut_end, cut_middle, wrap};
 use crate::tui::viewer::{State, Viewed, Viewer, versions};
 use crate::tui::work::path_of;
@@ -28,10 +30,17 @@ pub(super) fn text_area(size: (u16, u16)) -> Rect {
 
 /// A file's content over the whole screen.
 pub(super) fn viewer(app: &App, viewer: &Viewer, area: Rect, buffer: &mut Buffer) {
-    let (Some(found), Some(tree)) = (&app.found, app.tree()) else { return };
+    let Some(tree) = app.tree() else { return };
     let event = tree.event_at(viewer.file());
     let path = cut_middle(&path_of(tree, viewer.node()), usize::from(area.width / 2));
-    let title = format!("{path}  after layer {}  {}", viewer.layer(), bytes(event.size));
+    let which = match &app.pair {
+        Some(pair) => {
+            let (found, _) = pair.side(viewer.file().layer);
+            format!("in {}", cut_middle(&shown_text(Pair::name(&found)), 30))
+        }
+        None => format!("after layer {}", viewer.layer()),
+    };
+    let title = format!("{path}  {which}  {}", bytes(event.size));
     let inside = noted_pane(app, &title, &note(app, viewer), true, area, buffer);
     let text = text_area(app.size);
     match &viewer.state {
@@ -53,7 +62,7 @@ pub(super) fn viewer(app: &App, viewer: &Viewer, area: Rect, buffer: &mut Buffer
     }
     if inside.height > 1 {
         let last = Rect { y: inside.bottom() - 1, height: 1, ..inside };
-        bottom(app, found.image.instruction(viewer.file().layer.into()), viewer, last, buffer);
+        bottom(app, viewer, last, buffer);
     }
 }
 
@@ -89,7 +98,7 @@ fn note(app: &App, viewer: &Viewer) -> String {
     parts.join("  ")
 }
 
-fn bottom(app: &App, instruction: Option<String>, viewer: &Viewer, line: Rect, buffer: &mut Buffer) {
+fn bottom(app: &App, viewer: &Viewer, line: Rect, buffer: &mut Buffer) {
     let width = usize::from(line.width);
     if viewer.is_typing() || !viewer.search.text().is_empty() {
         let style = if viewer.missed { app.theme.error } else { app.theme.title };
@@ -97,7 +106,8 @@ fn bottom(app: &App, instruction: Option<String>, viewer: &Viewer, line: Rect, b
         let spans = vec![Span::styled("/ ", app.theme.key), Span::styled(text, style)];
         return Line::from(spans).render(line, buffer);
     }
-    let by = instruction.map(|text| crate::bytes::shown_text(&text)).unwrap_or_default();
+    let Some(image) = app.image().filter(|_| app.pair.is_none()) else { return };
+    let by = image.instruction(viewer.file().layer.into()).map(|text| shown_text(&text)).unwrap_or_default();
     let text = format!("layer {} stores it: {by}", viewer.file().layer);
     Line::styled(cut_end(&text, width), app.theme.faint).render(line, buffer);
 }

@@ -21,6 +21,9 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         Line::styled(cut_end(&app.progress, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
         return;
     };
+    if let Some(pair) = &app.pair {
+        return super::pair::findings(app, pair, area, buffer);
+    }
     let total = bytes(found.waste.total_bytes());
     let title = format!("Waste: {total}, {} findings", found.waste.findings.len());
     let inside = noted_pane(app, &title, app.findings.grouping.words(), true, area, buffer);
@@ -114,6 +117,9 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(found) = app.found.as_ref().filter(|_| app.judged) else { return };
     let width = usize::from(inside.width);
     let lines = match app.findings.selected() {
+        _ if app.pair.is_some() => {
+            app.pair.as_ref().map(|pair| super::pair::about_finding(app, pair, width)).unwrap_or_default()
+        }
         Some(Entry::Head(head)) => about_group(app, found, head, width),
         Some(Entry::Finding(_)) => {
             let finding = app.findings.finding(found);
