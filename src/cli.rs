@@ -436,7 +436,6 @@ pub fn generate(what: Generated, out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     /// Images, and where JSON goes.
     fn open(line: &str) -> Option<(Vec<String>, Option<String>)> {
