@@ -161,7 +161,7 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
 
 /// The flag of a setting.
 fn flag(setting: &'static Setting) -> Arg {
-    let variable = setting.variable().unwrap_or_default();
+    let variable = setting.variable();
     let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
     let flag = Arg::new(setting.key)
         .long(setting.key)
@@ -276,6 +276,10 @@ pub enum Command {
         #[arg(long, value_name = "N")]
         layer: Option<usize>,
     },
+    /// Save a file or a folder from the image, or from the state after a layer.
+    ///
+    /// Nothing is written outside of the directory, and nothing there is replaced: what exists already makes it `NAME.1`.
+    Extract(Extract),
     /// List the rules that name what is wasted, or explain one.
     Rules {
         /// The rule to explain.
@@ -314,6 +318,24 @@ pub enum Command {
         #[arg(value_enum)]
         what: Generated,
     },
+}
+
+/// Saving something from an image.
+#[derive(Debug, Args)]
+pub struct Extract {
+    /// The image.
+    pub image: OsString,
+    /// The file or folder; symbolic links are followed inside the image. `/` is all of it.
+    pub path: OsString,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flags say it")]
+    pub reading: Reading,
+    /// As it is after this layer, from 0; after the last when not given.
+    #[arg(long, value_name = "N")]
+    pub layer: Option<usize>,
+    /// The directory that it goes to; made when it is not there.
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub output: PathBuf,
 }
 
 /// Whose client builds.

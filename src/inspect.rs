@@ -1,14 +1,21 @@
 //! Runs the stages in order: opens, reads every layer once, stacks them, asks for the content that must be compared,
 //! judges. Says how far it is as it goes. Owns the threads; everything that it calls is plain code over `Read`.
 
+mod again;
 mod blob;
 mod builder;
+mod contents;
 mod engine;
+mod gather;
 mod kept;
 mod loaded;
 mod members;
+mod peek;
 mod pull;
 mod reader;
+mod recompress;
+mod save;
+mod stage;
 mod stream;
 
 use std::sync::Arc;
@@ -24,7 +31,10 @@ use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
-pub use reader::{ReadError, contents, read_file};
+pub use contents::contents;
+pub use peek::{Peeked, peek};
+pub use reader::{ReadError, read_file};
+pub use save::{SaveError, SaveProgress, Saved, Skip, save};
 
 /// What to look at, and how closely.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +73,13 @@ pub struct Options {
     pub keep: Option<Keep>,
 }
 
+impl Options {
+    /// Whether package databases and programs are looked into: for advice, or for a rule that is made to count.
+    fn looks_closer(&self) -> bool {
+        self.advice || self.rules.as_ref().is_some_and(|rules| rules.counts_computed())
+    }
+}
+
 /// How far it is. Sent as it happens; `false` from the receiver stops everything.
 pub enum Progress<'a> {
     /// Manifest, config and history are known; no layer was read.
@@ -71,6 +88,8 @@ pub enum Progress<'a> {
     Layer {
         /// Its index in the image; for a stream that has not said yet what it is, the number of layers passed.
         layer: usize,
+        /// Content of its files, bytes.
+        bytes: u64,
     },
     /// Bytes read so far, and how many there are where that is known.
     Bytes {
@@ -101,6 +120,8 @@ pub struct LayerFacts {
     pub compressed_bytes: Option<u64>,
     /// About what the layer costs to pull, where it is not compressed.
     pub pull_estimate: Option<u64>,
+    /// About what the blob would take if zstd had compressed it, where that was measured.
+    pub zstd_estimate: Option<u64>,
     /// Entries, whiteouts among them.
     pub entries: u64,
     /// The archive does not have it.
@@ -296,8 +317,7 @@ pub fn inspect(
     if !tell(Progress::Comparing { files: asked.len() }) {
         return Err(InspectError::Stopped);
     }
-    loaded::answer(&loaded, 0, &asked, options, &shared)?;
-    drop(asked);
+    loaded::answer(&loaded, 0, asked, options, &shared)?;
     timings.push(clock.lap("content"));
     let dead = waste::dead(&loaded.tree);
     timings.push(clock.lap("waste"));
@@ -307,14 +327,15 @@ pub fn inspect(
     };
     let base = Base::of(&loaded.image, &given)?;
     let rules = options.rules.as_ref().unwrap_or_else(|| Rules::built_in());
-    let rules = rules.placed(&loaded.image.config.run.env, &loaded.homes()).map_or_else(|| Arc::clone(rules), Arc::new);
+    let accounts = loaded.accounts();
+    let homes: Vec<String> = accounts.homes().map(str::to_owned).collect();
+    let rules = rules.placed(&loaded.image.config.run.env, &homes).map_or_else(|| Arc::clone(rules), Arc::new);
     let named = loaded::name_files(&loaded, &rules, options, &shared)?;
     timings.push(clock.lap("rules"));
     let evidence = loaded::evidence(&mut loaded, &named, &rules, options, &shared)?;
     timings.push(clock.lap("evidence"));
     let alike = loaded::narrow(&loaded, waste::lookalikes(&loaded.tree), options, &shared)?;
-    loaded::answer(&loaded, 1, &alike, options, &shared)?;
-    drop(alike);
+    loaded::answer(&loaded, 1, alike, options, &shared)?;
     timings.push(clock.lap("duplicates"));
     let mut lines = match &options.dockerfile {
         Some((name, text)) => Lines::of(name, text, &loaded.image.history),
@@ -338,6 +359,7 @@ pub fn inspect(
         evidence: &evidence,
         base,
         advice: options.advice,
+        accounts: &accounts,
         lines: &lines,
     };
     let mut waste = Waste::judge(case, dead);

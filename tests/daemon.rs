@@ -40,7 +40,7 @@ impl Explorer {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_explore"));
-        command
+        common::undisturbed(&mut command)
             .args(arguments)
             .env_remove("DOCKER_CONTEXT")
             .env("DOCKER_HOST", &self.host)
@@ -105,6 +105,10 @@ struct Behaviour {
     html: bool,
     /// The export says that the image is gone.
     gone: bool,
+    /// Other images that it has.
+    others: Vec<ImageBuilder>,
+    /// It never says what those are made of.
+    silent: bool,
 }
 
 /// A daemon that has one image.
@@ -112,6 +116,8 @@ struct Fake {
     socket: PathBuf,
     exports: Arc<AtomicUsize>,
     sent: Arc<AtomicUsize>,
+    /// Questions what another image is made of.
+    asked: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     _folder: common::Folder,
 }
@@ -144,6 +150,8 @@ impl Fake {
             .collect();
         let (exports, sent, stop) =
             (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let asked = Arc::<AtomicUsize>::default();
+        let own_asked = Arc::clone(&asked);
         let (own_exports, own_sent, own_stop) = (Arc::clone(&exports), Arc::clone(&sent), Arc::clone(&stop));
         let name = built.name.clone();
         std::thread::spawn(move || {
@@ -153,6 +161,7 @@ impl Fake {
                 }
                 let (about, rows, archive, behaviour, name) =
                     (about.clone(), rows.clone(), archive.clone(), behaviour.clone(), name.clone());
+                let asked = Arc::clone(&own_asked);
                 let (exports, sent, stop) = (Arc::clone(&own_exports), Arc::clone(&own_sent), Arc::clone(&own_stop));
                 std::thread::spawn(move || {
                     let mut stream = stream;
@@ -175,9 +184,30 @@ impl Fake {
                         );
                     }
                     if path.ends_with("/images/json") {
-                        let list = json!([{"Id": about["Id"], "ParentId": "", "RepoTags": [name], "RepoDigests": [], "Created": 1,
-                            "Size": 12345, "SharedSize": -1, "Labels": {}, "Containers": -1}]);
-                        return answer(&mut stream, 200, "application/json", list.to_string().as_bytes());
+                        let row = |id: &str, name: &str, size: usize| {
+                            json!({"Id": id, "ParentId": "", "RepoTags": [name], "RepoDigests": [], "Created": 1,
+                                "Size": size, "SharedSize": -1, "Labels": {}, "Containers": -1})
+                        };
+                        let others = behaviour.others.iter().enumerate();
+                        let others =
+                            others.map(|(at, other)| row(&Digest::of(&other.config()).to_string(), &other.name, at));
+                        let list: Vec<Value> =
+                            [row(about["Id"].as_str().unwrap(), &name, 12345)].into_iter().chain(others).collect();
+                        return answer(&mut stream, 200, "application/json", json!(list).to_string().as_bytes());
+                    }
+                    for other in &behaviour.others {
+                        let id = Digest::of(&other.config()).to_string();
+                        if !path.contains(&format!("/images/{id}/json")) {
+                            continue;
+                        }
+                        asked.fetch_add(1, Ordering::Relaxed);
+                        while behaviour.silent && !stop.load(Ordering::Relaxed) {
+                            std::thread::sleep(Duration::from_millis(50));
+                        }
+                        let config: Value = serde_json::from_slice(&other.config()).unwrap();
+                        let about =
+                            json!({"Id": id, "RootFS": {"Type": "layers", "Layers": config["rootfs"]["diff_ids"]}});
+                        return answer(&mut stream, 200, "application/json", about.to_string().as_bytes());
                     }
                     let known = [name.as_str(), about["Id"].as_str().unwrap()];
                     if !known.iter().any(|name| path.contains(&format!("/images/{name}/"))) {
@@ -216,7 +246,7 @@ impl Fake {
                 });
             }
         });
-        Self { socket, exports, sent, stop, _folder: folder }
+        Self { socket, exports, sent, asked, stop, _folder: folder }
     }
 
     fn exports(&self) -> usize {
@@ -313,6 +343,49 @@ fn every_shape_that_engines_send_gives_the_same() {
     }
 }
 
+/// Another image of the daemon whose layers are the first of this one is its base: the longest one, and no older build of it.
+#[test]
+fn the_base_is_found_among_the_daemons_images() {
+    let built = sample();
+    let part = |layers: usize, name: &str| {
+        let mut part = built.clone().name(name);
+        part.tars.truncate(layers);
+        part
+    };
+    let most = built.tars.len() - 1;
+    assert!(most >= 2);
+    let others = vec![
+        part(1, "base:1"),
+        part(2, "middle:1"),
+        image().name("other:1").layer([file("x", "y")]),
+        // An older build of the same image, and the image itself under another name.
+        part(most, &format!("{}:old", built.name.split(':').next().unwrap())),
+        part(most + 1, "same:1"),
+    ];
+    // The older build is not asked for, and the same image is known.
+    let asked = others.len() - 2;
+    let fake =
+        Fake::new(&built, built.save(Shape::Docker), Behaviour { others: others.clone(), ..Behaviour::default() });
+    let explorer = Explorer::on(&fake.socket);
+    for _ in 0..2 {
+        let found = explorer.json(&[&built.name, "--json"]);
+        assert_eq!(found["base"], json!({"layers": 2, "evidence": "image"}));
+        // What was told once is known.
+        assert_eq!(fake.asked.load(Ordering::Relaxed), asked);
+    }
+    let summary = text(&explorer.run(&[&built.name]).stdout);
+    assert!(summary.contains("middle:1, which is in the same place"), "{summary}");
+    // Whoever names the base is not asked for more; a daemon that does not answer costs a second, and no more.
+    let silent =
+        Fake::new(&built, built.save(Shape::Docker), Behaviour { others, silent: true, ..Behaviour::default() });
+    let explorer = Explorer::on(&silent.socket);
+    assert_eq!(explorer.json(&[&built.name, "--json", "--base-layers", "1"])["base"]["evidence"], "given");
+    assert_eq!(silent.asked.load(Ordering::Relaxed), 0);
+    let start = Instant::now();
+    assert_ne!(explorer.json(&[&built.name, "--json"])["base"]["evidence"], "image");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
 #[test]
 fn what_is_known_is_not_read_again_and_the_export_ends_with_the_last_layer() {
     let base = sample();
@@ -357,6 +430,91 @@ fn contents_take_one_export_that_ends_with_the_file() {
     // What two layers have alike is told by its content.
     assert_eq!(explorer.run(&["cat", "app:1", "/copy"]).stdout, noise(200_000, 3));
     assert_eq!(explorer.run(&["cat", "app:1", "/etc/passwd"]).stdout, b"root:x:0:0::/root:/bin/sh\n");
+}
+
+#[test]
+fn a_folder_takes_one_export_however_many_layers_it_is_from() {
+    // The layers begin alike: only what is in the files tells which is which.
+    let built = image()
+        .name("app:1")
+        .layer([file("d/a", "first"), file("d/b", noise(100_000, 1)), file("d/same", "1")])
+        .layer([file("d/a", "secon"), file("d/c", noise(100_000, 2)), file("d/also", "2")])
+        .layer([file("d/a", "third"), file("d/e", "5"), gone("d/b")]);
+    let into = |name: &str, explorer: &Explorer| explorer.folder.path().join(name).to_str().unwrap().to_owned();
+    for (kind, compress) in [("plain", <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), ("gzip", gzip), ("zstd", zstd)] {
+        let built = ImageBuilder { compress, ..built.clone() };
+        let mut members = built.members(Shape::Docker);
+        members.reverse();
+        // Something that is a layer of another image, and the rest of a long export.
+        members.insert(0, ("blobs/other".to_owned(), gzip(&common::layer(&[file("d/a", "other"), file("d/b", "b")]))));
+        members.extend((0..40).map(|n| (format!("{n:064x}/more"), noise(500_000, n))));
+        let archive = common::archive(&members);
+        let fake = Fake::new(&built, archive.clone(), Behaviour::default());
+        let explorer = Explorer::on(&fake.socket);
+        explorer.json(&["app:1", "--json"]);
+        let before = fake.sent.load(Ordering::Relaxed);
+        for (layer, want) in [
+            (
+                "1",
+                vec![
+                    ("a", b"secon".to_vec()),
+                    ("b", noise(100_000, 1)),
+                    ("c", noise(100_000, 2)),
+                    ("same", b"1".to_vec()),
+                ],
+            ),
+            (
+                "2",
+                vec![("a", b"third".to_vec()), ("c", noise(100_000, 2)), ("e", b"5".to_vec()), ("also", b"2".to_vec())],
+            ),
+        ] {
+            let into = into(&format!("{kind}-{layer}"), &explorer);
+            let done = explorer.run(&["extract", "app:1", "d", "--layer", layer, "-o", &into]);
+            assert!(done.status.success(), "{kind}: {}", text(&done.stderr));
+            for (name, content) in want {
+                assert!(std::fs::read(format!("{into}/d/{name}")).unwrap() == content, "{kind} {layer}: {name}");
+            }
+            assert_eq!(Path::new(&format!("{into}/d/b")).exists(), layer == "1", "{kind}");
+        }
+        assert_eq!(fake.exports(), 3, "{kind}");
+        assert!(fake.sent.load(Ordering::Relaxed) - before < archive.len(), "{kind}: it ends with the last file");
+    }
+}
+
+#[test]
+fn saving_from_a_daemon_that_stalls_or_dies() {
+    let built = sample();
+    let archive = built.save(Shape::V1);
+    let whole = Fake::new(&built, archive.clone(), Behaviour::default());
+    let explorer = Explorer::on(&whole.socket);
+    explorer.json(&["app:1", "--json"]);
+    let into = explorer.folder.path().join("into");
+    std::fs::create_dir(&into).unwrap();
+    // All layers are known; the contents stop in the middle of the first.
+    let stalls = Fake::new(&built, archive.clone(), Behaviour { stalls_after: Some(100_000), ..Behaviour::default() });
+    let explorer = Explorer { host: format!("unix://{}", stalls.socket.display()), ..explorer };
+    let mut child = explorer
+        .command(&["extract", "app:1", "/", "-o", into.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while stalls.sent.load(Ordering::Relaxed) < 100_000 {
+        assert!(Instant::now() < end && child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success());
+    let done = child.wait_with_output().unwrap();
+    assert!(text(&done.stderr).contains("stopped; nothing is left of it"), "{}", text(&done.stderr));
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(std::fs::read_dir(&into).unwrap().count(), 0);
+    let dies = Fake::new(&built, archive, Behaviour { closes_after: Some(100_000), ..Behaviour::default() });
+    let explorer = Explorer { host: format!("unix://{}", dies.socket.display()), ..explorer };
+    fails(&explorer, &["extract", "app:1", "/", "-o", into.to_str().unwrap()], &["explore: "]);
+    assert_eq!(std::fs::read_dir(&into).unwrap().count(), 0);
 }
 
 /// Exit code 2, nothing on standard output, nothing half-written, and these words.
@@ -659,9 +817,30 @@ fn explore_build_opens_what_it_built() {
     assert!(output.status.success(), "{said}{}", text(&output.stderr));
     assert!(said.contains("Step 3/3"), "the build's own output is there: {said}");
     assert!(said.contains("tmp-files") && said.contains("Dockerfile:3"), "{said}");
+    // In a pipeline it is judged: no screen opens, and no limit is forgotten.
+    let judge = |limit: &str, arguments: &[&str]| {
+        let mut command = explorer.command(&[&["build"], arguments, &[context.to_str().unwrap()]].concat());
+        command
+            .env("CI", "true")
+            .env("EXPLORE_BASE_LAYERS", "1")
+            .env("EXPLORE_MAX_OWN_WASTED_BYTES", limit)
+            .output()
+            .unwrap()
+    };
+    for (limit, arguments, code, says) in [
+        ("40000", &[][..], 0, "verdict: passed"),
+        ("39999", &[][..], 1, "verdict: failed: max-own-wasted-bytes"),
+        ("39999", &["--ci=false"][..], 0, "tmp-files"),
+    ] {
+        let output = judge(limit, arguments);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{said}{}", text(&output.stderr));
+        assert!(said.contains(says), "{said}");
+    }
     std::fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY nothing /a\n").unwrap();
     let failed = explorer.run(&["build", context.to_str().unwrap()]);
     assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stderr));
+    assert_eq!(judge("1", &[]).status.code(), Some(2), "an image that was not built is none that failed");
     Command::new("docker").args(["rmi", "-f", "explore-test-built:1"]).output().unwrap();
 }
 

@@ -58,16 +58,52 @@ fn saved(name: &str) -> PathBuf {
     folder.join(format!("{name}.tar"))
 }
 
+/// Who builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Builder {
+    /// What every engine has.
+    Classic,
+    /// The one in the engine, or buildx.
+    BuildKit,
+}
+
+/// A client that builds with `BuildKit` here. Newer ones need a plugin for it, older ones have it in the engine.
+fn buildkit_client() -> Option<&'static str> {
+    static CLIENT: OnceLock<Option<&str>> = OnceLock::new();
+    *CLIENT.get_or_init(|| {
+        let folder = folder();
+        folder.write("Dockerfile", b"FROM scratch\nLABEL a=b\n");
+        ["docker", "/usr/bin/docker"].into_iter().find(|client| {
+            let mut command = Command::new(client);
+            command.env("DOCKER_BUILDKIT", "1").args(["build", "-q", "-t", &tag("buildkit")]).arg(folder.path());
+            command.output().is_ok_and(|output| output.status.success())
+        })
+    })
+}
+
+/// The builders that are here; says so, or fails where nothing may be left out, when there is only one.
+fn builders() -> Vec<Builder> {
+    if buildkit_client().is_some() {
+        return vec![Builder::Classic, Builder::BuildKit];
+    }
+    assert!(
+        std::env::var("EXPLORE_TEST_ENGINES").as_deref() != Ok("required"),
+        "no docker client builds with BuildKit"
+    );
+    eprintln!("left out: BuildKit, since no docker client builds with it");
+    vec![Builder::Classic]
+}
+
 fn tag(name: &str) -> String {
     format!("explore-test-{name}:latest")
 }
 
 fn build(name: &str, context: &Path) {
     let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images").join(name).join("Dockerfile");
-    build_from(name, &recipe, context);
+    build_from(name, &recipe, context, Builder::Classic);
 }
 
-fn build_from(name: &str, recipe: &Path, context: &Path) {
+fn build_from(name: &str, recipe: &Path, context: &Path, builder: Builder) {
     std::fs::create_dir_all(context).unwrap();
     std::fs::copy(recipe, context.join("Dockerfile")).unwrap();
     std::fs::copy("/bin/busybox", context.join("busybox")).expect("busybox-static is installed");
@@ -77,10 +113,14 @@ fn build_from(name: &str, recipe: &Path, context: &Path) {
         common::hardlink("from-tar/hard", "from-tar/file").owner(9, 10),
     ]);
     std::fs::write(context.join("tree.tar"), tree).unwrap();
-    let mut docker = Command::new("docker");
-    // The classic builder is what every engine has; no build needs a network, nor an engine that has one.
+    let (client, kit) = match builder {
+        Builder::Classic => ("docker", "0"),
+        Builder::BuildKit => (buildkit_client().unwrap(), "1"),
+    };
+    let mut docker = Command::new(client);
+    // No build needs a network, nor an engine that has one.
     docker
-        .env("DOCKER_BUILDKIT", "0")
+        .env("DOCKER_BUILDKIT", kit)
         .args(["build", "--network", "none", "--no-cache", "--force-rm", "-q", "-t", &tag(name)])
         .arg(context);
     let output = docker.output().unwrap();
@@ -414,7 +454,7 @@ fn the_final_file_system_is_what_umoci_unpacks() {
 }
 
 /// Sums of an image that is built from `recipe`: content of all layers, what is promised for own layers, and the findings.
-fn built(name: &str, recipe: &Path) -> Value {
+fn built(name: &str, recipe: &Path, builder: Builder) -> Value {
     let folder = folder();
     let context = folder.path().join("context");
     let app = context.join("app");
@@ -422,7 +462,7 @@ fn built(name: &str, recipe: &Path) -> Value {
     let bytes = std::fs::read("/bin/busybox").unwrap();
     std::fs::write(app.join("main.bin"), &bytes[..400_000]).unwrap();
     std::fs::write(app.join("data.bin"), &bytes[..350_000]).unwrap();
-    build_from(name, recipe, &context);
+    build_from(name, recipe, &context, builder);
     let file = folder.path().join("image.tar");
     run("docker", &["save", &tag(name), "-o", file.to_str().unwrap()]);
     run("docker", &["rmi", "-f", &tag(name)]);
@@ -442,7 +482,9 @@ fn built(name: &str, recipe: &Path) -> Value {
         let line = place["line"].as_u64().unwrap_or_else(|| panic!("{name}: {finding:#}")) as usize;
         let word = finding["instruction"].as_str().unwrap().split(' ').next().unwrap();
         assert!(lines[line - 1].starts_with(word), "{name}: {} is {finding:#}", lines[line - 1]);
-        assert_eq!(place["confidence"], if word == "RUN" { "exact" } else { "likely" }, "{name}: {finding:#}");
+        // The classic builder does not record what was copied.
+        let sure = word == "RUN" || builder == Builder::BuildKit;
+        assert_eq!(place["confidence"], if sure { "exact" } else { "likely" }, "{name}: {finding:#}");
         let ended = lines[line - 1..place["end_line"].as_u64().unwrap() as usize].join("\n");
         assert!(!ended.ends_with('\\'), "{name}: {ended}");
     }
@@ -460,17 +502,20 @@ fn following_the_advice_saves_what_was_promised() {
     cases.sort();
     assert!(cases.len() >= 8);
     let mut wrong = Vec::new();
-    for case in cases {
+    for (case, builder) in cases.iter().flat_map(|case| builders().into_iter().map(move |builder| (case, builder))) {
         let name = case.file_name().unwrap().to_str().unwrap().to_owned();
-        let wasteful = built(&name, &case.join("Dockerfile"));
-        let advised = built(&name, &case.join("Dockerfile.advised"));
+        let wasteful = built(&name, &case.join("Dockerfile"), builder);
+        let advised = built(&name, &case.join("Dockerfile.advised"), builder);
         let content = |found: &Value| found["totals"]["content_bytes"].as_u64().unwrap();
         let promised = wasteful["waste"]["own_bytes"].as_u64().unwrap();
         let saved = content(&wasteful) - content(&advised);
         let counted = wasteful["waste"]["findings"].as_array().unwrap().iter().filter(|each| each["counted"] == true);
         let findings: u64 = counted.map(|each| each["bytes"].as_u64().unwrap()).sum();
         if promised == 0 || findings != promised || saved.abs_diff(promised) * 50 > promised {
-            wrong.push(format!("{name}: promised {promised}, saved {saved}: {:#}", wasteful["waste"]["findings"]));
+            wrong.push(format!(
+                "{name} ({builder:?}): promised {promised}, saved {saved}: {:#}",
+                wasteful["waste"]["findings"]
+            ));
         }
         assert_eq!(advised["waste"]["own_bytes"], 0, "{name}: {:#}", advised["waste"]["findings"]);
         // The advice is the Dockerfile's step, word for word, where it is one RUN or one COPY.
@@ -481,7 +526,56 @@ fn following_the_advice_saves_what_was_promised() {
             .map(|each| each["fix"].as_str().unwrap())
             .collect();
         assert!(fixes.iter().all(|fix| !fix.is_empty()), "{name}");
-        eprintln!("{name}: promised {promised}, saved {saved}; {fixes:#?}");
+        eprintln!("{name} ({builder:?}): promised {promised}, saved {saved}; {fixes:#?}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Over stages, variables, comments in between and forms of RUN, each layer's instruction is found in the Dockerfile.
+#[test]
+fn every_layer_is_found_in_the_dockerfile_whoever_built_it() {
+    if !have(&["docker"]) {
+        return;
+    }
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images/lines/Dockerfile");
+    for builder in builders() {
+        let folder = folder();
+        let app = folder.path().join("context/app");
+        std::fs::create_dir_all(&app).unwrap();
+        let bytes = std::fs::read("/bin/busybox").unwrap();
+        std::fs::write(app.join("one"), &bytes[..20_000]).unwrap();
+        std::fs::write(app.join("two"), &bytes[..30_000]).unwrap();
+        build_from("lines", &recipe, &folder.path().join("context"), builder);
+        let (file, recipe) = (folder.path().join("image.tar"), recipe.to_str().unwrap());
+        run("docker", &["save", &tag("lines"), "-o", file.to_str().unwrap()]);
+        run("docker", &["rmi", "-f", &tag("lines")]);
+        let found =
+            common::explore_json(&[file.to_str().unwrap(), "--json", "--base-layers", "2", "--dockerfile", recipe]);
+        let mut findings: Vec<&Value> = found["waste"]["findings"].as_array().unwrap().iter().collect();
+        findings.sort_by_key(|finding| finding["stored_in"].as_u64());
+        let told: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let place = &finding["dockerfile"];
+                let number = |value: &Value| value.as_u64().unwrap_or_default();
+                (number(&finding["bytes"]), number(&place["line"]), number(&place["end_line"]))
+            })
+            .collect();
+        let want = [
+            (20_000, 20, 20),
+            (30_000, 21, 21),
+            (12_000, 22, 25),
+            (11_000, 26, 26),
+            (13_000, 27, 27),
+            (50_000, 28, 28),
+            (14_000, 31, 32),
+        ];
+        assert_eq!(told, want, "{builder:?}: {findings:#?}");
+        // What was copied is named as the build context names it, although the classic builder only records a hash.
+        let fix = |at: usize| findings[at]["fix"].as_str().unwrap();
+        assert!(fix(0).contains("`app/one`"), "{}", fix(0));
+        assert!(fix(1).contains("`app/two`"), "{}", fix(1));
+        assert!(fix(5).contains("`app/one` and `app/two`"), "{}", fix(5));
+        assert!(fix(3).contains("`COPY --from=made /work/made.bin /tmp/made.bin`"), "{}", fix(3));
+    }
 }

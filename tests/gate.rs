@@ -408,9 +408,9 @@ fn what_could_not_be_looked_at_never_passes() {
     };
     saved(&folder, "half.tar", &wasteful().compress(half));
     let out = judged(&folder, &["--ci", "--max-layers=1", "half.tar"], 2);
-    assert_eq!(last(&out), "verdict: failed: max-layers; the image is damaged");
+    assert_eq!(last(&out), "verdict: failed: whole-image, max-layers");
     let out = judged(&folder, &["--ci", "--max-layers=9", "half.tar"], 2);
-    assert_eq!(last(&out), "verdict: the image is damaged");
+    assert_eq!(last(&out), "verdict: failed: whole-image");
     judged(&folder, &["--ci", "--baseline=b.json", "--write-baseline", "half.tar"], 2);
     assert!(!folder.path().join("b.json").exists());
     judged(&folder, &["--ci", "--against=half.tar", "rows.tar"], 2);
@@ -485,8 +485,9 @@ fn layers_that_are_shared_are_read_once() {
         assert!(code(&output) < 2, "{output:?}");
         let said = text(&output.stderr);
         let tree = said.lines().filter(|line| line.trim_start().starts_with("tree"));
-        let number =
-            |line: &str| line.split_whitespace().filter_map(|word| word.replace(',', "").parse::<f64>().ok()).last();
+        let number = |line: &str| {
+            line.split_whitespace().filter_map(|word| word.replace(',', "").parse::<f64>().ok()).next_back()
+        };
         tree.map(|line| number(line).unwrap_or_else(|| panic!("{line}")) as u64).collect()
     };
     for cache in ["--no-cache", "--no-cache=false"] {
@@ -632,4 +633,50 @@ fn hostile_names_do_no_harm() {
     let written = std::fs::read_to_string(folder.path().join("known.json")).unwrap();
     assert!(!written.contains('\u{1b}') && !written.contains("\\u001b"), "{written}");
     let _: Value = serde_json::from_str(&written).unwrap();
+}
+
+/// The script of `action.yml`, as a runner starts it.
+#[test]
+fn the_action_judges() {
+    use saphyr::{LoadableYamlNode as _, Yaml};
+    let folder = folder();
+    saved(&folder, "my app.tar", &wasteful());
+    let action = std::fs::read_to_string("action.yml").unwrap();
+    let action = Yaml::load_from_str(&action).unwrap();
+    let steps = action[0]["runs"]["steps"].as_vec().unwrap();
+    let step = steps.iter().find(|step| step["id"].as_str() == Some("judge")).unwrap();
+    let script = step["run"].as_str().unwrap();
+    let program = folder.path().join("explore-action/bin/explore");
+    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_explore"), &program).unwrap();
+    for (flags, code) in
+        [("--max-own-wasted-bytes=1\n--base-layers=1\n", 1), ("  --max-layers=3\n\n", 0), ("--max-layer=3", 2)]
+    {
+        folder.write("output", b"");
+        let mut command = Command::new("bash");
+        let output = undisturbed(&mut command)
+            .args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script])
+            .current_dir(folder.path())
+            .env("RUNNER_TEMP", folder.path())
+            .env("GITHUB_OUTPUT", folder.path().join("output"))
+            .env("EXPLORE_ACTION_IMAGES", "\n  my app.tar \n")
+            .env("EXPLORE_ACTION_FLAGS", flags)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{flags}: {}{}", text(&output.stdout), text(&output.stderr));
+        let said = std::fs::read_to_string(folder.path().join("output")).unwrap();
+        assert_eq!(said, format!("code={code}\n"));
+    }
+    let mut command = Command::new("bash");
+    let output = undisturbed(&mut command)
+        .args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script])
+        .current_dir(folder.path())
+        .env("RUNNER_TEMP", folder.path())
+        .env("GITHUB_OUTPUT", folder.path().join("output"))
+        .env("EXPLORE_ACTION_IMAGES", "$(touch hacked).tar\n`touch hacked`.tar\n'; touch hacked; '")
+        .env("EXPLORE_ACTION_FLAGS", "")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!folder.path().join("hacked").exists(), "what is in an input is no script");
 }

@@ -22,7 +22,9 @@ fn rows(instructions: &[&str]) -> Value {
     instructions
         .iter()
         .map(|text| {
-            let empty = ["ENV", "CMD", "ENTRYPOINT", "ARG", "LABEL"].iter().any(|word| text.starts_with(word));
+            let empty = ["ENV", "CMD", "ENTRYPOINT", "ARG", "LABEL", "USER", "WORKDIR"]
+                .iter()
+                .any(|word| text.starts_with(word));
             json!({"created": "2026-01-02T03:04:05Z", "created_by": text, "empty_layer": empty})
         })
         .collect()
@@ -291,7 +293,37 @@ fn fixes_are_made_from_the_instruction() {
         (
             &["COPY . ."],
             &[&[file("app/.git/HEAD", "ref")]],
+            "keep it out of the build context: add `app/.git` to .dockerignore",
+        ),
+        (
+            &["WORKDIR /srv/app", "COPY . ."],
+            &[&[file("srv/app/.git/HEAD", "ref")]],
+            "keep it out of the build context: add `.git` to .dockerignore",
+        ),
+        (
+            &["COPY web /srv/"],
+            &[&[file("srv/a/.DS_Store", "x"), file("srv/b/.DS_Store", "x")]],
+            "keep it out of the build context: add `**/.DS_Store` to .dockerignore",
+        ),
+        (
+            &["COPY dir:0123456789abcdef in /app"],
+            &[&[file("app/.git/HEAD", "ref")]],
             "keep it out of the build context: add `**/.git` to .dockerignore",
+        ),
+        (
+            &["COPY app.tar.gz /tmp/", "RUN tar -xzf /tmp/app.tar.gz -C /opt && rm /tmp/app.tar.gz"],
+            &[&[file("tmp/app.tar.gz", "archive")], &[gone("tmp/app.tar.gz"), file("opt/x", "y")]],
+            "let the builder unpack it: `ADD app.tar.gz /opt/` instead of `RUN tar -xzf /tmp/app.tar.gz -C /opt`",
+        ),
+        (
+            &[
+                "COPY conf/license.txt /tmp/license.txt",
+                "RUN ./install --license /tmp/license.txt",
+                "RUN rm /tmp/license.txt",
+            ],
+            &[&[file("tmp/license.txt", "text")], &[file("opt/x", "y")], &[gone("tmp/license.txt")]],
+            "do not copy it; read it where it is needed: RUN \
+             --mount=type=bind,source=conf/license.txt,target=/tmp/license.txt ./install --license /tmp/license.txt",
         ),
         (&["RUN apk add curl"], &[&[file("var/cache/apk/a.apk", "a")]], "RUN apk add --no-cache curl"),
         (
@@ -309,6 +341,15 @@ fn fixes_are_made_from_the_instruction() {
     }
     let mount = fix_of(&["RUN pip install a"], &[pip]).fix_mount;
     assert_eq!(mount.as_deref(), Some("RUN --mount=type=cache,target=/root/.cache/pip pip install a"));
+    // A mount belongs to root unless it says otherwise.
+    let passwd = file("etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n");
+    let own = &[passwd, file("home/app/.cache/pip/x", "x")][..];
+    let mounted = |user: &str| fix_of(&[user, "RUN pip install a"], &[own]).fix_mount;
+    let want = "RUN --mount=type=cache,target=/home/app/.cache/pip,uid=1000,gid=1001 pip install a";
+    assert_eq!(mounted("USER app").as_deref(), Some(want));
+    assert_eq!(mounted("USER nobody-knows"), None);
+    let want = "RUN --mount=type=cache,target=/root/.cache/pip pip install a";
+    assert_eq!(mounted("USER 0:0").as_deref(), Some(want));
 }
 
 #[test]
@@ -447,7 +488,8 @@ fn a_secret_of_the_history_is_never_printed() {
 }
 
 fn run(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_explore")).args(arguments).output().unwrap();
+    let output =
+        common::undisturbed(&mut Command::new(env!("CARGO_BIN_EXE_explore"))).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -537,7 +579,7 @@ fn what_joining_layers_would_save() {
     );
     let rules = found["waste"]["what_if"]["rules"].as_array().unwrap();
     assert_eq!(rules.iter().map(|row| row["bytes"].as_u64().unwrap()).sum::<u64>(), 17);
-    let bad = Command::new(env!("CARGO_BIN_EXE_explore"))
+    let bad = common::undisturbed(&mut Command::new(env!("CARGO_BIN_EXE_explore")))
         .args([path.to_str().unwrap(), "--json", "--squash", "2..9"])
         .output()
         .unwrap();
@@ -597,7 +639,10 @@ fn a_users_own_rules_join_in() {
     assert_eq!(with["waste"]["findings"][0]["rule"], "old-models");
     assert!(run(&["rules", "old-models", "--rules", rules]).contains("models that nobody loads"));
     folder.write("rules.toml", b"[[rule]]\nid = 'x'\nglob = ['/a']\n");
-    let bad = Command::new(env!("CARGO_BIN_EXE_explore")).args([saved, "--json", "--rules", rules]).output().unwrap();
+    let bad = common::undisturbed(&mut Command::new(env!("CARGO_BIN_EXE_explore")))
+        .args([saved, "--json", "--rules", rules])
+        .output()
+        .unwrap();
     let error = String::from_utf8_lossy(&bad.stderr).into_owned();
     assert!(bad.status.code() == Some(2) && error.contains("rules.toml") && error.contains("rule x"), "{error}");
 }
@@ -751,4 +796,160 @@ fn what_compression_could_save_is_told() {
     assert_eq!(see(&built.save(Shape::Oci), "plain.tar"), [("weak-compression", Some(0)), ("incompressible", Some(1))]);
     let zipped = ImageBuilder { compress: gzip, ..built };
     assert_eq!(see(&zipped.save(Shape::Oci), "gzip.tar"), [("incompressible", Some(1))]);
+}
+
+/// What repeats at a distance that gzip does not see, and zstd does: told for advice, near to what it really saves.
+#[test]
+fn what_zstd_would_save_is_measured_for_advice() {
+    let far = |seed: u64| noise(100_000, seed).repeat(160);
+    let built =
+        image().layer([file("a", far(1)), file("b", far(2))]).layer([file("near", b"words ".repeat(4_000_000))]);
+    let folder = folder();
+    let tar = built.tars[0].clone();
+    let really = gzip(&tar).len() as u64 - zstd::bulk::compress(&tar, 12).unwrap().len() as u64;
+    let gzipped = folder.write("gzip.tar", &ImageBuilder { compress: gzip, ..built.clone() }.save(Shape::Oci));
+    let zipped = ImageBuilder { compress: |bytes| zstd::bulk::compress(bytes, 12).unwrap(), ..built };
+    let zstd = folder.write("zstd.tar", &zipped.save(Shape::Oci));
+    let weak = |path: &Path, advice: bool| {
+        let found = look_with(path, &Options { advice, ..Options::default() });
+        let notices = found.waste.notices.into_iter().filter(|notice| notice.id == "weak-compression");
+        notices.map(|notice| (notice.layer, notice.bytes.unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(weak(&gzipped, false), []);
+    let told = weak(&gzipped, true);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 == Some(0) && told[0].1.abs_diff(really) < really / 10, "{told:?}, really {really}");
+    assert_eq!(weak(&zstd, true), []);
+}
+
+/// A program in the ELF format: 1.2 MB of code, 300,000 bytes for a debugger, a symbol table of 2,400 bytes and its 5,000
+/// bytes of names. Where the section names and the table of sections stand is what linkers differ in.
+fn program(order: &[&str], wide: bool) -> Vec<u8> {
+    let names = b"\0.text\0.debug_info\0.symtab\0.strtab\0.shstrtab\0.comment\0";
+    let name_at = |name: &str| {
+        let all = std::str::from_utf8(names).unwrap();
+        all.find(&format!("\0{name}\0")).unwrap() + 1
+    };
+    let sections = [".text", ".debug_info", ".symtab", ".strtab", ".shstrtab", ".comment"];
+    let (header, row) = if wide { (64, 64) } else { (52, 40) };
+    let size = |name: &str| match name {
+        ".text" => 1_200_000,
+        ".debug_info" => 300_000,
+        ".symtab" => 2_400,
+        ".strtab" => 5_000,
+        ".shstrtab" => names.len(),
+        ".comment" => 40,
+        _ => row * (sections.len() + 1),
+    };
+    let mut at = header;
+    let mut places = std::collections::BTreeMap::new();
+    for name in order {
+        places.insert(*name, at);
+        at += size(name);
+    }
+    let word = |value: usize| {
+        if wide { (value as u64).to_le_bytes().to_vec() } else { (value as u32).to_be_bytes().to_vec() }
+    };
+    let half = |value: u16| if wide { value.to_le_bytes().to_vec() } else { value.to_be_bytes().to_vec() };
+    let four = |value: u32| if wide { value.to_le_bytes().to_vec() } else { value.to_be_bytes().to_vec() };
+    let mut table = vec![0; row];
+    for name in sections {
+        let kind = match name {
+            ".symtab" => 2,
+            ".strtab" | ".shstrtab" => 3,
+            _ => 1,
+        };
+        let link = if name == ".symtab" { 4 } else { 0 };
+        for part in [
+            four(name_at(name) as u32),
+            four(kind),
+            word(if name == ".text" { 2 } else { 0 }),
+            word(0),
+            word(places[name]),
+            word(size(name)),
+            four(link),
+            four(0),
+            word(1),
+            word(0),
+        ] {
+            table.extend(part);
+        }
+    }
+    // A program that speaks of section names itself.
+    let mut code = vec![0x90; size(".text")];
+    code[700_000..700_010].copy_from_slice(b".shstrtab\0");
+    let mut file = if wide { b"\x7fELF\x02\x01\x01".to_vec() } else { b"\x7fELF\x01\x02\x01".to_vec() };
+    file.resize(16, 0);
+    for part in [half(2), half(62), four(1), word(0), word(0), word(places["table"]), four(0)] {
+        file.extend(part);
+    }
+    for value in [header as u16, 0, 0, row as u16, 7, 5] {
+        file.extend(half(value));
+    }
+    assert_eq!(file.len(), header);
+    for name in order {
+        match *name {
+            "table" => file.extend(&table),
+            ".text" => file.extend(&code),
+            ".shstrtab" => file.extend(names),
+            other => file.resize(file.len() + size(other), 7),
+        }
+    }
+    file
+}
+
+#[test]
+fn what_programs_carry_for_debuggers_is_advice_to_the_byte() {
+    let gnu = [".text", ".comment", ".debug_info", ".symtab", ".strtab", ".shstrtab", "table"];
+    let lld = [".text", ".comment", ".debug_info", ".symtab", ".shstrtab", ".strtab", "table"];
+    let go = ["table", ".text", ".shstrtab", ".comment", ".debug_info", ".symtab", ".strtab"];
+    for (order, wide) in [(gnu, true), (lld, true), (go, true), (gnu, false), (lld, false), (go, false)] {
+        let rows = rows(&["COPY bin /bin", "RUN make install"]);
+        let built = image()
+            .layer([file("etc/x", "x")])
+            .layer([file("bin/app", program(&order, wide)), file("bin/script", vec![b'#'; 2_000_000])])
+            .history(rows);
+        let found = judge(&built);
+        let finding = found.waste.findings.iter().find(|each| each.rule.as_deref() == Some("unstripped-binaries"));
+        let finding = finding.unwrap_or_else(|| panic!("{order:?}: {:?}", found.waste.findings));
+        assert_eq!((finding.kind, finding.bytes, finding.files), (Kind::Advice, 307_400, 1), "{order:?}");
+        assert_eq!(finding.fix, "RUN make install && strip --strip-unneeded /bin/app");
+        assert_eq!(found.waste.sums.of(Kind::Advice), 307_400);
+        assert_eq!(found.waste.total_bytes(), 0);
+        assert!(finding.pull_bytes.is_some_and(|pull| pull < 307_400) && finding.pull_estimated);
+    }
+    // Counted when the user says so, and then not without `--advice` only.
+    let rules = explore::waste::Rules::with("", &["unstripped-binaries".to_owned()]).unwrap();
+    let options = Options { base_layers: Some(0), rules: Some(std::sync::Arc::new(rules)), ..Options::default() };
+    let found = judge_with(&one([file("bin/app", program(&gnu, true))]), &options);
+    assert_eq!((found.waste.total_bytes(), found.waste.sums.of(Kind::Cruft)), (307_400, 307_400));
+}
+
+#[test]
+fn programs_whose_headers_lie_are_not_believed() {
+    let order = [".text", ".comment", ".debug_info", ".symtab", ".strtab", ".shstrtab", "table"];
+    let whole = program(&order, true);
+    let table = whole.len() - 7 * 64;
+    let with = |changes: &[(usize, u64)]| {
+        let mut bytes = whole.clone();
+        for (at, value) in changes {
+            bytes[*at..at + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        bytes
+    };
+    let row = |section: usize, field: usize| table + section * 64 + field;
+    for (what, bytes, want) in [
+        ("a section that is larger than the file", with(&[(row(2, 32), u64::MAX)]), whole.len() - 64 - 1_200_040),
+        ("two sections at one place", with(&[(row(3, 24), 1_200_104), (row(3, 32), 300_000)]), 305_000),
+        ("a table beyond the end", with(&[(40, u64::MAX - 8)]), 0),
+        ("a table in the middle of nothing", with(&[(40, 64)]), 0),
+        ("names beyond the end", with(&[(row(5, 24), u64::MAX)]), 0),
+        ("names of gigabytes", with(&[(row(5, 32), 1 << 40)]), 0),
+        ("no table", with(&[(40, 0)]), 0),
+        ("cut off", whole[..1_400_000].to_vec(), 0),
+        ("only a header", [whole[..64].to_vec(), vec![0; 1_000_000]].concat(), 0),
+    ] {
+        let found = judge(&one([file("bin/app", bytes)]));
+        assert_eq!(found.waste.sums.of(Kind::Advice), want as u64, "{what}: {:?}", found.waste.findings);
+    }
 }

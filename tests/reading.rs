@@ -743,7 +743,7 @@ fn a_bomb_needs_no_memory() {
         &archive(&[("c.json".into(), config.clone()), ("l.tar".into(), blob), ("manifest.json".into(), saved.clone())]),
     );
     let limited = |file: &Path| {
-        std::process::Command::new("sh")
+        common::undisturbed(&mut std::process::Command::new("sh"))
             .args(["-c", "ulimit -v 1500000; exec \"$0\" \"$1\" --json"])
             .args([env!("CARGO_BIN_EXE_explore"), path(file)])
             .output()
@@ -820,7 +820,8 @@ fn every_flag_of_reading_has_a_variable() {
     let saved = folder.write("image.tar", &sample().save(Shape::Docker));
     let state = |value: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_explore"));
-        let output = command.args([path(&saved), "--json"]).env("EXPLORE_VERIFY", value).output().unwrap();
+        let command = common::undisturbed(&mut command).args([path(&saved), "--json"]);
+        let output = command.env("EXPLORE_VERIFY", value).output().unwrap();
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
         found["verification"]["state"].as_str().unwrap().to_owned()
     };

@@ -237,7 +237,7 @@ fn every_flag_has_its_variable() {
     folder.write("7", b"");
     let help = good(&run(folder.path(), &["--help"]));
     for setting in SETTINGS.iter().filter(|setting| setting.has_flag()) {
-        let variable = setting.variable().unwrap();
+        let variable = setting.variable();
         assert!(help.contains(&format!("--{}", setting.key)), "{}", setting.key);
         assert!(
             help.contains(&format!("[env: {variable}]"))

@@ -10,6 +10,7 @@ mod human;
 mod input;
 mod read_ahead;
 mod shown;
+mod stopping;
 pub mod tar;
 mod window;
 
@@ -18,5 +19,6 @@ pub use human::human;
 pub use input::{Flowing, Hopping, Input, Stored};
 pub use read_ahead::{Consumed, Counted, Feeder, ReadAhead, Tee};
 pub use shown::{shown, shown_text};
+pub use stopping::Stopping;
 pub use tar::{Entry, EntryKind, TarError, Walker};
 pub use window::Window;

@@ -267,6 +267,17 @@ impl<I: Input> Walker<I> {
         Ok(passed < limit)
     }
 
+    /// Passes over all that stands before `at`, where an entry is known to begin.
+    ///
+    /// # Errors
+    /// When the end comes before, or it was passed already.
+    pub fn skip_to(&mut self, at: u64) -> Result<(), TarError> {
+        (self.remaining, self.padding, self.end) = (0, 0, None);
+        let problem = "an entry begins inside another";
+        let ahead = at.checked_sub(self.position).ok_or(TarError::Header { at, problem })?;
+        self.skip(ahead)
+    }
+
     fn finish_entry(&mut self) -> Result<(), TarError> {
         let left = std::mem::take(&mut self.remaining) + std::mem::take(&mut self.padding);
         self.skip(left)

@@ -95,7 +95,7 @@ pub(super) fn cat(image: &OsStr, path: &OsStr, reading: &Reading, layer: Option<
 }
 
 /// The layer that is asked for, or the last; None when there is none at all.
-fn state(found: &Inspection, asked: Option<usize>) -> Result<Option<u16>, Failure> {
+pub(super) fn state(found: &Inspection, asked: Option<usize>) -> Result<Option<u16>, Failure> {
     let has = found.image.layers.len();
     match asked {
         Some(wanted) if wanted >= has => Err(Failure::NoLayer { wanted, has }),
@@ -105,7 +105,7 @@ fn state(found: &Inspection, asked: Option<usize>) -> Result<Option<u16>, Failur
 }
 
 /// None is the root.
-fn find(
+pub(super) fn find(
     found: &Inspection,
     path: &OsStr,
     layer: u16,

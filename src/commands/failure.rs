@@ -4,7 +4,7 @@ use std::io;
 
 use explore::compare::CompareError;
 use explore::gate::BaselineError;
-use explore::inspect::{InspectError, ReadError};
+use explore::inspect::{InspectError, ReadError, SaveError};
 use explore::settings::SettingsError;
 use explore::source::TargetError;
 use explore::waste::RulesError;
@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Read(#[from] ReadError),
     #[error(transparent)]
     Compare(#[from] CompareError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
     #[error("{name} can't be written: {error}")]
     Write { name: String, error: io::Error },
     #[error("{name} can't be read: {error}")]

@@ -6,6 +6,7 @@ mod cache;
 mod config;
 mod contents;
 mod diff;
+mod extract;
 mod failure;
 mod look;
 mod open;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             contents::ls(&image, path, &reading, layer, depth, format)
         }
         Some(Command::Cat { image, path, reading, layer }) => contents::cat(&image, &path, &reading, layer),
+        Some(Command::Extract(wanted)) => extract::extract(&wanted),
         Some(Command::Rules { id, rules }) => {
             let settings = look::settings(&rules.given)?;
             let rules = look::catalogue(settings.path("rules"), &[])?;

@@ -9,7 +9,7 @@ use explore::cli::{BuildFlags, BuildWith, Open};
 use explore::report::{self, JsonOptions, Judged, write_report};
 use explore::settings::{Group, Origin, SETTINGS, Settings, switch};
 use explore::source::{Listed, Target};
-use explore::tui::Choice;
+use explore::tui::{Choice, Keymap, Look, Theme};
 
 use super::failure::Failure;
 use super::look::{cache, end, judging, look, settings};
@@ -27,7 +27,7 @@ pub(super) fn open(flags: &Open) -> Result<ExitCode, Failure> {
     only_for_the_gate(&settings)?;
     match flags.images.as_slice() {
         [image] => open_image(image, &settings, None),
-        [] => match choose()? {
+        [] => match choose(&settings)? {
             Some(image) => open_image(&image, &settings, None),
             None => Ok(ExitCode::SUCCESS),
         },
@@ -71,13 +71,15 @@ fn only_for_the_gate(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// Lets the user choose among the images of the daemons; without a terminal they are only listed.
-fn choose() -> Result<Option<OsString>, Failure> {
+fn choose(settings: &Settings) -> Result<Option<OsString>, Failure> {
     let (images, silent) = explore::source::list(&explore::source::Process);
     let cache = cache();
     let known = |image: &Listed| cache.as_ref().is_some_and(|cache| cache.config(&image.id).is_some());
     if has_screen() && io::stdin().is_terminal() {
         let choices = images.into_iter().map(|image| Choice { known: known(&image), image }).collect();
-        return Ok(explore::tui::pick(choices, silent).map_err(Failure::Terminal)?.map(OsString::from));
+        return Ok(explore::tui::pick(choices, silent, look_of_screen(settings).theme)
+            .map_err(Failure::Terminal)?
+            .map(OsString::from));
     }
     if images.is_empty() {
         return Err(Failure::NoImages(silent));
@@ -146,7 +148,7 @@ fn open_image(image: &OsStr, settings: &Settings, dockerfile: Option<&Path>) -> 
     let (json, reports) = (settings.path("json"), settings.reports());
     let printed = json.is_some() || !reports.is_empty() || settings.switch("summary") || settings.switch("timings");
     if !printed && has_screen() {
-        return match explore::tui::run(target, options).map_err(Failure::Terminal)? {
+        return match explore::tui::run(target, options, look_of_screen(settings)).map_err(Failure::Terminal)? {
             Some(error) => Err(error.into()),
             None => Ok(ExitCode::SUCCESS),
         };
@@ -172,6 +174,18 @@ fn open_image(image: &OsStr, settings: &Settings, dockerfile: Option<&Path>) -> 
         print(|out| report::write_summary(&found, out))?;
     }
     Ok(end(&found, settings))
+}
+
+/// Colours, keys and the mouse, as settings have them; that they can be was checked with the settings.
+fn look_of_screen(settings: &Settings) -> Look {
+    let screen = settings.screen();
+    let usual = Look::default();
+    Look {
+        theme: Theme::from_environment(screen.theme.as_ref().map(|(name, _)| name.as_str())),
+        keys: Keymap::with(screen.keys.iter().map(|key| (key.action.as_str(), key.keys.clone()))).unwrap_or_default(),
+        mouse: screen.mouse.unwrap_or(usual.mouse),
+        chains: screen.single_child_folders.unwrap_or(usual.chains),
+    }
 }
 
 /// A terminal that can be drawn on.

@@ -49,7 +49,9 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
             Ok(inspection) => found.push(inspection),
             Err(failure) if names.len() == 1 => return Err(failure),
             Err(failure) => {
-                say(&format!("explore: {}: {failure}", shown_os(name)));
+                let (name, text) = (shown_os(name), failure.to_string());
+                let named = text.starts_with(&name);
+                say(&if named { format!("explore: {text}") } else { format!("explore: {name}: {text}") });
                 worst = 2;
             }
         }

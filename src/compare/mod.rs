@@ -114,7 +114,7 @@ impl Comparison {
         for file in &self.files {
             let place = match file.change {
                 Change::Added => 0,
-                Change::Modified | Change::None => 1,
+                Change::Modified | Change::Metadata | Change::None => 1,
                 Change::Removed => 2,
             };
             counts[place].0 += 1;
@@ -143,7 +143,7 @@ pub fn compare(
     };
     let known: [BTreeMap<_, _>; 2] = [read(before, &asked[0])?, read(after, &asked[1])?];
     let differing = pairs.differing(a, b, &known, options.strict);
-    let merged = merged::merge(a, b, &pairs, &differing)?;
+    let merged = merged::merge(a, b, &pairs, &differing, &known)?;
     let files = files::changes(&merged.tree, &merged.aspects);
     Ok(Comparison {
         tree: merged.tree,

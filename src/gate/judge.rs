@@ -158,9 +158,10 @@ struct Checks<'c> {
 }
 
 impl Checks<'_> {
-    /// In the order of the flags.
+    /// In the order of the flags. Before them, where it is so, that the image could not be read whole.
     fn all(mut self) -> Vec<Check> {
         let limits = &self.gate.limits;
+        self.damage();
         let waste = &self.found.waste;
         let Sums { own, own_dead, all, all_dead } = self.sums;
         self.bounds(&limits.own, "own-", "own layers", [own, own_dead, waste.own_content_bytes]);
@@ -195,6 +196,16 @@ impl Checks<'_> {
             self.paths("require", pattern);
         }
         self.done
+    }
+
+    /// What is damaged passes no gate, whatever is left of it holds.
+    fn damage(&mut self) {
+        let damage: Vec<String> = self.found.damage().map(|text| shown_text(&text)).collect();
+        if let [first, others @ ..] = damage.as_slice() {
+            let more = if others.is_empty() { String::new() } else { format!("; and {} more", others.len()) };
+            let has = Quantity::Count(damage.len() as u64);
+            self.push("whole-image", Quantity::Count(0), has, false, format!("{first}{more}"));
+        }
     }
 
     fn push(&mut self, rule: impl Into<String>, limit: Quantity, value: Quantity, pass: bool, message: String) {

@@ -48,7 +48,7 @@ pub fn readable(created_by: &str) -> String {
     let text = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = text.strip_suffix("# buildkit").map_or(text.as_str(), str::trim_end);
     if let Some((_, rest)) = text.split_once("#(nop)") {
-        return rest.split_whitespace().map(short_source).collect::<Vec<_>>().join(" ");
+        return rest.split_whitespace().flat_map(flag_and_source).map(short_source).collect::<Vec<_>>().join(" ");
     }
     let (run, rest) = match text.strip_prefix("RUN ") {
         Some(rest) => (true, rest),
@@ -59,6 +59,15 @@ pub fn readable(created_by: &str) -> String {
         Some(command) => format!("RUN {command}"),
         None if run => format!("RUN {rest}"),
         None => rest.to_owned(),
+    }
+}
+
+/// The classic builder leaves out the blank between a flag and what is copied: `--chown=1:1file:HASH`.
+fn flag_and_source(word: &str) -> Vec<&str> {
+    let at = ["file:", "dir:", "multi:"].iter().filter_map(|kind| word.rfind(kind)).max();
+    match at.filter(|at| *at > 0 && word.starts_with("--")) {
+        Some(at) => vec![&word[..at], &word[at..]],
+        None => vec![word],
     }
 }
 

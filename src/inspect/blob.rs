@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::Options;
+use super::recompress::{Recompressed, Sampler};
 use crate::bytes::{
     Compression, Consumed, Counted, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff,
 };
@@ -21,6 +22,8 @@ pub(super) struct Blob {
     pub(super) stored: Option<[u8; 32]>,
     /// SHA-256 of the uncompressed tar, where it was computed.
     pub(super) uncompressed: Option<[u8; 32]>,
+    /// What parts of it take when they are compressed again.
+    pub(super) recompressed: Recompressed,
 }
 
 impl Blob {
@@ -33,8 +36,8 @@ impl Blob {
 /// Looks for what rules ask of the first bytes of files.
 struct ForRules {
     rules: &'static Rules,
-    /// Package databases are wanted, too.
-    advice: bool,
+    /// Package databases are wanted, too, and what programs carry for debuggers.
+    closer: bool,
 }
 
 impl Watch for ForRules {
@@ -43,16 +46,20 @@ impl Watch for ForRules {
     }
 
     fn keeps(&self, path: &[u8]) -> u64 {
-        if self.advice { document_limit(path) } else { 0 }
+        if self.closer { document_limit(path) } else { 0 }
     }
 
     fn sees(&self, path: &[u8], head: &[u8]) -> u16 {
         Seen::all(path, head).0
     }
+
+    fn asks_for_symbols(&self) -> bool {
+        self.closer
+    }
 }
 
-/// Files that a judgement reads whole: where home directories are.
-const DOCUMENTS: [(&[u8], u64); 1] = [(b"etc/passwd", 1 << 20)];
+/// Files that a judgement reads whole: where home directories are, and whose.
+const DOCUMENTS: [(&[u8], u64); 2] = [(b"etc/passwd", 1 << 20), (b"etc/group", 1 << 20)];
 
 pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
     let mut head = [0; 6];
@@ -109,11 +116,12 @@ pub(super) fn read_flowing(
     let documents = DOCUMENTS.iter().map(|(path, limit)| Keep { path: path.to_vec(), limit: *limit });
     // The user's own comes first: it may be one of them.
     let keep: Vec<Keep> = options.keep.iter().cloned().chain(documents).collect();
-    let rules = ForRules { rules: Rules::built_in(), advice: options.advice };
+    let rules = ForRules { rules: Rules::built_in(), closer: options.looks_closer() };
     let passing = Passing { hashing, keep: &keep, watch: Some(&rules) };
     // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
     let hash_stored = (options.verify && verify && compression != Compression::None).then(|| note(0));
     let hash_plain = verify.then(|| note(1));
+    let recompressed = Arc::default();
     let end = if compression == Compression::None && !verify {
         walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), passing, send)
     } else {
@@ -125,6 +133,10 @@ pub(super) fn read_flowing(
                 let ahead = match compression {
                     Compression::None if flow.estimate => ReadAhead::estimating(scope, plain),
                     Compression::None => ReadAhead::spawn(scope, plain),
+                    _ if options.advice => {
+                        let sampler = Sampler::new(plain, Arc::clone(&consumed), Arc::clone(&recompressed));
+                        ReadAhead::inflating(scope, sampler, consumed)
+                    }
                     _ => ReadAhead::inflating(scope, plain, consumed),
                 };
                 walk(Flowing::new(ahead), passing, send)
@@ -141,5 +153,6 @@ pub(super) fn read_flowing(
         compressed_bytes: (!plain).then(|| count.load(Ordering::Relaxed)),
         stored: if plain { uncompressed } else { digest(0) },
         uncompressed,
+        recompressed: recompressed.lock().map(|sums| *sums).unwrap_or_default(),
     }
 }

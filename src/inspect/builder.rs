@@ -53,6 +53,12 @@ impl<'t> Builder<'t> {
         if (self.tell)(what(read, self.of)) { Ok(()) } else { Err(InspectError::Stopped) }
     }
 
+    /// Says that a layer was read to its end.
+    pub(super) fn say_layer(&mut self, layer: usize, slot: usize) -> Result<(), InspectError> {
+        let bytes = self.slots[slot].events.content_bytes;
+        self.say(|_, _| Progress::Layer { layer, bytes })
+    }
+
     /// Stacks a layer; `order` says which slot each layer is in.
     pub(super) fn push(&mut self, order: &[usize], layer: usize) {
         let slot = order[layer];

@@ -13,7 +13,7 @@ use super::loaded::Loaded;
 use super::stream::{Message, feed_members};
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
 use crate::bytes::ReadAhead;
-use crate::image::{Digest, from_facts};
+use crate::image::{Digest, Relative, from_facts};
 use crate::layer::Cache;
 use crate::source::{DaemonError, EngineImage, Pass, SourceError, Stop};
 
@@ -47,14 +47,14 @@ pub(super) fn from_engine(
     }
     let mut builder = Builder::new(names.len(), shared, Some(facts.size).filter(|size| *size > 0), tell);
     // What was kept of a layer does not have the SHA-256 of its files, nor always the package databases that advice asks for.
-    let readable = cache.filter(|_| !options.hash && !options.advice);
+    let readable = cache.filter(|_| !options.hash && !options.looks_closer());
     let mut missing: HashSet<&str> = match readable {
         Some(cache) => recall(cache, &names, options, shared, &mut builder)?,
         None => names.iter().copied().collect(),
     };
     for (layer, slot) in order.iter().enumerate() {
         if !missing.contains(names[*slot]) {
-            builder.say(|_, _| Progress::Layer { layer })?;
+            builder.say_layer(layer, *slot)?;
         }
     }
     timings.push(clock.lap("cache"));
@@ -79,12 +79,35 @@ pub(super) fn from_engine(
     }
     let windows = vec![None; builder.slots.len()];
     let Builder { tree, slots, .. } = builder;
+    image.relatives = others(engine, options);
     image.notes.extend(engine.note.clone());
     if engine.daemon.is_started() {
         image.notes.push("read through a `podman system service` that was started for it and has ended".to_owned());
     }
     image.notes.extend(notes);
     Ok(Loaded::new(image, tree, slots, &order, &windows, options))
+}
+
+/// Images of the same daemon that this one may be built on; none where the base is given, or is not asked for.
+fn others(engine: &EngineImage, options: &Options) -> Vec<Relative> {
+    if options.tree_only || options.base_layers.is_some() || options.base_image.is_some() {
+        return Vec::new();
+    }
+    let cache = options.cache.as_ref();
+    let known = |id: &str| cache.and_then(|cache| cache.diff_ids(id));
+    let mut relatives = Vec::new();
+    for other in engine.daemon.others(&engine.facts, &known) {
+        if let Some(cache) = cache.filter(|cache| cache.diff_ids(&other.id).is_none()) {
+            // What can't be kept is asked for again.
+            let _ = cache.keep_diff_ids(&other.id, &other.diff_ids);
+        }
+        relatives.push(Relative {
+            names: other.names,
+            digest: other.digest.as_deref().and_then(Digest::parse),
+            diff_ids: other.diff_ids.iter().map(|diff_id| Digest::parse(diff_id)).collect(),
+        });
+    }
+    relatives
 }
 
 /// Takes the layers whose indexes are kept; returns the names of the others.
@@ -237,7 +260,7 @@ fn export(
                     }
                     let layer = engine.facts.diff_ids.iter().position(|name| *name == digest).unwrap_or(0);
                     exported.read.push((slot, digest));
-                    builder.say(|_, _| Progress::Layer { layer })?;
+                    builder.say_layer(layer, slot)?;
                     if missing.is_empty() {
                         stop.ring();
                     }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::Options;
 use super::blob::{Blob, Flow, read_flowing, read_window};
+use super::recompress::Recompressed;
 use crate::bytes::{Compression, Window, sniff};
 use crate::image::Digest;
 use crate::layer::{Batch, Cache, StoredEnd};
@@ -47,6 +48,7 @@ pub(super) fn recalled(stored: StoredEnd, diff_id: &str) -> Blob {
         // It was computed when the index was stored, and is its name.
         uncompressed: Digest::parse(diff_id).and_then(|digest| digest.sha256()),
         stored: None,
+        recompressed: Recompressed::default(),
         end: stored.end,
     }
 }
@@ -63,8 +65,11 @@ pub(super) struct Sharing<'s> {
 impl<'s> Sharing<'s> {
     pub(super) fn new(options: &'s Options) -> Self {
         // What is kept of a layer has neither every file's SHA-256 nor package databases; and who verifies wants all read.
-        let fits =
-            options.share_layers && !options.verify && !options.hash && !options.advice && options.keep.is_none();
+        let fits = options.share_layers
+            && !options.verify
+            && !options.hash
+            && !options.looks_closer()
+            && options.keep.is_none();
         Self { options, cache: options.cache.as_ref().filter(|_| fits), trouble: Mutex::default() }
     }
 

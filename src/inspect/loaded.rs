@@ -1,8 +1,8 @@
 //! What was read of an image, before it is judged.
 
 use std::io::Read as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -11,10 +11,10 @@ use super::builder::Slot;
 use super::{InspectError, Inspection, LayerFacts, Note, Options, Shared, Timing, Verification, threads};
 use crate::bytes::{Compression, Window};
 use crate::image::{Digest, Image};
-use crate::layer::{ContentError, head, identify, zeros};
+use crate::layer::{ContentError, ContentId, head, identify, symbols, zeros};
 use crate::source::Target;
 use crate::tree::{Event, EventRef, Lookup, Tree};
-use crate::waste::{self, Evidence, Named, Rules, Seen, StoredLayer, Waste};
+use crate::waste::{self, Accounts, Evidence, Named, Rules, Seen, StoredLayer, Waste};
 
 /// Everything but the judgement.
 pub(super) struct Loaded {
@@ -30,22 +30,44 @@ pub(super) struct Loaded {
     kept: Vec<(EventRef, Vec<u8>)>,
     seen: FxHashMap<EventRef, Seen>,
     zeros: Vec<(EventRef, u64)>,
+    symbols: FxHashMap<EventRef, u64>,
 }
 
-/// Finds out contents of plain layers, on all threads.
+/// Finds out contents of plain layers, on all threads. What is asked is kept beside the answers: there may be a million.
 pub(super) fn answer(
     loaded: &Loaded,
     round: usize,
-    asked: &[EventRef],
+    mut asked: Vec<EventRef>,
     options: &Options,
     shared: &Shared,
 ) -> Result<(), InspectError> {
-    let answers = side_by_side(asked, options, shared, |file| {
-        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
-        let content = identify(window, event.block, event.size).map_err(|error| unread(*file, error))?;
-        Ok(Some((*file, content)))
+    const STEP: usize = 64;
+    asked.retain(|file| loaded.place(*file).is_some());
+    asked.shrink_to_fit();
+    asked.sort_unstable();
+    let mut contents = vec![ContentId::default(); asked.len()];
+    let work = Mutex::new(asked.chunks(STEP).zip(contents.chunks_mut(STEP)));
+    let share = || -> Result<(), InspectError> {
+        loop {
+            let next = work.lock().map_err(|_| InspectError::Stopped)?.next();
+            let Some((files, contents)) = next else { return Ok(()) };
+            if shared.stop.load(Ordering::Relaxed) {
+                return Err(InspectError::Stopped);
+            }
+            for (file, content) in files.iter().zip(contents) {
+                if let Some((window, event)) = loaded.place(*file) {
+                    *content = identify(window, event.block, event.size).map_err(|error| unread(*file, error))?;
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers = threads(options).min(asked.len().div_ceil(STEP));
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(InspectError::Stopped)))
     })?;
-    loaded.tree.answer(round, answers);
+    drop(work);
+    loaded.tree.answer(round, asked, contents);
     Ok(())
 }
 
@@ -145,13 +167,24 @@ pub(super) fn evidence(
         let zeros = zeros(window, event.block, event.size).map_err(|error| unread(*file, error))?;
         Ok((zeros > 0).then_some((*file, zeros)))
     })?;
-    let computed = if options.advice {
+    let computed = if options.looks_closer() {
         waste::computed(tree, rules, &|path| loaded.document(path, waste::document_limit(path)))
     } else {
         FxHashMap::default()
     };
-    let mut evidence =
-        Evidence { seen: std::mem::take(&mut loaded.seen), zeros: std::mem::take(&mut loaded.zeros), computed };
+    let asked = if options.looks_closer() { waste::may_have_symbols(tree, rules) } else { Vec::new() };
+    let symbols = side_by_side(&asked, options, shared, |file| {
+        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
+        let bytes = symbols(window, event.block, event.size).map_err(|error| unread(*file, error))?;
+        Ok((bytes > 0).then_some((*file, bytes)))
+    })?;
+    let mut evidence = Evidence {
+        seen: std::mem::take(&mut loaded.seen),
+        zeros: std::mem::take(&mut loaded.zeros),
+        computed,
+        symbols: std::mem::take(&mut loaded.symbols),
+    };
+    evidence.symbols.extend(symbols);
     evidence.seen.extend(seen);
     evidence.zeros.extend(zeros);
     evidence.zeros.sort_unstable();
@@ -224,11 +257,10 @@ impl Loaded {
         head(window, event.block, limit).ok()
     }
 
-    /// Home directories that the image's `/etc/passwd` names.
-    pub(super) fn homes(&self) -> Vec<String> {
-        let passwd = self.document(b"etc/passwd", 1 << 20).unwrap_or_default();
-        let lines = passwd.split(|byte| *byte == b'\n');
-        lines.filter_map(|line| String::from_utf8(line.split(|byte| *byte == b':').nth(5)?.to_vec()).ok()).collect()
+    /// Users and groups that the image has.
+    pub(super) fn accounts(&self) -> Accounts {
+        let read = |path| self.document(path, 1 << 20).unwrap_or_default();
+        Accounts::new(&read(b"etc/passwd"), &read(b"etc/group"))
     }
 
     pub(super) fn note(&mut self, message: String) {
@@ -243,6 +275,7 @@ impl Loaded {
             .map(|(facts, layer)| StoredLayer {
                 tar_bytes: facts.tar_bytes,
                 pull_bytes: facts.compressed_bytes.or(facts.pull_estimate),
+                zstd_bytes: facts.zstd_estimate,
                 sent_plain: facts.compression == Compression::None && plain(&layer.media_type),
             })
             .collect()
@@ -277,6 +310,7 @@ impl Loaded {
             kept: Vec::new(),
             seen: FxHashMap::default(),
             zeros: Vec::new(),
+            symbols: FxHashMap::default(),
             tree: Arc::default(),
             image,
         };
@@ -314,6 +348,7 @@ impl Loaded {
         facts.compression = blob.compression;
         facts.compressed_bytes = blob.compressed_bytes;
         facts.tar_bytes = blob.end.tar_bytes;
+        facts.zstd_estimate = blob.compressed_bytes.and_then(|bytes| blob.recompressed.of(bytes));
         facts.entries = blob.end.entries;
         facts.damage = blob.end.damage.as_ref().map(ToString::to_string);
         for message in &blob.end.notes {
@@ -343,8 +378,8 @@ impl Loaded {
             facts.pull_estimate = self.tree.layer_pull_bytes(index);
         }
         let end = &mut blob.end;
-        let (kept, seen, zeros) = (std::mem::take(&mut end.kept), &end.seen, &end.zeros);
-        if !(kept.is_empty() && seen.is_empty() && zeros.is_empty()) {
+        let (kept, seen, zeros, symbols) = (std::mem::take(&mut end.kept), &end.seen, &end.zeros, &end.symbols);
+        if !(kept.is_empty() && seen.is_empty() && zeros.is_empty() && symbols.is_empty()) {
             let events = self.tree.layers.get(index).map(|layer| &layer.events[..layer.listed]).unwrap_or_default();
             // Entries stand in the order of their blocks.
             let find = |block: u32| {
@@ -353,6 +388,7 @@ impl Loaded {
             };
             self.kept.extend(kept.into_iter().filter_map(|(block, bytes)| Some((find(block)?, bytes))));
             self.seen.extend(seen.iter().filter_map(|(block, shows)| Some((find(*block)?, Seen(*shows)))));
+            self.symbols.extend(symbols.iter().filter_map(|(block, bytes)| Some((find(*block)?, *bytes))));
             self.zeros.extend(zeros.iter().filter_map(|(block, zeros)| Some((find(*block)?, *zeros))));
         }
         self.facts.push(facts);

@@ -138,7 +138,7 @@ fn stack_as_they_come(
                 builder.slots[slot].blob = Some(*blob);
                 ended[slot] = true;
                 for (layer, _) in order.iter().enumerate().filter(|(_, own)| **own == slot) {
-                    builder.say(|_, _| Progress::Layer { layer })?;
+                    builder.say_layer(layer, slot)?;
                 }
             }
         }

@@ -1,18 +1,16 @@
 //! Reading one file again, from wherever its layer is.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufReader, Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
 
 use super::Inspection;
-use super::stream::may_be_layer;
-use crate::bytes::{Compression, Flowing, Hopping, sniff};
-use crate::layer::{ContentError, ContentId, copy_content, find_entry, identify, normal_path};
-use crate::source::{EngineImage, Member, Opened, Pass, SourceError, Stop, Target, open};
-use crate::tree::EventRef;
+use super::again::{Again, Bytes, Next, inflate, over_layers};
+use crate::bytes::{Compression, Entry, Hopping};
+use crate::layer::{ContentError, ContentId, Sink, copy_content, find_entry, normal_path};
+use crate::source::{SourceError, Target};
+use crate::tree::{EventKind, EventRef};
 
 /// What keeps a file's content from being read.
 #[derive(Debug, Error)]
@@ -47,6 +45,17 @@ pub enum ReadError {
          or larger than 64 MiB); save the archive to a file and name that"
     )]
     Once,
+    /// Only files have content.
+    #[error("{path} is a {kind}, which has no content", kind = .kind.name())]
+    NoFile {
+        /// The path, made harmless.
+        path: String,
+        /// What it is.
+        kind: EventKind,
+    },
+    /// Nobody waits for it any more.
+    #[error("stopped")]
+    Stopped,
 }
 
 /// Writes the content of a regular file to `out`, reading no more of the image than it takes to get there. No copy of
@@ -58,251 +67,180 @@ pub fn read_file(
     target: &Target,
     inspection: &Inspection,
     file: EventRef,
-    out: &mut (impl Write + Send),
+    out: &mut impl Write,
+) -> Result<(), ReadError> {
+    read_some(target, inspection, file, u64::MAX, &AtomicBool::new(false), out)
+}
+
+/// Writes the first `most` bytes of a regular file to `out`, until `stop` is true.
+pub(super) fn read_some(
+    target: &Target,
+    inspection: &Inspection,
+    file: EventRef,
+    most: u64,
+    stop: &AtomicBool,
+    out: &mut impl Write,
+) -> Result<(), ReadError> {
+    let event = inspection.tree.event_at(file);
+    if event.kind() != EventKind::File {
+        let path = crate::bytes::shown(&inspection.tree.paths.path(event.node));
+        return Err(ReadError::NoFile { path, kind: event.kind() });
+    }
+    let mut out = Head { out, left: most, more: false, stop };
+    let done = read_whole(target, inspection, file, stop, &mut out);
+    if out.more { Ok(()) } else { done }
+}
+
+/// Takes so many bytes, and fails when there are more.
+struct Head<'o, W> {
+    out: &'o mut W,
+    left: u64,
+    more: bool,
+    stop: &'o AtomicBool,
+}
+
+impl<W: Write> Write for Head<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.left == 0 && !bytes.is_empty() {
+            self.more = true;
+            return Err(io::Error::new(io::ErrorKind::WriteZero, "enough was read"));
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "stopped"));
+        }
+        let wanted = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let took = self.out.write(&bytes[..wanted])?;
+        self.left -= took as u64;
+        Ok(took)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// The largest part of a file that is held until it is known to be the right one.
+const HELD: u64 = 64 * 1024 * 1024;
+
+fn read_whole<W: Write>(
+    target: &Target,
+    inspection: &Inspection,
+    file: EventRef,
+    stop: &AtomicBool,
+    out: &mut Head<'_, W>,
 ) -> Result<(), ReadError> {
     let layer = file.layer;
     let failed = |error: ContentError| ReadError::Content { layer, error };
     if let Some((_, bytes)) = inspection.kept.iter().find(|(kept, _)| *kept == file) {
         return out.write_all(bytes).map_err(|error| failed(error.into()));
     }
-    let block = inspection.tree.event_at(file).block;
-    let member = &inspection.image.layers[usize::from(layer)].member;
-    let count = Arc::default();
-    match open(target, &count)? {
-        Opened::Members(members) => {
-            let window = members.get(member)?.ok_or(ReadError::Missing(layer))?;
-            if inspection.layers[usize::from(layer)].compression == Compression::None {
-                let mut found = find_entry(Hopping::for_content(window), block).map_err(failed)?;
-                return copy_content(&mut found, out).map_err(failed);
-            }
-            copy_from_blob(window, block, out).map_err(failed)
-        }
-        Opened::Engine(engine) => from_engine(&engine, inspection, file, out),
-        Opened::Stream(stream) if !stream.repeatable() => Err(ReadError::Once),
-        Opened::Stream(stream) => std::thread::scope(|scope| {
-            let mut pass = stream.pass(scope, count)?;
-            while let Some(found) = pass.next_member()? {
-                match found {
-                    Member::File { name, content, .. } if name == *member => {
-                        return copy_from_blob(content, block, out).map_err(failed);
-                    }
-                    // A link from this name comes before or after the member itself, so its own pass may be over.
-                    Member::Link { name, target } if name == *member => {
-                        return copy_linked(&stream, target, block, out, layer);
-                    }
-                    _ => {}
-                }
-            }
-            Err(ReadError::Missing(layer))
-        }),
-    }
-}
-
-/// Says what files contain that were not asked for while the image was read: those of plain layers on disk. What came as a stream
-/// was identified in passing, so none of it is ever asked for here.
-///
-/// # Errors
-/// When they can't be read again.
-pub fn contents(
-    target: &Target,
-    inspection: &Inspection,
-    files: &[EventRef],
-    threads: usize,
-) -> Result<BTreeMap<EventRef, ContentId>, ReadError> {
-    let layers: BTreeSet<u16> = files.iter().map(|file| file.layer).collect();
-    if layers.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let Opened::Members(members) = open(target, &Arc::default())? else { return Err(ReadError::Once) };
-    let mut windows = BTreeMap::new();
-    for layer in layers {
-        let member = &inspection.image.layers[usize::from(layer)].member;
-        windows.insert(layer, members.get(member)?.ok_or(ReadError::Missing(layer))?);
-    }
-    let identity = |file: &EventRef| {
-        let event = inspection.tree.event_at(*file);
-        let failed = |error| ReadError::Content { layer: file.layer, error };
-        let window = windows[&file.layer].clone();
-        if inspection.layers[usize::from(file.layer)].compression == Compression::None {
-            return identify(&window, event.block, event.size).map_err(failed);
-        }
-        identify_in_blob(window, event.block).map_err(failed)
-    };
-    let next = AtomicUsize::new(0);
-    let share = || -> Result<Vec<(EventRef, ContentId)>, ReadError> {
-        let mut some = Vec::new();
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            some.push((*file, identity(file)?));
-        }
-        Ok(some)
-    };
-    let threads = if threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { threads };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.min(files.len())).map(|_| scope.spawn(share)).collect();
-        let mut all = BTreeMap::new();
-        for worker in workers {
-            all.extend(worker.join().map_err(|_| ReadError::Once)??);
-        }
-        Ok(all)
-    })
-}
-
-fn identify_in_blob(mut stored: impl Read + Send, block: u32) -> Result<ContentId, ContentError> {
-    let mut head = Vec::new();
-    stored.by_ref().take(6).read_to_end(&mut head)?;
-    let whole = std::io::Cursor::new(head.clone()).chain(stored);
-    let plain = sniff(&head).decode(BufReader::with_capacity(256 * 1024, whole))?;
-    let mut found = find_entry(Flowing::new(BufReader::with_capacity(256 * 1024, plain)), block)?;
-    found.copy_and_identify(&mut std::io::sink())
-}
-
-/// The largest file whose bytes are held until they are known to be the right ones.
-const HELD: u64 = 64 * 1024 * 1024;
-
-/// Takes one export, which ends as soon as the file has been read. Which member of it is the layer shows by the file: its
-/// place, path, size and content have to be those that the index has.
-fn from_engine(
-    engine: &EngineImage,
-    inspection: &Inspection,
-    file: EventRef,
-    out: &mut (impl Write + Send),
-) -> Result<(), ReadError> {
-    if engine.facts.id != inspection.image.id.as_str() {
-        return Err(ReadError::Retagged {
-            name: inspection.reference.clone(),
-            was: inspection.image.id.to_string(),
-            now: engine.facts.id.clone(),
-        });
-    }
-    let event = inspection.tree.event_at(file);
-    let wanted = Wanted {
-        path: inspection.tree.paths.path(event.node),
-        block: event.block,
-        size: event.size,
-        content: inspection.tree.content(file),
-    };
-    let failed = |error: ContentError| ReadError::Content { layer: file.layer, error };
-    // A large file is found first and written then.
+    let wanted = Wanted::of(inspection, file);
+    let plain = inspection.layers[usize::from(layer)].compression == Compression::None;
+    let held = wanted.size.min(out.left);
+    // Of a daemon's export. A large file is found first and written then.
     let mut known: Option<String> = None;
+    let mut done = false;
     for _ in 0..2 {
-        let stop = Arc::new(Stop::default());
-        let done = std::thread::scope(|scope| -> Result<bool, ReadError> {
-            let stream = engine.daemon.export(&engine.facts.id, Arc::default(), &stop);
-            let mut pass =
-                Pass::over(format!("{} at {}", engine.facts.engine, engine.daemon.endpoint), Box::new(stream), scope)?;
-            let found = loop {
-                let Some(member) = pass.next_member()? else { break Err(ReadError::Missing(file.layer)) };
-                let Member::File { name, mut content, .. } = member else { continue };
-                if known.as_ref() == Some(&name) {
-                    break copy_from_blob(content, wanted.block, out).map(|()| true).map_err(failed);
+        over_layers(target, inspection, &[layer], stop, &mut |again| {
+            let Again { name, sure, bytes, .. } = again;
+            let is_it = known.as_ref().map(|known| known == name);
+            match bytes {
+                Bytes::At(window) if plain => {
+                    let mut found = find_entry(Hopping::for_content(window), wanted.block).map_err(failed)?;
+                    copy_content(&mut found, out).map_err(failed)?;
                 }
-                let mut head = Vec::new();
-                if known.is_some() || content.by_ref().take(512).read_to_end(&mut head).is_err() || !may_be_layer(&head)
-                {
-                    continue;
+                Bytes::At(window) => copy_from_blob(window, wanted.block, stop, out).map_err(failed)?,
+                Bytes::Flow(stored) if sure || is_it == Some(true) => {
+                    copy_from_blob(stored, wanted.block, stop, out).map_err(failed)?;
                 }
-                let mut bytes = Vec::new();
-                let large = wanted.size > HELD;
-                if !wanted.is_in(std::io::Cursor::new(head).chain(content), (!large).then_some(&mut bytes)) {
-                    continue;
+                Bytes::Flow(_) if is_it == Some(false) => return Ok(Next::More),
+                Bytes::Flow(stored) => {
+                    let mut start = Start { bytes: Vec::new(), most: if held > HELD { 0 } else { held } };
+                    if !wanted.is_in(stored, stop, &mut start) {
+                        return Ok(Next::More);
+                    }
+                    if held > HELD {
+                        known = Some(name.to_owned());
+                        return Ok(Next::Enough);
+                    }
+                    out.write_all(&start.bytes).map_err(|error| failed(error.into()))?;
                 }
-                if large {
-                    known = Some(name);
-                    break Ok(false);
-                }
-                break out.write_all(&bytes).map(|()| true).map_err(|error| failed(error.into()));
-            };
-            stop.ring();
-            found
+            }
+            done = true;
+            Ok(Next::Enough)
         })?;
         if done {
             return Ok(());
         }
     }
-    Err(ReadError::Missing(file.layer))
+    Err(ReadError::Missing(layer))
 }
 
-struct Wanted {
+/// By what a file is known again: its place, path, size and, where it is known, content have to be those that the index has.
+pub(super) struct Wanted {
     path: Vec<u8>,
-    block: u32,
-    size: u64,
-    content: Option<ContentId>,
+    pub(super) block: u32,
+    pub(super) size: u64,
+    pub(super) content: Option<ContentId>,
 }
 
 impl Wanted {
-    /// Whether a layer has the file; its bytes go to `held`.
-    fn is_in(&self, mut stored: impl Read + Send, mut held: Option<&mut Vec<u8>>) -> bool {
-        let mut first = Vec::new();
-        if stored.by_ref().take(6).read_to_end(&mut first).is_err() {
-            return false;
+    pub(super) fn of(inspection: &Inspection, file: EventRef) -> Self {
+        let event = inspection.tree.event_at(file);
+        Self {
+            path: inspection.tree.paths.path(event.node),
+            block: event.block,
+            size: event.size,
+            content: inspection.tree.content(file),
         }
-        let compression = sniff(&first);
-        let whole = std::io::Cursor::new(first).chain(stored);
-        let Ok(plain) = compression.decode(BufReader::with_capacity(256 * 1024, whole)) else { return false };
-        let input = Flowing::new(BufReader::with_capacity(256 * 1024, plain));
-        let Ok(mut found) = find_entry(input, self.block) else { return false };
+    }
+
+    /// Whether an entry that begins at the block is the one that the index has, by its headers.
+    pub(super) fn is(&self, entry: &Entry) -> bool {
         let mut path = Vec::new();
-        if found.entry.size != self.size || !normal_path(&found.entry.path, &mut path) || path != self.path {
-            return false;
-        }
-        let mut sink = Sink { held: held.take() };
-        found.copy_and_identify(&mut sink).is_ok_and(|content| self.content.is_none_or(|own| own == content))
+        entry.size == self.size && normal_path(&entry.path, &mut path) && path == self.path
+    }
+
+    /// Whether a blob has the file; its start is left in `start`.
+    fn is_in(&self, stored: impl Read + Send, stop: &AtomicBool, start: &mut Start) -> bool {
+        let Ok(input) = inflate(stored, stop) else { return false };
+        let Ok(mut found) = find_entry(input, self.block) else { return false };
+        self.is(&found.entry)
+            && found.copy_and_identify(start).is_ok_and(|content| self.content.is_none_or(|own| own == content))
     }
 }
 
-struct Sink<'s> {
-    held: Option<&'s mut Vec<u8>>,
+/// Keeps the first bytes, and lets the others pass.
+struct Start {
+    bytes: Vec<u8>,
+    most: u64,
 }
 
-impl Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if let Some(held) = &mut self.held {
-            held.extend_from_slice(bytes);
-        }
+impl Write for Start {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.most).unwrap_or(usize::MAX).saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..room.min(bytes.len())]);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-fn copy_linked(
-    stream: &crate::source::Stream,
-    mut member: String,
-    block: u32,
-    out: &mut (impl Write + Send),
-    layer: u16,
-) -> Result<(), ReadError> {
-    for _ in 0..128 {
-        let linked = std::thread::scope(|scope| -> Result<Option<String>, ReadError> {
-            let mut pass = stream.pass(scope, Arc::default())?;
-            while let Some(found) = pass.next_member()? {
-                match found {
-                    Member::File { name, content, .. } if name == member => {
-                        copy_from_blob(content, block, out).map_err(|error| ReadError::Content { layer, error })?;
-                        return Ok(None);
-                    }
-                    Member::Link { name, target } if name == member => return Ok(Some(target)),
-                    _ => {}
-                }
-            }
-            Err(ReadError::Missing(layer))
-        })?;
-        match linked {
-            None => return Ok(()),
-            Some(next) => member = next,
-        }
+impl Sink for Start {
+    fn hole(&mut self, bytes: u64) -> io::Result<()> {
+        let room = self.most.saturating_sub(self.bytes.len() as u64).min(bytes);
+        self.bytes.resize(self.bytes.len() + room as usize, 0);
+        Ok(())
     }
-    Err(ReadError::Missing(layer))
 }
 
-fn copy_from_blob(mut stored: impl Read + Send, block: u32, out: &mut impl Write) -> Result<(), ContentError> {
-    let mut head = Vec::new();
-    stored.by_ref().take(6).read_to_end(&mut head)?;
-    let compression = sniff(&head);
-    let whole = std::io::Cursor::new(head).chain(stored);
-    let plain = compression.decode(BufReader::with_capacity(256 * 1024, whole))?;
-    let mut found = find_entry(Flowing::new(BufReader::with_capacity(256 * 1024, plain)), block)?;
-    copy_content(&mut found, out)
+fn copy_from_blob(
+    stored: impl Read + Send,
+    block: u32,
+    stop: &AtomicBool,
+    out: &mut impl Write,
+) -> Result<(), ContentError> {
+    copy_content(&mut find_entry(inflate(stored, stop)?, block)?, out)
 }

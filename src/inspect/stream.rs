@@ -252,7 +252,7 @@ pub(super) fn collect_members(
             Message::Batch(slot, batch) => builder.batch(slot, &batch)?,
             Message::End(slot, blob) => {
                 builder.slots[slot].blob = Some(*blob);
-                builder.say(|_, _| Progress::Layer { layer: slot })?;
+                builder.say_layer(slot, slot)?;
             }
             Message::Document(name, bytes) => {
                 passed.documents.insert(name, bytes);

@@ -18,6 +18,14 @@ const END: u8 = 2;
 /// No index is larger; a file that says so is damaged.
 const MAX_FRAME: usize = 64 << 20;
 
+/// What a file of the cache is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Layer,
+    Image,
+    Other,
+}
+
 /// A directory of indexes.
 #[derive(Debug, Clone)]
 pub struct Cache {
@@ -31,7 +39,7 @@ pub struct CacheUse {
     pub layers: usize,
     /// Configs of images.
     pub images: usize,
-    /// Bytes of both.
+    /// Bytes of all that it holds.
     pub bytes: u64,
 }
 
@@ -63,6 +71,10 @@ impl Cache {
 
     fn image(&self, id: &str) -> PathBuf {
         self.folder.join("images").join(id.replace(':', "-"))
+    }
+
+    fn other(&self, id: &str) -> PathBuf {
+        self.folder.join("others").join(id.replace([':', '/'], "-"))
     }
 
     /// Whether a layer's index is there; whether it is sound shows when it is read.
@@ -132,15 +144,35 @@ impl Cache {
         fs::rename(&part.0, path)
     }
 
-    fn files(&self) -> Vec<(PathBuf, u64, SystemTime, bool)> {
+    /// The diff IDs of an image that another one may be built on, as a daemon told them before.
+    pub fn diff_ids(&self, id: &str) -> Option<Vec<String>> {
+        let text = fs::read_to_string(self.other(id)).ok()?;
+        // A file that was cut off has no line end.
+        let lines = text.strip_suffix('\n')?.lines().map(str::to_owned);
+        Some(lines.collect())
+    }
+
+    /// Remembers them.
+    ///
+    /// # Errors
+    /// When the directory can't be written.
+    pub fn keep_diff_ids(&self, id: &str, diff_ids: &[String]) -> io::Result<()> {
+        let folder = self.folder.join("others");
+        fs::create_dir_all(&folder)?;
+        let part = Part(folder.join(format!(".{}.part", std::process::id())));
+        fs::write(&part.0, diff_ids.iter().map(|id| format!("{id}\n")).collect::<String>())?;
+        fs::rename(&part.0, self.other(id))
+    }
+
+    fn files(&self) -> Vec<(PathBuf, u64, SystemTime, Kind)> {
         let mut files = Vec::new();
-        for (name, layers) in [("layers", true), ("images", false)] {
+        for (name, kind) in [("layers", Kind::Layer), ("images", Kind::Image), ("others", Kind::Other)] {
             for entry in fs::read_dir(self.folder.join(name)).into_iter().flatten().flatten() {
                 if let Ok(about) = entry.metadata()
                     && about.is_file()
                 {
                     let used = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                    files.push((entry.path(), about.len(), used, layers));
+                    files.push((entry.path(), about.len(), used, kind));
                 }
             }
         }
@@ -149,9 +181,9 @@ impl Cache {
 
     /// What it holds.
     pub fn used(&self) -> CacheUse {
-        self.files().iter().fold(CacheUse::default(), |sum, (_, bytes, _, layers)| CacheUse {
-            layers: sum.layers + usize::from(*layers),
-            images: sum.images + usize::from(!*layers),
+        self.files().iter().fold(CacheUse::default(), |sum, (_, bytes, _, kind)| CacheUse {
+            layers: sum.layers + usize::from(*kind == Kind::Layer),
+            images: sum.images + usize::from(*kind == Kind::Image),
             bytes: sum.bytes + bytes,
         })
     }
@@ -165,7 +197,7 @@ impl Cache {
         let mut files = self.files();
         files.sort_by_key(|(_, _, used, _)| std::cmp::Reverse(*used));
         let (mut kept, mut gone) = (0, CacheUse::default());
-        for (path, bytes, used, layers) in files {
+        for (path, bytes, used, kind) in files {
             let old = age.is_some_and(|age| used.elapsed().is_ok_and(|elapsed| elapsed > age));
             // What another process is writing now is young.
             let being_written = path.extension().is_some_and(|end| end == "part")
@@ -182,8 +214,8 @@ impl Cache {
                     other => other?,
                 }
                 gone.bytes += bytes;
-                gone.layers += usize::from(layers);
-                gone.images += usize::from(!layers);
+                gone.layers += usize::from(kind == Kind::Layer);
+                gone.images += usize::from(kind == Kind::Image);
             }
         }
         Ok(gone)

@@ -32,53 +32,128 @@ pub struct Found<I> {
 ///
 /// # Errors
 /// When there is none, or no file.
-pub fn find_entry<I: Input>(mut input: I, block: u32) -> Result<Found<I>, ContentError> {
-    let at = u64::from(block) * BLOCK;
-    let passed = input.skip(at)?;
-    if passed < at {
-        return Err(TarError::Truncated { at: passed, missing: at - passed }.into());
-    }
-    let mut found = Found { entry: Entry::default(), walker: Walker::new(input, at) };
-    if !found.walker.next(&mut found.entry)? || found.entry.kind != EntryKind::File {
-        return Err(ContentError::Changed(at));
-    }
+pub fn find_entry<I: Input>(input: I, block: u32) -> Result<Found<I>, ContentError> {
+    let mut found = Found::begin(input);
+    found.onward(block)?;
     Ok(found)
 }
 
-impl<I: Input> Found<I> {
-    /// Writes the content and says what it is. The holes of a sparse file are written as zeros.
+/// Where a file's content goes.
+pub trait Sink: Write {
+    /// Passes over `bytes` bytes that read as zeros.
     ///
     /// # Errors
-    /// When it breaks off, or `out` does.
-    pub fn copy_and_identify(&mut self, out: &mut impl Write) -> Result<ContentId, ContentError> {
-        let mut hash = blake3::Hasher::new();
-        if self.entry.sparse.is_none() {
-            let mut failed = None;
-            self.walker.content(|piece| {
-                hash.update(piece);
-                failed = failed.take().or_else(|| out.write_all(piece).err());
-            })?;
-            return failed.map_or_else(|| Ok(sealed(&hash, &self.entry)), |error| Err(error.into()));
-        }
-        // What is stored is what the identity covers.
-        let mut stored = Vec::new();
-        self.walker.reader().read_to_end(&mut stored)?;
-        hash.update(&stored);
-        let identity = sealed(&hash, &self.entry);
-        write_sparse(&mut &stored[..], &self.entry, out)?;
-        Ok(identity)
+    /// As for writing.
+    fn hole(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+/// Writes holes as the zeros that they read as.
+struct Filled<'w, W>(&'w mut W);
+
+impl<W: Write> Write for Filled<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
-fn write_sparse(reader: &mut impl Read, entry: &Entry, out: &mut impl Write) -> io::Result<()> {
-    let mut at = 0;
-    for (offset, len) in entry.sparse.iter().flatten() {
-        io::copy(&mut io::repeat(0).take(offset - at), out)?;
-        io::copy(&mut reader.by_ref().take(*len), out)?;
-        at = offset + len;
+impl<W: Write> Sink for Filled<'_, W> {
+    fn hole(&mut self, bytes: u64) -> io::Result<()> {
+        io::copy(&mut io::repeat(0).take(bytes), self.0).map(|_| ())
     }
-    io::copy(&mut io::repeat(0).take(entry.size - at), out)?;
-    Ok(())
+}
+
+/// Hashes what passes, when asked to.
+struct Hashed<'h, R> {
+    reader: R,
+    hash: Option<&'h mut blake3::Hasher>,
+}
+
+impl<R: Read> Read for Hashed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.reader.read(buffer)?;
+        if let Some(hash) = &mut self.hash {
+            hash.update(&buffer[..got]);
+        }
+        Ok(got)
+    }
+}
+
+impl<I: Input> Found<I> {
+    /// Bytes from where the entry begins to where its content does.
+    pub(super) fn header_bytes(&self) -> u64 {
+        self.walker.position()
+    }
+
+    /// Before the first entry.
+    pub fn begin(input: I) -> Self {
+        Self { entry: Entry::default(), walker: Walker::new(input, 0) }
+    }
+
+    /// Goes on to the entry that begins at `block` of the same layer, further down.
+    ///
+    /// # Errors
+    /// When there is none, or no file.
+    pub fn onward(&mut self, block: u32) -> Result<(), ContentError> {
+        let at = u64::from(block) * BLOCK;
+        self.walker.skip_to(at)?;
+        if !self.walker.next(&mut self.entry)? || self.entry.kind != EntryKind::File {
+            return Err(ContentError::Changed(at));
+        }
+        Ok(())
+    }
+
+    /// Writes the content.
+    ///
+    /// # Errors
+    /// When it breaks off, or `out` does.
+    pub fn copy(&mut self, out: &mut dyn Sink) -> Result<(), ContentError> {
+        self.pass_to(out, None)
+    }
+
+    /// Writes the content and says what it is.
+    ///
+    /// # Errors
+    /// When it breaks off, or `out` does.
+    pub fn copy_and_identify(&mut self, out: &mut dyn Sink) -> Result<ContentId, ContentError> {
+        let mut hash = blake3::Hasher::new();
+        self.pass_to(out, Some(&mut hash))?;
+        Ok(sealed(&hash, &self.entry))
+    }
+
+    fn pass_to(&mut self, out: &mut dyn Sink, hash: Option<&mut blake3::Hasher>) -> Result<(), ContentError> {
+        let mut reader = Hashed { reader: self.walker.reader(), hash };
+        if self.entry.sparse.is_none() {
+            copy(&mut reader, self.entry.size, out)?;
+            return Ok(());
+        }
+        let mut at = 0;
+        for (offset, len) in self.entry.sparse.iter().flatten() {
+            out.hole(offset - at)?;
+            copy(&mut reader.by_ref().take(*len), *len, out)?;
+            at = offset + len;
+        }
+        out.hole(self.entry.size - at)?;
+        // What is stored beyond the map belongs to the identity too.
+        Ok(io::copy(&mut reader, &mut io::sink()).map(|_| ())?)
+    }
+}
+
+/// Copies all of `reader`, about `size` bytes.
+fn copy(reader: &mut impl Read, size: u64, out: &mut dyn Sink) -> io::Result<()> {
+    const PIECE: u64 = 64 * 1024;
+    let mut piece = vec![0; size.clamp(1, PIECE) as usize];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(got) => out.write_all(&piece[..got])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Writes the content of an entry, the holes of a sparse file as zeros.
@@ -86,12 +161,7 @@ fn write_sparse(reader: &mut impl Read, entry: &Entry, out: &mut impl Write) -> 
 /// # Errors
 /// When it breaks off, or `out` does.
 pub fn copy_content<I: Input>(found: &mut Found<I>, out: &mut impl Write) -> Result<(), ContentError> {
-    let mut reader = found.walker.reader();
-    if found.entry.sparse.is_none() {
-        io::copy(&mut reader, out)?;
-        return Ok(());
-    }
-    Ok(write_sparse(&mut reader, &found.entry, out)?)
+    found.copy(&mut Filled(out))
 }
 
 /// Hashes the file of `size` bytes that begins at `block` of a plain layer.

@@ -1,6 +1,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Batch, ContentId, Record, RecordKind, normal_path};
+use super::symbols::{PassingSymbols, SYMBOLS_FROM};
 use crate::bytes::tar::BLOCK;
 use crate::bytes::{Entry, EntryKind, Input, TarError, Walker};
 
@@ -32,6 +33,8 @@ pub struct IndexEnd {
     pub seen: Vec<(u32, u16)>,
     /// Bytes in aligned blocks of zeros, of large files that are at least half that, by the block that the entry begins at.
     pub zeros: Vec<(u32, u64)>,
+    /// Bytes for debuggers and linkers, of programs and libraries, by the block that the entry begins at.
+    pub symbols: Vec<(u32, u64)>,
 }
 
 /// Looks at the first bytes of files while they pass.
@@ -42,6 +45,8 @@ pub trait Watch: Sync {
     fn keeps(&self, path: &[u8]) -> u64;
     /// What the first bytes of it show, at most 4 KiB; 0 for nothing.
     fn sees(&self, path: &[u8], head: &[u8]) -> u16;
+    /// Whether it asks what programs carry for debuggers and linkers.
+    fn asks_for_symbols(&self) -> bool;
 }
 
 /// What is wanted of contents while they pass.
@@ -127,6 +132,10 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
                 copy: (keep.is_some() || whole).then(Vec::new),
                 head: watch.map(|_| Vec::new()),
                 zeros: (entry.size >= ZEROS && entry.sparse.is_none()).then(Zeros::default),
+                symbols: passing
+                    .watch
+                    .filter(|watch| entry.size >= SYMBOLS_FROM && entry.sparse.is_none() && watch.asks_for_symbols())
+                    .map(|_| PassingSymbols::default()),
             };
             match hash(walker, &entry, hashing, &mut looks) {
                 Ok((content, sha256)) => (record.content, record.sha256) = (Some(content), sha256),
@@ -139,6 +148,8 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
             if let Some(zeros) = looks.zeros.map(|zeros| zeros.bytes).filter(|zeros| *zeros >= entry.size / 2) {
                 end.zeros.push((block, zeros));
             }
+            let symbols = looks.symbols.map(|symbols| symbols.found(entry.size)).filter(|bytes| *bytes > 0);
+            end.symbols.extend(symbols.map(|bytes| (block, bytes)));
             if whole {
                 kept_bytes += entry.size;
                 kept_for.push(usize::MAX);
@@ -202,6 +213,7 @@ struct Looks {
     copy: Option<Vec<u8>>,
     head: Option<Vec<u8>>,
     zeros: Option<Zeros>,
+    symbols: Option<PassingSymbols>,
 }
 
 /// Bytes of a file that are looked at as its head.
@@ -223,6 +235,9 @@ impl Looks {
         }
         if let Some(zeros) = &mut self.zeros {
             zeros.pass(piece);
+        }
+        if let Some(symbols) = &mut self.symbols {
+            symbols.pass(piece);
         }
     }
 }

@@ -7,8 +7,10 @@ mod cache;
 mod content;
 mod index;
 mod record;
+mod symbols;
 
 pub use cache::{Cache, CacheUse, CacheWriter, StoredEnd};
-pub use content::{ContentError, Found, copy_content, find_entry, head, identify, zeros};
+pub use content::{ContentError, Found, Sink, copy_content, find_entry, head, identify, zeros};
 pub use index::{Hashing, IndexEnd, Keep, Passing, Watch, index};
 pub use record::{Batch, ContentId, Record, RecordKind, normal_path};
+pub use symbols::{SYMBOLS_FROM, symbols};

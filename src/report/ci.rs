@@ -9,8 +9,8 @@ use crate::gate::{Check, Excuse, Quantity, Verdict};
 use crate::inspect::Inspection;
 use crate::waste::{Finding, Kind};
 
-/// Findings that are listed for an image.
-const FINDINGS: usize = 10;
+/// Findings that are listed for an image that fails, and for one that passes.
+const FINDINGS: [usize; 2] = [10, 3];
 
 /// Writes each image's checks and what counts against them, then the verdict as the last line. `unread` is how many images
 /// could not be looked at.
@@ -34,7 +34,6 @@ pub fn write_verdicts(images: &[Judged<'_>], unread: usize, out: &mut impl Write
 pub fn verdict_line(images: &[Judged<'_>], unread: usize) -> String {
     let failed: Vec<&Judged<'_>> =
         images.iter().filter(|image| image.verdict.is_some_and(|verdict| !verdict.pass())).collect();
-    let broken = images.iter().filter(|image| image.found.damage().next().is_some()).count();
     let all = images.len() + unread;
     let mut parts = Vec::new();
     match failed.as_slice() {
@@ -45,9 +44,6 @@ pub fn verdict_line(images: &[Judged<'_>], unread: usize) -> String {
         }
         [] => {}
         several => parts.push(format!("failed: {} of {all} images", several.len())),
-    }
-    if broken > 0 {
-        parts.push(if all == 1 { "the image is damaged".to_owned() } else { format!("{broken} damaged") });
     }
     if unread > 0 {
         parts.push(format!("{unread} of {all} images could not be looked at"));
@@ -129,7 +125,8 @@ fn write_findings(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -
     let all = verdict.counted.iter().map(|place| (*place, &found.waste.findings[*place]));
     let (secrets, waste): (Vec<_>, Vec<_>) =
         all.partition(|(_, finding): &(usize, &Finding)| finding.kind == Kind::Secret);
-    for (place, finding) in secrets.iter().chain(&waste).take(FINDINGS) {
+    let most = FINDINGS[usize::from(verdict.pass())];
+    for (place, finding) in secrets.iter().chain(&waste).take(most) {
         let size = if finding.kind == Kind::Secret { "secret".to_owned() } else { bytes(finding.bytes) };
         writeln!(out, "\n  {size:>9}  {}", message(finding))?;
         if let Some(instruction) = found.image.instruction(finding.stored_in.into()) {
@@ -145,7 +142,7 @@ fn write_findings(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -
             writeln!(out, "  {:>9}  fix: {}", "", shown_text(&finding.fix))?;
         }
     }
-    let more: Vec<_> = secrets.into_iter().chain(waste).skip(FINDINGS).collect();
+    let more: Vec<_> = secrets.into_iter().chain(waste).skip(most).collect();
     if !more.is_empty() {
         let sum = more.iter().map(|(_, finding)| finding.bytes).sum();
         writeln!(out, "\n  {:>9}  {} more", bytes(sum), more.len())?;
@@ -197,7 +194,6 @@ fn write_table(images: &[Judged<'_>], out: &mut impl Write) -> io::Result<()> {
     let row = |image: &Judged<'_>| {
         let waste = &image.found.waste;
         let pass = match image.verdict {
-            _ if image.found.damage().next().is_some() => "damaged",
             Some(verdict) if !verdict.pass() => "FAIL",
             _ => "pass",
         };

@@ -96,7 +96,7 @@ fn sign(change: Change) -> char {
     match change {
         Change::Added => '+',
         Change::Removed => '-',
-        Change::Modified | Change::None => '~',
+        Change::Modified | Change::Metadata | Change::None => '~',
     }
 }
 

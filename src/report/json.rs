@@ -565,7 +565,7 @@ impl Files<'_> {
             change: match change {
                 Change::Added => "added",
                 Change::Removed => "removed",
-                Change::Modified | Change::None => "modified",
+                Change::Modified | Change::Metadata | Change::None => "modified",
             },
             about: About::of(tree, at, tree.event_at(at).size),
             sha256: tree.sha256(at).map(|hash| crate::image::Digest::from_sha256(*hash).hex().to_owned()),

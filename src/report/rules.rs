@@ -9,14 +9,9 @@ use crate::waste::{Rule, Rules};
 pub fn write_rules(rules: &Rules, out: &mut impl Write) -> io::Result<()> {
     let width = rules.all().iter().map(|rule| rule.id.len()).max().unwrap_or(0);
     for rule in rules.all() {
-        writeln!(out, "{:<width$}  {:<9}  {}{}", rule.id, rule.level.name(), rule.what, not_yet(rule))?;
+        writeln!(out, "{:<width$}  {:<9}  {}", rule.id, rule.level.name(), rule.what)?;
     }
     Ok(())
-}
-
-/// What is in the catalogue and can't be told yet.
-fn not_yet(rule: &Rule) -> &'static str {
-    if rule.id == "unstripped-binaries" { " (not looked for yet)" } else { "" }
 }
 
 /// Explains one rule.
@@ -25,7 +20,7 @@ fn not_yet(rule: &Rule) -> &'static str {
 /// When `out` can't be written.
 pub fn write_rule(rules: &Rules, rule: &Rule, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{} ({}, {})", rule.id, rule.family, rule.level.name())?;
-    writeln!(out, "{}{}\n", rule.what, not_yet(rule))?;
+    writeln!(out, "{}\n", rule.what)?;
     for glob in &rule.globs {
         writeln!(out, "  matches  {glob}")?;
     }

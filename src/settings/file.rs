@@ -94,7 +94,7 @@ impl Reader<'_> {
         match setting(name).filter(|setting| setting.group != Group::Screen) {
             Some(known) if known.in_file => self.say(known.key, known.takes, key, value),
             Some(known) => {
-                let variable = known.variable().unwrap_or_default();
+                let variable = known.variable();
                 let text = format!("a settings file can't say this; use --{} or {variable}", known.key);
                 self.problem(key.span().start, name, text);
             }
@@ -168,17 +168,6 @@ impl Reader<'_> {
                 continue;
             };
             self.say(known.key, known.takes, key, value);
-            if known.key == "screen.theme" {
-                self.known_name(super::screen::Named::Theme, value, known.key);
-            }
-        }
-    }
-
-    /// Holds a name of the screen against those that it knows.
-    fn known_name(&mut self, what: super::screen::Named, value: &Item<'_>, key: &str) {
-        let Some(name) = value.get_ref().as_str() else { return };
-        if let Err(text) = super::screen::check(what, name) {
-            self.problem(value.span().start, key, text);
         }
     }
 
@@ -199,15 +188,6 @@ impl Reader<'_> {
                 );
                 continue;
             };
-            if let Err(text) = super::screen::check(super::screen::Named::Action, action.get_ref()) {
-                self.problem(action.span().start, &name, text);
-                continue;
-            }
-            for key in &bound {
-                if let Err(text) = super::screen::check(super::screen::Named::Key, key) {
-                    self.problem(keys.span().start, &name, text);
-                }
-            }
             let origin = self.origin(action.span().start);
             self.found.keys.push(KeyBinding { action: action.get_ref().to_string(), keys: bound, origin });
         }

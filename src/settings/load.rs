@@ -65,13 +65,15 @@ pub fn load(flags: &Given, around: &Surroundings) -> Result<Settings, SettingsEr
     );
     let sources = [flags.clone(), variables, near.given, dive, own.given];
     let merged = Settings::merge(&sources, &mut problems);
+    let merged = Settings { keys, exceptions, files, ..merged };
+    merged.check_screen(&mut problems);
     if !problems.is_empty() {
         return Err(SettingsError::Problems(problems));
     }
-    Ok(Settings { keys, exceptions, files, ..merged })
+    Ok(merged)
 }
 
-/// Looks at one settings file alone. The second is what is odd and no error.
+/// Looks at one settings file alone.
 ///
 /// # Errors
 /// When it can't be read, or something in it can't be.
@@ -91,10 +93,12 @@ pub fn check(file: &Path) -> Result<Settings, SettingsError> {
         super::file::read(&name, folder_of(file), &text, &mut problems)
     };
     let merged = Settings::merge(&[found.given], &mut problems);
+    let merged = Settings { keys: found.keys, exceptions: found.exceptions, files: vec![file.to_owned()], ..merged };
+    merged.check_screen(&mut problems);
     if !problems.is_empty() {
         return Err(SettingsError::Problems(problems));
     }
-    Ok(Settings { keys: found.keys, exceptions: found.exceptions, files: vec![file.to_owned()], ..merged })
+    Ok(merged)
 }
 
 fn shown_name(file: &Path) -> String {
@@ -109,7 +113,7 @@ fn folder_of(file: &Path) -> &Path {
 fn variables(around: &Surroundings, problems: &mut Vec<Problem>) -> Given {
     let mut given = Given::default();
     let names: Vec<(String, usize)> =
-        SETTINGS.iter().enumerate().filter_map(|(place, setting)| Some((setting.variable()?, place))).collect();
+        SETTINGS.iter().enumerate().map(|(place, setting)| (setting.variable(), place)).collect();
     let mut known: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
     known.extend(OTHER_VARIABLES);
     for (name, value) in &around.variables {

@@ -241,6 +241,17 @@ impl Settings {
         }
     }
 
+    /// Holds names of the screen against those that it knows.
+    pub(super) fn check_screen(&self, problems: &mut Vec<Problem>) {
+        let screen = self.screen();
+        if let Some((theme, origin)) = &screen.theme
+            && let Err(text) = super::screen::check_theme(theme)
+        {
+            problems.push(Problem::new(origin, format!("screen.theme: {text}")));
+        }
+        problems.extend(super::screen::check_keys(&screen.keys).err());
+    }
+
     /// Holds names of rules against the catalogue that the image will be judged by.
     ///
     /// # Errors

@@ -20,6 +20,5 @@ pub use load::{Surroundings, check, load, nearest_file};
 pub use merged::{ScreenSettings, Settings, SettingsError};
 pub use origin::{Given, Origin, Problem, Said};
 pub use print::{write_commented, write_settings};
-pub use screen::Named;
 pub use table::{Group, SETTINGS, Setting, nearest, setting};
 pub use value::{Takes, Value, switch};

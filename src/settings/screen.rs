@@ -1,37 +1,26 @@
-//! Names that only the screen knows. It says which there are; until it does for a kind of name, any is taken.
+//! Names that only the screen knows: themes, actions, keys. It is asked here, and nowhere else.
 
+use super::file::KeyBinding;
+use super::origin::Problem;
 use super::table::nearest;
 use crate::bytes::shown_text;
+use crate::tui::{Keymap, Theme};
 
-/// What a name of the screen is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Named {
-    /// A theme.
-    Theme,
-    /// An action that keys can be bound to.
-    Action,
-    /// A key.
-    Key,
-}
-
-/// The names that there are; None while the screen does not say. This is the place to ask it.
-fn names(what: Named) -> Option<Vec<&'static str>> {
-    match what {
-        Named::Theme | Named::Action | Named::Key => None,
-    }
-}
-
-/// Whether there is a theme, an action or a key of that name.
-pub(super) fn check(what: Named, name: &str) -> Result<(), String> {
-    let Some(names) = names(what) else { return Ok(()) };
-    if names.contains(&name) {
+/// Whether there is a theme of that name.
+pub(super) fn check_theme(name: &str) -> Result<(), String> {
+    if Theme::named(name).is_some() {
         return Ok(());
     }
-    let kind = match what {
-        Named::Theme => "theme",
-        Named::Action => "action",
-        Named::Key => "key",
-    };
-    let meant = nearest(name, names).map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
-    Err(format!("there is no {kind} `{}`{meant}", shown_text(name)))
+    let meant = nearest(name, Theme::NAMES.iter().copied()).map(|meant| format!("; did you mean {meant}?"));
+    let meant = meant.unwrap_or_else(|| format!("; there are {}", Theme::NAMES.join(", ")));
+    Err(format!("there is no theme `{}`{meant}", shown_text(name)))
+}
+
+/// Whether actions can have these keys.
+pub(super) fn check_keys(bindings: &[KeyBinding]) -> Result<(), Problem> {
+    let changes = bindings.iter().map(|binding| (binding.action.as_str(), binding.keys.clone()));
+    let Err(error) = Keymap::with(changes) else { return Ok(()) };
+    let origin =
+        bindings.iter().find(|binding| binding.action == error.action).map(|binding| binding.origin.to_string());
+    Err(Problem::new(origin.unwrap_or_default(), shown_text(&error.to_string())))
 }

@@ -18,7 +18,7 @@ pub enum Group {
     Reading,
     /// Where settings come from.
     Sources,
-    /// The screen: only in the settings file.
+    /// The screen: without flags.
     Screen,
 }
 
@@ -60,12 +60,13 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The variable of its name; none for what only the file can say.
-    pub fn variable(&self) -> Option<String> {
-        self.has_flag().then(|| format!("EXPLORE_{}", self.key.replace('-', "_").to_ascii_uppercase()))
+    /// The variable of its name.
+    pub fn variable(&self) -> String {
+        let name = self.key.trim_start_matches("screen.").replace('-', "_");
+        format!("EXPLORE_{}", name.to_ascii_uppercase())
     }
 
-    /// Can it be said by flag and variable?
+    /// Has it a flag? The screen is set up once and not by the run.
     pub fn has_flag(&self) -> bool {
         self.group != Group::Screen
     }

@@ -28,6 +28,11 @@ const BEGIN: Duration = Duration::from_secs(1800);
 /// How long it may be silent in the middle of one, when `EXPLORE_DAEMON_TIMEOUT` (seconds) does not say.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How long it may take to say what other images are made of, and how many are asked about.
+const OTHERS_WITHIN: Duration = Duration::from_secs(1);
+const OTHERS: usize = 200;
+const OTHERS_AT_ONCE: usize = 8;
+
 fn silence() -> Duration {
     let said = std::env::var("EXPLORE_DAEMON_TIMEOUT").ok().and_then(|text| text.parse().ok());
     said.filter(|seconds| *seconds > 0).map_or(SILENCE, Duration::from_secs)
@@ -104,6 +109,26 @@ pub struct Listed {
     pub size: u64,
     /// Unix time.
     pub created: i64,
+}
+
+/// Another image of a daemon, as far as it takes to see whether one is built on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// Its id.
+    pub id: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// Digest of its manifest, where the daemon knows it.
+    pub digest: Option<String>,
+    /// Digests of its uncompressed layers, the base first.
+    pub diff_ids: Vec<String>,
+}
+
+/// A name without its tag or digest.
+fn repository(name: &str) -> &str {
+    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    name[last..].find(':').map_or(name, |colon| &name[..last + colon])
 }
 
 /// A daemon that answers.
@@ -390,6 +415,52 @@ impl Daemon {
         Ok(all)
     }
 
+    /// Other images that the one of those facts may be built on, with their diff IDs: named ones of other repositories that
+    /// are no larger. `known` has what was told before, by id. Not all, when there are many or the daemon takes its time.
+    pub fn others(&self, facts: &ImageFacts, known: &dyn Fn(&str) -> Option<Vec<String>>) -> Vec<Other> {
+        let deadline = tokio::time::Instant::now() + OTHERS_WITHIN;
+        let own: Vec<&str> = facts.tags.iter().map(|tag| repository(tag)).collect();
+        self.runtime.block_on(async {
+            let options = ListImagesOptionsBuilder::default().build();
+            let listed = tokio::time::timeout_at(deadline, self.docker.list_images(Some(options))).await;
+            let Ok(Ok(mut listed)) = listed else { return Vec::new() };
+            let prefixed = |id: &str| if id.contains(':') { id.to_owned() } else { format!("sha256:{id}") };
+            listed.retain(|image| {
+                let size = u64::try_from(image.size).unwrap_or_default();
+                let mut names = image.repo_tags.iter().filter(|name| !name.starts_with("<none>")).peekable();
+                // An older build of the same image is no base of it.
+                names.peek().is_some()
+                    && names.all(|name| !own.contains(&repository(name)))
+                    && prefixed(&image.id) != facts.id
+                    && (facts.size == 0 || size <= facts.size)
+            });
+            // What is larger has more of the layers.
+            listed.sort_by_key(|image| std::cmp::Reverse(image.size));
+            listed.truncate(OTHERS);
+            let (mut others, mut asked) = (Vec::new(), Vec::new());
+            for image in listed {
+                let digest = image.repo_digests.iter().find_map(|name| name.split_once('@'));
+                let digest = digest.map(|(_, digest)| digest.to_owned());
+                let other = Other {
+                    id: prefixed(&image.id),
+                    names: image.repo_tags,
+                    digest,
+                    diff_ids: known(&prefixed(&image.id)).unwrap_or_default(),
+                };
+                if other.diff_ids.is_empty() { asked.push(other) } else { others.push(other) }
+            }
+            let answers = futures_util::stream::iter(asked).map(|other| async move {
+                let about = self.docker.inspect_image(&other.id).await.ok()?;
+                Some(Other { diff_ids: about.root_fs.and_then(|fs| fs.layers).unwrap_or_default(), ..other })
+            });
+            let mut answers = std::pin::pin!(answers.buffer_unordered(OTHERS_AT_ONCE));
+            while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, answers.next()).await {
+                others.extend(answer);
+            }
+            others
+        })
+    }
+
     /// Names that are almost `name`.
     fn near(&self, name: &str) -> Vec<String> {
         let bare = |name: &str| {
@@ -671,6 +742,18 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_have_a_repository() {
+        for (name, want) in [
+            ("debian:12", "debian"),
+            ("r.io:5000/a/b", "r.io:5000/a/b"),
+            ("r.io:5000/a/b:1", "r.io:5000/a/b"),
+            ("a@sha256:00", "a"),
+        ] {
+            assert_eq!(repository(name), want);
+        }
+    }
 
     #[test]
     fn near_names_differ_by_a_letter() {

@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicU64;
 use thiserror::Error;
 
 pub use archive::normal_name;
-pub use daemon::{Daemon, DaemonError, EngineImage, Export, ImageFacts, Listed, Pull, Stop, list};
+pub use daemon::{Daemon, DaemonError, EngineImage, Export, ImageFacts, Listed, Other, Pull, Stop, list};
 pub use endpoint::{Address, Endpoint, Engine, Process, Surroundings};
 pub use reference::{Format, Place, Select, Target, TargetError};
 pub use shape::{seems_to_be, unlike_an_image};

@@ -2,13 +2,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread::Scope;
 
 use super::archive::{link_target, normal_name};
 use super::{SourceError, shape};
 use crate::bytes::tar::Content;
-use crate::bytes::{Compression, Counted, Entry, EntryKind, Flowing, ReadAhead, TarError, Walker, sniff};
+use crate::bytes::{Compression, Counted, Entry, EntryKind, Flowing, ReadAhead, Stopping, TarError, Walker, sniff};
 
 /// The largest manifest, index or config. Registries refuse manifests over 4 MiB.
 pub const MAX_DOCUMENT: u64 = 16 * 1024 * 1024;
@@ -73,14 +73,26 @@ impl Stream {
     /// # Errors
     /// When it can't be opened or holds no tar.
     pub fn pass<'scope>(&self, scope: &'scope Scope<'scope, '_>, count: Arc<AtomicU64>) -> Result<Pass, SourceError> {
-        let raw: Box<dyn Read + Send> = match &self.path {
-            None => Box::new(Counted::new(io::stdin(), count)),
-            Some(path) => {
-                let file = File::open(path).map_err(|error| SourceError::Open { path: path.clone(), error })?;
-                Box::new(Counted::new(file, count))
-            }
-        };
-        Pass::over(self.name(), raw, scope)
+        Pass::over(self.name(), Box::new(Counted::new(self.raw()?, count)), scope)
+    }
+
+    /// The same, until `stop` is true.
+    ///
+    /// # Errors
+    /// As for [`Stream::pass`]; when it is stopped, too.
+    pub fn pass_until<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        stop: &'scope AtomicBool,
+    ) -> Result<Pass, SourceError> {
+        Pass::over(self.name(), Box::new(Stopping::new(self.raw()?, stop)), scope)
+    }
+
+    fn raw(&self) -> Result<Box<dyn Read + Send>, SourceError> {
+        Ok(match &self.path {
+            None => Box::new(io::stdin()),
+            Some(path) => Box::new(File::open(path).map_err(|error| SourceError::Open { path: path.clone(), error })?),
+        })
     }
 }
 
@@ -91,7 +103,7 @@ impl Pass {
     /// When they can't be read or are no tar.
     pub fn over<'scope>(
         name: String,
-        mut raw: Box<dyn Read + Send>,
+        mut raw: Box<dyn Read + Send + 'scope>,
         scope: &'scope Scope<'scope, '_>,
     ) -> Result<Self, SourceError> {
         let read = |error| SourceError::Read { name: name.clone(), error };
@@ -102,7 +114,7 @@ impl Pass {
         }
         let compression = sniff(&head);
         let whole = io::Cursor::new(head.clone()).chain(raw);
-        let plain: Box<dyn Read + Send> = match compression {
+        let plain: Box<dyn Read + Send + 'scope> = match compression {
             Compression::None => Box::new(whole),
             Compression::Unsupported(kind) => {
                 return Err(SourceError::NoTar {

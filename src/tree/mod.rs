@@ -4,13 +4,17 @@
 //! changes of a layer or a range, the rows of a tree that is unfolded here and there.
 //! Leaves to `waste` whether bytes are wasted and why. It has never heard of tars, files on disk or a terminal.
 
+mod folders;
+mod matches;
 mod path;
 mod rows;
 mod stack;
 mod timeline;
 mod view;
 
+pub use folders::{FolderSum, Folders, StateSums};
+pub use matches::{Candidate, Matches};
 pub use path::{NodeId, Paths};
-pub use rows::{Row, Rows};
+pub use rows::{Row, Rows, Shown, Sort, View};
 pub use timeline::{Attributes, Change, Event, EventKind, EventRef, FinalCounts, LayerEvents, Tree, TreeError};
-pub use view::{Changes, Lookup, Range, Sums};
+pub use view::{Lookup, Range};

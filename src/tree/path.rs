@@ -62,6 +62,11 @@ impl Paths {
         self.nodes.len()
     }
 
+    /// All of them, a parent before its children, the root first.
+    pub fn all(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
     /// Never: the root is always there.
     pub fn is_empty(&self) -> bool {
         false

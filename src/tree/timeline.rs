@@ -44,6 +44,8 @@ pub enum Change {
     Modified,
     /// It is gone.
     Removed,
+    /// It was there with the same content; mode, owner, attributes or times differ. Told only by [`Tree::difference`].
+    Metadata,
 }
 
 /// Which event: the layer that has it, and its place there.
@@ -247,7 +249,14 @@ pub struct Tree {
     /// Children that came back to a directory after it was emptied, so that emptying it again costs what is in it.
     pub(super) reborn: FxHashMap<NodeId, Vec<NodeId>>,
     /// Contents that were found out later, by file.
-    answers: [OnceLock<Vec<(EventRef, ContentId)>>; 2],
+    answers: [OnceLock<Answers>; 2],
+}
+
+/// Contents side by side with their files, which are in order: there may be a million.
+#[derive(Debug, Default)]
+struct Answers {
+    files: Vec<EventRef>,
+    contents: Vec<ContentId>,
 }
 
 /// Equal values once, by number.
@@ -365,17 +374,16 @@ impl Tree {
     }
 
     /// Says what files contain that were asked for after the tree was stacked. To be called once for each of the two rounds
-    /// of questions (0: what is dead, 1: what is stored twice); later calls for a round change nothing.
-    pub fn answer(&self, round: usize, mut answers: Vec<(EventRef, ContentId)>) {
-        answers.sort_unstable_by_key(|(file, _)| *file);
+    /// of questions (0: what is dead, 1: what is stored twice); later calls for a round change nothing. `files` are in order.
+    pub fn answer(&self, round: usize, files: Vec<EventRef>, contents: Vec<ContentId>) {
         // A round that was answered before keeps what it has.
-        let _ = self.answers[round].set(answers);
+        let _ = self.answers[round].set(Answers { files, contents });
     }
 
     fn answered(&self, file: EventRef) -> Option<ContentId> {
         self.answers.iter().filter_map(OnceLock::get).find_map(|answers| {
-            let place = answers.binary_search_by_key(&file, |(own, _)| *own).ok()?;
-            Some(answers[place].1)
+            let place = answers.files.binary_search(&file).ok()?;
+            answers.contents.get(place).copied()
         })
     }
 
@@ -394,8 +402,8 @@ impl Tree {
     pub fn known_sizes(&self) -> FxHashSet<u64> {
         let events = self.layers.iter().flat_map(|layer| &layer.events);
         let known = events.filter(|event| event.kind == EventKind::File && event.extra != NONE).map(|event| event.size);
-        let answers = self.answers.iter().filter_map(OnceLock::get).flatten();
-        known.chain(answers.map(|(file, _)| self.event_at(*file).size)).collect()
+        let answers = self.answers.iter().filter_map(OnceLock::get).flat_map(|answers| &answers.files);
+        known.chain(answers.map(|file| self.event_at(*file).size)).collect()
     }
 
     /// Bytes as stored that an entry takes, where its layer is compressed.

@@ -1,5 +1,3 @@
-use rustc_hash::FxHashMap;
-
 use super::path::NodeId;
 use super::timeline::{Change, EventKind, EventRef, Tree};
 
@@ -17,30 +15,6 @@ impl Range {
     pub fn one(layer: u16) -> Self {
         Self { first: layer, last: layer }
     }
-}
-
-/// What a folder holds, itself not counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sums {
-    /// Bytes of content that are stored.
-    pub bytes: u64,
-    /// Paths added, changed and removed.
-    pub changes: [u32; 3],
-}
-
-/// The paths that a stretch of layers changes, and the folders that they are in.
-#[derive(Debug)]
-pub struct Changes {
-    /// The stretch.
-    pub range: Range,
-    nodes: FxHashMap<NodeId, Touched>,
-}
-
-#[derive(Debug, Default)]
-struct Touched {
-    change: Option<Change>,
-    sums: Sums,
-    children: Vec<NodeId>,
 }
 
 /// Where a path leads.
@@ -80,41 +54,75 @@ impl Tree {
         (change, after)
     }
 
-    /// All changes of a stretch of layers. Costs what those layers say.
-    pub fn changes(&self, range: Range) -> Changes {
-        let mut all = Changes { range, nodes: FxHashMap::default() };
-        all.nodes.insert(NodeId::ROOT, Touched::default());
-        for layer in &self.layers[usize::from(range.first)..=usize::from(range.last)] {
-            for event in &layer.events {
-                // What is taken back before the end of the stretch leaves a trace only in `removed`.
-                if event.until > range.last {
-                    all.touch(self, event.node);
-                }
-            }
-            for node in &layer.removed {
-                all.touch(self, *node);
-            }
-        }
-        all
+    /// As [`Tree::change`], with [`Change::Metadata`] for what has the same content as before. What files contain has to
+    /// be known for that; until then they are [`Change::Modified`].
+    pub fn difference(&self, node: NodeId, range: Range) -> (Change, Option<EventRef>) {
+        let (change, at) = self.change(node, range);
+        let (Change::Modified, Some(after)) = (change, at) else { return (change, at) };
+        let before = range.first.checked_sub(1).and_then(|below| self.state(node, below));
+        let same = before.is_some_and(|before| self.same_content(before, after));
+        (if same { Change::Metadata } else { change }, at)
     }
 
-    /// Bytes of content below each path after `layer`, its own among them; beside the paths, by index.
-    pub fn bytes_below(&self, layer: u16) -> Vec<u64> {
-        let mut bytes = vec![0_u64; self.paths.len()];
-        for own in 0..=layer {
-            for event in &self.layers[usize::from(own)].events {
-                if layer < event.until {
-                    bytes[event.node.index()] = event.size;
+    /// Whether two events differ in no more than mode, owner, attributes and times, as far as contents are known.
+    fn same_content(&self, a: EventRef, b: EventRef) -> bool {
+        let (old, new) = (self.event_at(a), self.event_at(b));
+        match (old.kind(), new.kind()) {
+            (EventKind::Directory, EventKind::Directory) => true,
+            (EventKind::Symlink, EventKind::Symlink) => self.symlink(old) == self.symlink(new),
+            (EventKind::File | EventKind::HardLink, EventKind::File | EventKind::HardLink) => {
+                let (Some(a), Some(b)) = (self.copy_of(a), self.copy_of(b)) else { return false };
+                let (size, other) = (self.event_at(a).size, self.event_at(b).size);
+                let known = || self.content(a).is_some_and(|content| self.content(b) == Some(content));
+                a == b || size == other && (size == 0 || known())
+            }
+            (EventKind::Char, EventKind::Char) | (EventKind::Block, EventKind::Block) => {
+                self.device(old) == self.device(new)
+            }
+            (a, b) => a == b,
+        }
+    }
+
+    /// Paths that a stretch of layers takes away, each once; also those that come back in it, or that it brought itself.
+    pub(super) fn removed_in(&self, range: Range) -> Vec<NodeId> {
+        let layers = &self.layers[usize::from(range.first)..=usize::from(range.last)];
+        let mut removed: Vec<NodeId> = layers.iter().flat_map(|layer| layer.removed.iter().copied()).collect();
+        removed.sort_unstable();
+        removed.dedup();
+        removed.retain(|node| self.change(*node, range).0 == Change::Removed);
+        removed
+    }
+
+    /// All paths that a stretch of layers changes, with `all` also the others that are there after it, each once, the root
+    /// not among them, in no order. `each` gets what a path is, or was before it was removed, and says whether to go on.
+    pub fn each_in_view(&self, range: Range, all: bool, each: &mut dyn FnMut(NodeId, EventRef) -> bool) {
+        let first = if all { 0 } else { range.first };
+        for (layer, events) in (first..=range.last).zip(&self.layers[usize::from(first)..]) {
+            for (index, event) in events.events.iter().enumerate() {
+                if event.until <= range.last || event.node == NodeId::ROOT {
+                    continue;
+                }
+                let changed = || match event.change() {
+                    change if range.first == range.last => change != Change::None,
+                    _ => self.change(event.node, range).0 != Change::None,
+                };
+                if (all || changed()) && !each(event.node, EventRef { layer, index: index as u32 }) {
+                    return;
                 }
             }
         }
-        // A parent stands before its children, so one pass from the end adds everything up.
-        for node in (1..bytes.len()).rev() {
-            if let Some(parent) = self.paths.parent(NodeId(node as u32)) {
-                bytes[parent.index()] = bytes[parent.index()].saturating_add(bytes[node]);
+        for node in self.removed_in(range) {
+            if let (_, Some(at)) = self.change(node, range)
+                && !each(node, at)
+            {
+                return;
             }
         }
-        bytes
+    }
+
+    /// Whether it is a regular file, hard links among them.
+    pub fn is_file(&self, at: EventRef) -> bool {
+        matches!(self.event_at(at).kind(), EventKind::File | EventKind::HardLink)
     }
 
     /// What a directory holds after `layer`, in no order.
@@ -166,60 +174,5 @@ impl Tree {
                 .filter(|_| node != NodeId::ROOT)
                 .map_or(Lookup::Root, |at| Lookup::Found(node, at)),
         }
-    }
-}
-
-impl Changes {
-    fn touch(&mut self, tree: &Tree, node: NodeId) {
-        if self.nodes.get(&node).is_some_and(|touched| touched.change.is_some()) {
-            return;
-        }
-        let (change, at) = tree.change(node, self.range);
-        if change == Change::None {
-            return;
-        }
-        let bytes = match (change, at) {
-            (Change::Added | Change::Modified, Some(at)) => tree.event_at(at).size,
-            _ => 0,
-        };
-        self.hook(tree, node).change = Some(change);
-        let mut up = tree.paths.parent(node);
-        while let Some(parent) = up {
-            let sums = &mut self.nodes.entry(parent).or_default().sums;
-            sums.bytes = sums.bytes.saturating_add(bytes);
-            sums.changes[change as usize - 1] += 1;
-            up = tree.paths.parent(parent);
-        }
-    }
-
-    /// Makes sure that `node` hangs on its parent here, and that one on its own, up to one that is known.
-    fn hook(&mut self, tree: &Tree, node: NodeId) -> &mut Touched {
-        let mut child = None;
-        let mut at = Some(node);
-        while let Some(here) = at {
-            let known = self.nodes.contains_key(&here);
-            self.nodes.entry(here).or_default().children.extend(child);
-            if known {
-                break;
-            }
-            child = Some(here);
-            at = tree.paths.parent(here);
-        }
-        self.nodes.entry(node).or_default()
-    }
-
-    /// What is done to a path; None for a folder that is only on the way, and for what is not touched.
-    pub fn change(&self, node: NodeId) -> Option<Change> {
-        self.nodes.get(&node).and_then(|touched| touched.change)
-    }
-
-    /// What is done below a path.
-    pub fn sums(&self, node: NodeId) -> Sums {
-        self.nodes.get(&node).map(|touched| touched.sums).unwrap_or_default()
-    }
-
-    /// Children that are changed or hold changes, in no order.
-    pub fn children(&self, node: NodeId) -> &[NodeId] {
-        self.nodes.get(&node).map_or(&[], |touched| &touched.children)
     }
 }

@@ -1,27 +1,55 @@
-use rustc_hash::FxHashSet;
+use std::sync::Arc;
 
-use super::keymap::{Action, action};
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+
+use super::browse::{Browse, Of};
+use super::cursor::Cursor;
+use super::findings::FindingList;
+use super::keymap::{Keymap, Place};
+use super::keys::Key;
+use super::map::{Level, Map};
+use super::overlay::Overlay;
 use super::theme::Theme;
+use super::viewer::Viewed;
+use super::work::Job;
+use crate::bytes::shown;
 use crate::image::Image;
-use crate::inspect::{InspectError, Inspection};
+use crate::inspect::{InspectError, Inspection, Saved};
+use crate::report::{bytes, exact};
 use crate::tree::{NodeId, Range, Rows};
-use crossterm::event::{Event, KeyEventKind};
 
 /// What can happen.
 #[derive(Debug)]
 pub enum Msg {
-    /// From the terminal: a key, a new size.
+    /// From the terminal: a key, the mouse, pasted text, a new size.
     Terminal(Event),
     /// Documents are read: names, history and platform are known.
     Image(Box<Image>),
-    /// How far reading is, in words.
-    Progress(String),
+    /// How far reading is, in words, and in thousandths where that is known.
+    Progress(String, Option<u16>),
+    /// A layer was read to its end.
+    Layer {
+        /// Its index.
+        layer: usize,
+        /// Content of its files, bytes.
+        bytes: u64,
+    },
     /// All is read, and not judged yet.
     Stacked(Box<Inspection>),
     /// All is read and judged.
     Ready(Box<Inspection>),
     /// It can't be read.
     Failed(InspectError),
+    /// The answer to a job: rows of the tree of files.
+    View(u64, Box<Rows>),
+    /// The answer to a job: what is in a folder.
+    Map(u64, Level),
+    /// The answer to a job: paths, and how many more there are.
+    Jump(u64, Vec<NodeId>, usize),
+    /// The answer to a job: what was read of a file, or why it can't be.
+    Content(u64, Box<Result<Viewed, String>>),
+    /// The answer to a job: what was saved, or why not.
+    Saved(Result<Saved, String>),
     /// Someone asks the program to end.
     Terminate,
     /// A thread of the program broke.
@@ -29,12 +57,18 @@ pub enum Msg {
 }
 
 /// What the loop has to do outside of the state.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Effect {
     /// Leave.
     Quit,
     /// Give the terminal back until the program is continued.
     Suspend,
+    /// Do something that may take long, and send the answer.
+    Work(Job),
+    /// Put text into the terminal's clipboard.
+    Copy(String),
+    /// Take the mouse, or let go of it.
+    Mouse(bool),
 }
 
 /// Which pane has the keys.
@@ -44,6 +78,8 @@ pub enum Focus {
     Layers,
     /// The tree of files.
     Files,
+    /// What is to be said of the selected layer.
+    Details,
 }
 
 /// What fills the terminal.
@@ -53,128 +89,194 @@ pub enum Screen {
     Layers,
     /// What is wasted.
     Waste,
+    /// Bytes as areas.
+    Map,
+    /// What the documents say.
+    Image,
 }
 
-/// A cursor in a list, and what of the list is seen.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Cursor {
-    pub(super) at: usize,
-    pub(super) top: usize,
+impl Screen {
+    /// All of them with their titles, in the order of their number keys.
+    pub(super) const ALL: [(Self, &'static str); 4] =
+        [(Self::Layers, "1 Layers"), (Self::Waste, "2 Waste"), (Self::Map, "3 Map"), (Self::Image, "4 Image")];
 }
 
-impl Cursor {
-    fn step(&mut self, by: isize, len: usize) {
-        self.at = self.at.saturating_add_signed(by).min(len.saturating_sub(1));
-    }
+/// What the user chose about the screen.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Colours.
+    pub theme: Theme,
+    /// Keys.
+    pub keys: Keymap,
+    /// Whether the mouse is taken from the start.
+    pub mouse: bool,
+    /// Whether folders that hold nothing but one folder share its row from the start.
+    pub chains: bool,
+}
 
-    /// Scrolls as little as it takes to have the cursor in a window of `height` rows.
-    fn follow(&mut self, height: usize, len: usize) {
-        self.at = self.at.min(len.saturating_sub(1));
-        self.top = self.top.min(len.saturating_sub(height)).min(self.at);
-        if height > 0 && self.at >= self.top + height {
-            self.top = self.at + 1 - height;
-        }
+impl Default for Look {
+    fn default() -> Self {
+        Self { theme: Theme::terminal(), keys: Keymap::default(), mouse: true, chains: false }
     }
+}
+
+/// A word to the user, until the next key.
+#[derive(Debug)]
+pub(super) struct Toast {
+    pub(super) text: String,
+    pub(super) error: bool,
 }
 
 /// Everything that is on the screen. Only [`App::update`] changes it.
 pub struct App {
     pub(super) reference: String,
     pub(super) theme: Theme,
-    pub(super) image: Option<Box<Image>>,
-    pub(super) found: Option<Box<Inspection>>,
-    pub(super) progress: String,
-    pub(super) screen: Screen,
-    pub(super) focus: Focus,
-    pub(super) findings: Cursor,
-    pub(super) layers: Cursor,
-    pub(super) files: Cursor,
-    pub(super) rows: Option<Rows>,
-    /// What is unfolded, by layer; a layer that was not touched unfolds itself as far as fits.
-    open: Vec<Option<FxHashSet<NodeId>>>,
-    pub(super) all_files: bool,
-    /// The layer that was marked: what is between it and the selected one is shown as one change.
-    pub(super) mark: Option<usize>,
-    pub(super) help: bool,
-    pub(super) size: (u16, u16),
+    pub(super) keys: Keymap,
+    image: Option<Box<Image>>,
+    pub(super) found: Option<Arc<Inspection>>,
     /// The waste is known too.
     pub(super) judged: bool,
+    pub(super) progress: String,
+    /// How much of it, in thousandths.
+    pub(super) part: Option<u16>,
+    /// Content of layers that were read while others are not.
+    pub(super) ready: Vec<Option<u64>>,
+    pub(super) screen: Screen,
+    pub(super) focus: Focus,
+    pub(super) layers: Cursor,
+    /// The layer that was marked: what is between it and the selected one is shown as one change.
+    pub(super) mark: Option<usize>,
+    pub(super) browse: Browse,
+    pub(super) findings: FindingList,
+    pub(super) map: Map,
+    /// What is seen of the selected layer's details.
+    pub(super) details: Cursor,
+    /// What is seen of the image's documents.
+    pub(super) documents: Cursor,
+    pub(super) overlays: Vec<Overlay>,
+    pub(super) jump_number: u64,
+    pub(super) toast: Option<Toast>,
+    pub(super) size: (u16, u16),
+    /// Columns of the left pane in percent.
+    pub(super) split: u16,
+    pub(super) mouse: bool,
+    pub(super) dragging: bool,
+    /// What is being saved just now.
+    pub(super) saving: usize,
+    effects: Vec<Effect>,
     /// Why it ended, when something went wrong.
     pub failure: Option<InspectError>,
     /// A thread broke.
     pub broken: Option<String>,
 }
 
-/// Rows that a layer unfolds by itself.
-const UNFOLD: usize = 40;
-
 impl App {
     /// Nothing known but what was typed.
-    pub fn new(reference: String, theme: Theme) -> Self {
+    pub fn new(reference: String, look: Look) -> Self {
         Self {
             reference,
-            theme,
+            theme: look.theme,
+            keys: look.keys,
             image: None,
             found: None,
+            judged: false,
             progress: "opening".to_owned(),
+            part: None,
+            ready: Vec::new(),
             screen: Screen::Layers,
             focus: Focus::Layers,
-            findings: Cursor::default(),
             layers: Cursor::default(),
-            files: Cursor::default(),
-            rows: None,
-            open: Vec::new(),
-            all_files: false,
             mark: None,
-            help: false,
+            browse: Browse::new(look.chains),
+            findings: FindingList::default(),
+            map: Map::default(),
+            details: Cursor::default(),
+            documents: Cursor::default(),
+            overlays: Vec::new(),
+            jump_number: 0,
+            toast: None,
             size: (80, 24),
-            judged: false,
+            split: 45,
+            mouse: look.mouse,
+            dragging: false,
+            saving: 0,
+            effects: Vec::new(),
             failure: None,
             broken: None,
         }
     }
 
-    /// Takes a message; the one place where anything changes.
-    pub fn update(&mut self, msg: Msg) -> Option<Effect> {
-        let effect = match msg {
-            Msg::Terminal(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-                action(key).and_then(|action| self.act(action))
-            }
-            Msg::Terminal(Event::Resize(width, height)) => {
-                self.size = (width, height);
-                None
-            }
-            Msg::Terminal(_) => None,
+    /// Takes a message; the one place where anything changes. Returns what is to be done outside.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        match msg {
+            Msg::Terminal(Event::Key(key)) if key.kind != KeyEventKind::Release => self.key(key),
+            Msg::Terminal(Event::Mouse(event)) => self.mouse_event(event),
+            Msg::Terminal(Event::Paste(text)) => self.paste(&text),
+            Msg::Terminal(Event::Resize(width, height)) => self.size = (width, height),
+            Msg::Terminal(_) => {}
             Msg::Image(image) => {
+                self.ready = vec![None; image.layers.len()];
                 self.image = Some(image);
-                None
             }
-            Msg::Progress(text) => {
-                self.progress = text;
-                None
+            Msg::Progress(text, part) => (self.progress, self.part) = (text, part),
+            Msg::Layer { layer, bytes } => {
+                if let Some(ready) = self.ready.get_mut(layer) {
+                    *ready = Some(bytes);
+                }
             }
-            Msg::Stacked(found) => {
-                self.judged = false;
-                self.take(found);
-                None
+            Msg::Stacked(found) => self.take(found, false),
+            Msg::Ready(found) => self.take(found, true),
+            Msg::View(number, rows) => {
+                if let Some(found) = &self.found {
+                    self.browse.take(number, rows, &found.tree);
+                }
             }
-            Msg::Ready(found) => {
-                self.judged = true;
-                self.take(found);
-                None
-            }
+            Msg::Map(number, level) => self.map.take(number, level),
+            Msg::Jump(number, paths, count) => self.take_jump(number, paths, count),
+            Msg::Content(number, read) => self.take_content(number, *read),
+            Msg::Saved(saved) => self.saved(saved),
             Msg::Failed(error) => {
                 self.failure = Some(error);
-                Some(Effect::Quit)
+                self.effect(Effect::Quit);
             }
-            Msg::Terminate => Some(Effect::Quit),
+            Msg::Terminate => self.effect(Effect::Quit),
             Msg::Broken(what) => {
                 self.broken = Some(what);
-                Some(Effect::Quit)
+                self.effect(Effect::Quit);
             }
-        };
+        }
         self.scroll();
-        effect
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Something was asked for that should be there before the screen is drawn again, if it does not take too long.
+    pub fn is_waiting(&self) -> bool {
+        self.found.is_some() && (self.browse.is_waiting() || self.screen == Screen::Map && self.map.waiting)
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    fn saved(&mut self, saved: Result<Saved, String>) {
+        self.saving = self.saving.saturating_sub(1);
+        let (text, error) = match saved {
+            Ok(saved) => {
+                let path = shown(saved.path.as_os_str().as_encoded_bytes());
+                let files = if saved.files == 1 { String::new() } else { format!("{} files, ", exact(saved.files)) };
+                let mut text = format!("saved {path} ({files}{})", bytes(saved.bytes));
+                if let Some((path, why)) = saved.skipped.first() {
+                    text += &format!("; {} left out: {path}: {why}", saved.skipped.len());
+                }
+                (text, saved.is_short())
+            }
+            Err(why) => (why, true),
+        };
+        self.toast = Some(Toast { text, error });
+    }
+
+    pub(super) fn tell(&mut self, text: &str) {
+        self.toast = Some(Toast { text: text.to_owned(), error: false });
     }
 
     /// The image as far as it is known.
@@ -182,134 +284,50 @@ impl App {
         self.found.as_ref().map(|found| &found.image).or(self.image.as_deref())
     }
 
+    pub(super) fn layer_count(&self) -> usize {
+        self.image().map_or(0, |image| image.layers.len())
+    }
+
     /// Takes what was found. When only the judgement is new, everything stays where the user put it.
-    fn take(&mut self, found: Box<Inspection>) {
+    fn take(&mut self, found: Box<Inspection>, judged: bool) {
         let first = self.found.is_none();
-        if first {
-            self.open = vec![None; found.image.layers.len()];
-            self.image = None;
+        let found: Arc<Inspection> = Arc::from(found);
+        self.judged = judged;
+        if judged {
+            self.findings.update(&found);
         }
         self.found = Some(found);
+        self.layers.at = self.layers.at.min(self.layer_count().saturating_sub(1));
         if first {
             self.show_layer();
+        } else {
+            self.show_again();
         }
     }
 
-    fn act(&mut self, action: Action) -> Option<Effect> {
-        if self.help {
-            match action {
-                Action::Help | Action::Quit => self.help = false,
-                Action::Suspend => return Some(Effect::Suspend),
-                _ => {}
-            }
-            return None;
-        }
-        let page = self.page().max(1) as isize;
-        match action {
-            Action::Up => self.step(-1),
-            Action::Down => self.step(1),
-            Action::PageUp => self.step(-page),
-            Action::PageDown => self.step(page),
-            Action::First => self.step(isize::MIN + 1),
-            Action::Last => self.step(isize::MAX),
-            Action::LayersScreen => self.screen = Screen::Layers,
-            Action::WasteScreen => self.screen = Screen::Waste,
-            Action::Fold | Action::Into if self.screen == Screen::Waste => self.open_finding(),
-            Action::OutOf if self.screen == Screen::Waste => self.screen = Screen::Layers,
-            Action::SwitchPane | Action::AllFiles | Action::MarkLayer if self.screen == Screen::Waste => {}
-            Action::MarkLayer => {
-                self.mark = if self.mark.is_some() { None } else { Some(self.layers.at) };
-                self.show_rows(true);
-            }
-            Action::SwitchPane => {
-                self.focus = if self.focus == Focus::Layers { Focus::Files } else { Focus::Layers };
-            }
-            Action::Fold => self.fold(),
-            Action::Into => self.into(),
-            Action::OutOf => self.out_of(),
-            Action::AllFiles => {
-                self.all_files = !self.all_files;
-                self.show_rows(true);
-            }
-            Action::Help => self.help = true,
-            Action::Quit => return Some(Effect::Quit),
-            Action::Suspend => return Some(Effect::Suspend),
-        }
-        None
-    }
-
-    fn step(&mut self, by: isize) {
-        if self.screen == Screen::Waste {
-            self.findings.step(by, self.finding_count());
-            return;
-        }
-        match self.focus {
-            Focus::Layers => {
-                let before = self.layers.at;
-                self.layers.step(by, self.image().map_or(0, |image| image.layers.len()));
-                if self.layers.at != before {
-                    self.show_layer();
-                }
-            }
-            Focus::Files => self.files.step(by, self.row_count()),
+    fn key(&mut self, event: KeyEvent) {
+        self.toast = None;
+        let key = Key::of(event);
+        if !self.overlays.is_empty() {
+            self.key_in_overlay(key);
+        } else if self.browse.typing {
+            self.key_in_filter(key);
+        } else if let Some(action) = self.keys.action(self.place(), key) {
+            self.act(action);
         }
     }
 
-    pub(super) fn finding_count(&self) -> usize {
-        self.found.as_ref().map_or(0, |found| found.waste.findings.len())
-    }
-
-    /// Goes to the files of the layer that stores the bytes, and to the path with the most of them.
-    fn open_finding(&mut self) {
-        let finding = self.found.as_ref().and_then(|found| found.waste.findings.get(self.findings.at));
-        let Some(place) = finding.and_then(|finding| Some((finding.stored_in, finding.paths.first()?.node))) else {
-            return;
-        };
-        (self.screen, self.focus) = (Screen::Layers, Focus::Files);
-        self.mark = None;
-        self.layers.at = usize::from(place.0);
-        self.show_layer();
-        if let (Some(found), Some(rows)) = (&self.found, &mut self.rows) {
-            rows.reveal(&found.tree, place.1);
-            self.files.at = rows.position(place.1).unwrap_or(0);
-        }
-    }
-
-    pub(super) fn row_count(&self) -> usize {
-        self.rows.as_ref().map_or(0, |rows| rows.rows().len())
-    }
-
-    fn fold(&mut self) {
-        if self.focus == Focus::Layers {
-            self.focus = Focus::Files;
-            return;
-        }
-        let (Some(found), Some(rows)) = (&self.found, &mut self.rows) else { return };
-        let Some(row) = rows.rows().get(self.files.at).filter(|row| row.folder) else { return };
-        rows.toggle(&found.tree, row.node);
-        self.open[self.layers.at] = Some(rows.open().clone());
-    }
-
-    fn into(&mut self) {
-        let row = self.rows.as_ref().and_then(|rows| rows.rows().get(self.files.at));
-        match (self.focus, row) {
-            (Focus::Layers, _) => self.focus = Focus::Files,
-            (Focus::Files, Some(row)) if row.folder && !row.open => self.fold(),
-            (Focus::Files, Some(row)) if row.folder => self.step(1),
-            _ => {}
-        }
-    }
-
-    fn out_of(&mut self) {
-        let (Focus::Files, Some(rows)) = (self.focus, &self.rows) else { return };
-        match rows.rows().get(self.files.at) {
-            Some(row) if row.open => self.fold(),
-            Some(row) if row.depth > 0 => {
-                let depth = row.depth;
-                let above = rows.rows()[..self.files.at].iter().rposition(|other| other.depth < depth);
-                self.files.at = above.unwrap_or(0);
-            }
-            _ => self.focus = Focus::Layers,
+    /// Where the keys go.
+    pub(super) fn place(&self) -> Place {
+        match (self.overlays.last(), self.screen, self.focus) {
+            (Some(Overlay::Viewer(_)), ..) => Place::Viewer,
+            (Some(Overlay::History(_)), ..) => Place::History,
+            (_, Screen::Layers, Focus::Layers) => Place::Layers,
+            (_, Screen::Layers, Focus::Files) => Place::Files,
+            (_, Screen::Layers, Focus::Details) => Place::Details,
+            (_, Screen::Waste, _) => Place::Waste,
+            (_, Screen::Map, _) => Place::Map,
+            (_, Screen::Image, _) => Place::Image,
         }
     }
 
@@ -320,51 +338,70 @@ impl App {
         Range { first: at.min(mark), last: at.max(mark) }
     }
 
-    fn show_layer(&mut self) {
-        self.files = Cursor::default();
-        self.show_rows(false);
+    /// Asks for something of the files of the selected layer.
+    fn ask(&mut self, job: impl FnOnce(&mut Browse, &Of<'_>) -> Job) {
+        let (layer, range) = (self.layers.at, self.range());
+        let Some(found) = self.found.as_ref().filter(|found| layer < found.tree.layers.len()) else { return };
+        let of = Of { tree: &found.tree, judged: self.judged, layer, range };
+        let job = job(&mut self.browse, &of);
+        self.effects.push(Effect::Work(job));
+        self.show_map();
     }
 
-    /// Works out the rows of the selected layer. `keep`: the cursor stays on its path, or near it.
-    fn show_rows(&mut self, keep: bool) {
-        let Some(found) = &self.found else { return };
-        let Some(open) = self.open.get(self.layers.at) else { return };
-        let node = self.rows.as_ref().and_then(|rows| rows.rows().get(self.files.at)).map(|row| row.node);
+    /// The selected layer is another one.
+    pub(super) fn show_layer(&mut self) {
+        self.ask(Browse::show_layer);
+    }
+
+    /// Something else of the same is to be shown.
+    pub(super) fn show_again(&mut self) {
+        self.ask(Browse::show_again);
+    }
+
+    pub(super) fn unfold_to(&mut self, depth: u16) {
+        self.ask(|browse, of| browse.unfold_to(depth, of));
+    }
+
+    /// Goes to a path in the files, after another layer when one is named.
+    pub(super) fn go_to(&mut self, node: NodeId, layer: Option<usize>) {
+        (self.screen, self.focus) = (Screen::Layers, Focus::Files);
+        if let Some(layer) = layer.filter(|layer| *layer < self.layer_count()) {
+            (self.layers.at, self.mark) = (layer, None);
+        }
+        self.ask(|browse, of| browse.go_to(node, of));
+    }
+
+    /// The map is of the layers that are selected.
+    pub(super) fn show_map(&mut self) {
         let range = self.range();
-        let mut rows = Rows::new(&found.tree, range, self.all_files, open.clone().unwrap_or_default());
-        if open.is_none() {
-            rows.unfold_some(&found.tree, UNFOLD);
-        }
-        let mut at = node.filter(|_| keep);
-        if let Some(node) = at {
-            rows.reveal(&found.tree, node);
-        }
-        self.files.at = loop {
-            match at {
-                Some(node) => match rows.position(node) {
-                    Some(place) => break place,
-                    None => at = found.tree.paths.parent(node),
-                },
-                None => break 0,
-            }
+        let Some(found) = self.found.as_ref().filter(|found| usize::from(range.last) < found.tree.layers.len()) else {
+            return;
         };
-        self.rows = Some(rows);
+        if self.screen == Screen::Map
+            && let Some(job) = self.map.show(&found.tree, range)
+        {
+            self.effects.push(Effect::Work(job));
+        }
     }
 
-    /// Rows of the pane that has the keys.
-    fn page(&self) -> usize {
-        let (layers, files) = super::view::heights(self.size);
-        if self.screen == Screen::Waste {
-            return super::view::findings_height(self.size);
-        }
-        if self.focus == Focus::Layers { layers } else { files }
+    /// Rows of what has the keys.
+    pub(super) fn page(&self) -> usize {
+        super::view::page(self)
     }
 
     fn scroll(&mut self) {
-        let (layers, files) = super::view::heights(self.size);
-        let count = self.image().map_or(0, |image| image.layers.len());
-        self.layers.follow(layers, count);
-        self.files.follow(files, self.row_count());
-        self.findings.follow(super::view::findings_height(self.size), self.finding_count());
+        let heights = super::view::Heights::of(self);
+        self.layers.follow(heights.layers, self.layer_count());
+        self.browse.cursor.follow(heights.files, self.browse.rows().len());
+        self.findings.cursor.follow(heights.findings, self.findings.entries.len());
+        for overlay in &mut self.overlays {
+            match overlay {
+                Overlay::Jump(jump) => jump.cursor.follow(heights.jump, jump.paths.len()),
+                Overlay::History(history) => history.cursor.follow(heights.history, history.moments.len()),
+                Overlay::Copy { items, cursor } => cursor.follow(items.len(), items.len()),
+                Overlay::Viewer(viewer) => viewer.fit(heights.viewer),
+                Overlay::Help { .. } | Overlay::Save { .. } => {}
+            }
+        }
     }
 }

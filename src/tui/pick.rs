@@ -152,8 +152,8 @@ impl Picker {
 ///
 /// # Errors
 /// When the terminal can't be used.
-pub fn pick(choices: Vec<Choice>, silent: Vec<(String, String)>) -> io::Result<Option<String>> {
-    let mut picker = Picker::new(choices, silent, Theme::from_environment(), jiff::Timestamp::now());
+pub fn pick(choices: Vec<Choice>, silent: Vec<(String, String)>, theme: Theme) -> io::Result<Option<String>> {
+    let mut picker = Picker::new(choices, silent, theme, jiff::Timestamp::now());
     let mut terminal = ratatui::try_init()?;
     let chosen = loop {
         if let Err(error) = terminal.draw(|frame| picker.draw(frame)) {

@@ -7,30 +7,41 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event};
 use crossterm::terminal::{Clear, ClearType};
 use ratatui::DefaultTerminal;
 
-use super::app::{App, Effect, Msg};
-use super::theme::Theme;
+use super::app::{App, Effect, Look, Msg};
 use super::view::draw;
+use super::work::{Desk, Job, Lane, Watch};
 use crate::inspect::{InspectError, Options, Progress, inspect};
 use crate::report::{bytes, exact};
 use crate::source::Target;
+
+/// How long the screen waits for what was just asked for before it is drawn without it: less than a frame.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Opens the screen and stays until the user leaves. Returns what kept the image from being shown.
 ///
 /// # Errors
 /// When the terminal can't be used.
-pub fn run(target: Target, options: Options) -> io::Result<Option<InspectError>> {
+pub fn run(target: Target, options: Options, look: Look) -> io::Result<Option<InspectError>> {
     let (sender, messages) = channel();
     let stop = Arc::new(AtomicBool::new(false));
     // From here on a panic in any thread gives the terminal back before it is told.
     let mut terminal = ratatui::try_init()?;
-    let mut app = App::new(target.typed.clone(), Theme::from_environment());
+    let mouse = look.mouse;
+    let mut app = App::new(target.typed.clone(), look);
+    let held = Held::take(mouse)?;
     listen(&sender)?;
-    look(target, options, sender, Arc::clone(&stop));
-    let ended = serve(&mut terminal, &mut app, &messages);
+    let mut lanes = Lanes::start(&target, &sender);
+    inspect_beside(target, options, sender, Arc::clone(&stop));
+    let ended = serve(&mut terminal, &mut app, &messages, &mut lanes);
     stop.store(true, Ordering::Relaxed);
+    // What is half saved is taken back.
+    lanes.save.end();
+    drop(held);
     // tmux keeps rows of this screen in the other one when it grew meanwhile; empty ones do not show. A terminal that is
     // gone needs none of it.
     let _ = crossterm::execute!(io::stdout(), Clear(ClearType::All));
@@ -42,20 +53,89 @@ pub fn run(target: Target, options: Options) -> io::Result<Option<InspectError>>
     Ok(app.failure)
 }
 
-fn serve(terminal: &mut DefaultTerminal, app: &mut App, messages: &Receiver<Msg>) -> io::Result<()> {
+/// What is asked of the terminal beside the screen: the mouse, and pasted text in one piece. Given back when it goes, and
+/// before a panic is told.
+struct Held;
+
+impl Held {
+    fn take(mouse: bool) -> io::Result<Self> {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            Self::give_back();
+            before(info);
+        }));
+        crossterm::execute!(io::stdout(), EnableBracketedPaste)?;
+        if mouse {
+            crossterm::execute!(io::stdout(), EnableMouseCapture)?;
+        }
+        Ok(Self)
+    }
+
+    fn give_back() {
+        let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        Self::give_back();
+    }
+}
+
+/// Threads for what may take long, so that nothing waits for something of another kind.
+struct Lanes {
+    view: Lane,
+    map: Lane,
+    jump: Lane,
+    read: Lane,
+    save: Lane,
+}
+
+impl Lanes {
+    fn start(target: &Target, answers: &Sender<Msg>) -> Self {
+        let lane = || Lane::start(Desk::new(target.clone()), answers.clone());
+        Self { view: lane(), map: lane(), jump: lane(), read: lane(), save: lane() }
+    }
+
+    fn post(&mut self, job: Job) {
+        match job {
+            Job::View(..) => self.view.post(job),
+            Job::Map(..) => self.map.post(job),
+            Job::Jump(..) => self.jump.post(job),
+            Job::Read(..) => self.read.post(job),
+            Job::Save(..) => self.save.post(job),
+        }
+    }
+}
+
+fn serve(terminal: &mut DefaultTerminal, app: &mut App, messages: &Receiver<Msg>, lanes: &mut Lanes) -> io::Result<()> {
     let size = terminal.size()?;
-    app.update(Msg::Terminal(crossterm::event::Event::Resize(size.width, size.height)));
+    app.update(Msg::Terminal(Event::Resize(size.width, size.height)));
     loop {
         terminal.draw(|frame| draw(app, frame))?;
         let Ok(first) = messages.recv() else { return Ok(()) };
         let mut next = Some(first);
+        let mut patience = Instant::now() + PATIENCE;
         while let Some(msg) = next {
-            match app.update(msg) {
-                Some(Effect::Quit) => return Ok(()),
-                Some(Effect::Suspend) => suspend(terminal, app)?,
-                None => {}
+            for effect in app.update(msg) {
+                match effect {
+                    Effect::Quit => return Ok(()),
+                    Effect::Suspend => suspend(terminal, app)?,
+                    Effect::Work(job) => {
+                        lanes.post(job);
+                        patience = Instant::now() + PATIENCE;
+                    }
+                    Effect::Copy(text) => crossterm::execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?,
+                    Effect::Mouse(true) => crossterm::execute!(io::stdout(), EnableMouseCapture)?,
+                    Effect::Mouse(false) => crossterm::execute!(io::stdout(), DisableMouseCapture)?,
+                }
             }
             next = messages.try_recv().ok();
+            // What comes within the frame is drawn with it, so that nothing flickers.
+            if next.is_none() && app.is_waiting() {
+                let left = patience.saturating_duration_since(Instant::now());
+                next = messages.recv_timeout(left).ok();
+            }
         }
     }
 }
@@ -88,45 +168,45 @@ fn listen(sender: &Sender<Msg>) -> io::Result<()> {
 }
 
 /// Inspects on a thread of its own. A thread that breaks ends the screen too.
-fn look(target: Target, options: Options, sender: Sender<Msg>, stop: Arc<AtomicBool>) {
+fn inspect_beside(target: Target, options: Options, sender: Sender<Msg>, stop: Arc<AtomicBool>) {
     let started = Instant::now();
-    let tell = sender.clone();
-    let worker = thread::spawn(move || {
+    thread::spawn(move || {
+        let _watch = Watch(sender.clone(), "reading the image");
         // Read, and there are.
         let mut layers = (0, 0);
         let result = inspect(&target, &options, &mut |progress| {
-            let msg = match progress {
+            let told = match progress {
                 Progress::Stacked(so_far) => Msg::Stacked(Box::new(so_far())),
                 Progress::Image(image) => {
                     layers.1 = image.layers.len();
                     Msg::Image(Box::new(image.clone()))
                 }
                 Progress::Bytes { read, of } => {
+                    let part = of.filter(|of| *of > 0).map(|of| (read.min(of) as f64 / of as f64 * 1000.0) as u16);
                     let rate = rate(read, of, started.elapsed());
-                    Msg::Progress(if layers.1 == 0 {
-                        rate
-                    } else {
-                        format!("{rate}, {} of {} layers", layers.0, layers.1)
-                    })
+                    let text = match layers {
+                        (_, 0) => rate,
+                        (read, of) => format!("{rate}, {read} of {of} layers"),
+                    };
+                    Msg::Progress(text, part)
                 }
-                Progress::Layer { .. } => {
+                Progress::Layer { layer, bytes } => {
                     layers.0 += 1;
-                    Msg::Progress(format!("{} of {} layers", layers.0, layers.1.max(layers.0)))
+                    let _ =
+                        sender.send(Msg::Progress(format!("{} of {} layers", layers.0, layers.1.max(layers.0)), None));
+                    Msg::Layer { layer, bytes }
                 }
-                Progress::Waiting(text) => Msg::Progress(crate::bytes::shown_text(text)),
-                Progress::Comparing { files } => Msg::Progress(format!("comparing {} files", exact(files as u64))),
+                Progress::Waiting(text) => Msg::Progress(crate::bytes::shown_text(text), None),
+                Progress::Comparing { files } => {
+                    Msg::Progress(format!("comparing {} files", exact(files as u64)), None)
+                }
             };
-            tell.send(msg).is_ok() && !stop.load(Ordering::Relaxed)
+            sender.send(told).is_ok() && !stop.load(Ordering::Relaxed)
         });
-        let _ = tell.send(match result {
+        let _ = sender.send(match result {
             Ok(found) => Msg::Ready(Box::new(found)),
             Err(error) => Msg::Failed(error),
         });
-    });
-    thread::spawn(move || {
-        if worker.join().is_err() {
-            let _ = sender.send(Msg::Broken("reading the image broke off by a fault of the program".to_owned()));
-        }
     });
 }
 
@@ -141,11 +221,16 @@ fn suspend(terminal: &mut DefaultTerminal, app: &mut App) -> io::Result<()> {
     #[cfg(unix)]
     {
         terminal.show_cursor()?;
+        Held::give_back();
         ratatui::try_restore()?;
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
         *terminal = ratatui::try_init()?;
+        crossterm::execute!(io::stdout(), EnableBracketedPaste)?;
+        if app.mouse {
+            crossterm::execute!(io::stdout(), EnableMouseCapture)?;
+        }
         let size = terminal.size()?;
-        app.update(Msg::Terminal(crossterm::event::Event::Resize(size.width, size.height)));
+        app.update(Msg::Terminal(Event::Resize(size.width, size.height)));
     }
     #[cfg(not(unix))]
     let _ = (terminal, app);

@@ -1,5 +1,8 @@
 //! Words: what a finding is, and what to change in the Dockerfile, made from the instructions that the image records.
 
+use super::accounts::{Accounts, owned, user_of};
+use super::computed::SYMBOLS_RULE;
+use super::copied::{Copied, Source, is_archive, workdir_of};
 use super::findings::{FindingPath, common_folder};
 use super::kind::Kind;
 use super::named::rooted;
@@ -13,6 +16,7 @@ pub(super) struct Advice<'a> {
     pub(super) tree: &'a Tree,
     pub(super) image: &'a Image,
     pub(super) rules: &'a Rules,
+    pub(super) accounts: &'a Accounts,
     pub(super) rule: Option<&'a Rule>,
     pub(super) kind: Kind,
     pub(super) in_base: bool,
@@ -23,6 +27,10 @@ pub(super) struct Advice<'a> {
     /// The layer that stored the same content before.
     pub(super) first_in: u16,
     pub(super) stored_by: &'a str,
+    /// The same, with the target that the builder recorded.
+    pub(super) copied_by: &'a str,
+    /// The file with the most bytes.
+    pub(super) largest: Option<NodeId>,
     pub(super) caused_by_text: &'a str,
     pub(super) first_by: &'a str,
     pub(super) paths: &'a [FindingPath],
@@ -54,10 +62,19 @@ fn step(instruction: &str) -> Step {
     let (word, rest) = instruction.split_once(' ').unwrap_or((instruction, ""));
     match word {
         "RUN" => Step::Run,
-        "COPY" if rest.split(' ').any(|word| word.starts_with("--from=")) => Step::CopyFromStage,
+        "COPY" if is_from_stage(instruction) => Step::CopyFromStage,
+        // BuildKit does not record `--from`; who copies from the build context does not begin at its root.
+        "COPY" if rest.split(' ').find(|word| !word.starts_with("--")).is_some_and(|word| word.starts_with('/')) => {
+            Step::CopyFromStage
+        }
         "COPY" | "ADD" => Step::Copy,
         _ => Step::Other,
     }
+}
+
+/// Whether an instruction says that it copies from another stage or image.
+fn is_from_stage(instruction: &str) -> bool {
+    instruction.split(' ').any(|word| word.starts_with("--from="))
 }
 
 /// The command of a RUN.
@@ -100,7 +117,7 @@ fn sentence(about: &Advice<'_>) -> String {
         Kind::Overwritten if about.in_base => format!("files of the base image, replaced in layer {b}"),
         Kind::Overwritten if copied => format!("copied in layer {a}, replaced with other content in layer {b}"),
         Kind::Overwritten => format!("written in layer {a}, changed in layer {b}"),
-        Kind::Rewritten if step(about.caused_by_text) == Step::Copy => {
+        Kind::Rewritten if matches!(step(about.caused_by_text), Step::Copy | Step::CopyFromStage) => {
             format!("copied again unchanged in layer {b}, after layer {first_in}")
         }
         Kind::Rewritten | Kind::Metadata if is_churn(about) => {
@@ -114,7 +131,10 @@ fn sentence(about: &Advice<'_>) -> String {
         Kind::Cruft | Kind::Advice => {
             let from = match step(about.stored_by) {
                 Step::Copy => format!(", copied in layer {a}"),
-                Step::CopyFromStage => format!(", copied from another stage in layer {a}"),
+                Step::CopyFromStage if is_from_stage(about.stored_by) => {
+                    format!(", copied from another stage in layer {a}")
+                }
+                Step::CopyFromStage => format!(", copied in layer {a}"),
                 _ => format!(", left in layer {a}"),
             };
             let what = about.rule.map(|rule| rule.what.as_str()).unwrap_or_default();
@@ -207,7 +227,9 @@ fn steps_in_between(about: &Advice<'_>) -> Vec<String> {
     for layer in about.stored_in + 1..about.caused_by {
         let instruction = about.image.instruction(layer.into()).unwrap_or_default();
         let text = command(&instruction);
-        let same_tool = text.split(|c: char| c.is_whitespace() || ";&|()".contains(c)).any(|word| word == tool);
+        // Package managers leave to the next step what they do not name.
+        let same_tool = about.rule.is_some()
+            && text.split(|c: char| c.is_whitespace() || ";&|()".contains(c)).any(|word| word == tool);
         if step(&instruction) == Step::Run && (same_tool || paths.iter().any(|path| text.contains(path))) {
             steps.push(text.to_owned());
         }
@@ -265,11 +287,164 @@ fn leftovers(about: &Advice<'_>) -> String {
     places.join(" ")
 }
 
-/// A line for `.dockerignore` that keeps the largest of them out of the build context.
-fn ignore_line(about: &Advice<'_>) -> String {
-    let node = about.paths.first().map(|path| top_of_rule(about, path.node).unwrap_or(path.node));
-    let name = node.map(|node| shown(about.tree.paths.name(node))).unwrap_or_default();
-    format!("**/{name}")
+/// What the instruction that stores them copies, where it says so.
+fn copied(about: &Advice<'_>) -> Option<Copied> {
+    Copied::of(about.copied_by, &workdir_of(about.image, about.stored_in))
+}
+
+/// Where a path of the finding was copied from; all of what was copied, when the path holds its target.
+fn sources_of(about: &Advice<'_>, copied: &Copied, node: NodeId) -> Option<Vec<Source>> {
+    let tree = about.tree;
+    let path = format!("/{}", String::from_utf8(tree.paths.path(node)).ok()?);
+    if format!("{}/", copied.to()).starts_with(&format!("{path}/")) {
+        return copied.all();
+    }
+    let has_others = |name: &str| {
+        let folder = tree.paths.find(copied.to().trim_start_matches('/').as_bytes());
+        let entries = folder.into_iter().flat_map(|folder| tree.entries(folder, about.stored_in));
+        let mut own = entries.filter(|(_, at)| at.layer == about.stored_in);
+        own.any(|(node, _)| tree.paths.name(node) != name.as_bytes())
+    };
+    copied.source_of(&path, has_others).map(|source| vec![source])
+}
+
+/// What to leave out of the build context for a path of the finding: all that the rule names together, as far as it was
+/// copied together.
+fn left_out(about: &Advice<'_>, copied: Option<&Copied>, node: NodeId) -> NodeId {
+    let below = |top: &NodeId| match copied {
+        Some(copied) => {
+            let path = [b"/", &about.tree.paths.path(*top)[..]].concat();
+            path.starts_with(format!("{}/", copied.to()).as_bytes())
+        }
+        // A name that is a rule's own wherever it is.
+        None => about.rule.is_some_and(|rule| rule.globs.iter().any(|glob| glob.starts_with("**/"))),
+    };
+    top_of_rule(about, node).filter(below).unwrap_or(node)
+}
+
+/// Lines for `.dockerignore` that keep the files out of the build context: what they are called there, else their name
+/// wherever it is.
+fn ignore_lines(about: &Advice<'_>) -> String {
+    let copied = copied(about);
+    let mut nodes: Vec<NodeId> = Vec::new();
+    for path in about.paths {
+        let node = left_out(about, copied.as_ref(), path.node);
+        if !nodes.contains(&node) {
+            nodes.push(node);
+        }
+        if nodes.len() > SPELLED_OUT {
+            break;
+        }
+    }
+    let name = |node: NodeId| about.tree.paths.name(node);
+    let same_name = nodes.len() > 1 && nodes.iter().all(|node| name(*node) == name(nodes[0]));
+    let copied = copied.filter(|_| !same_name && nodes.len() <= SPELLED_OUT);
+    let context = |source| match source {
+        Source::Context(path) => Some(format!("`{path}`")),
+        _ => None,
+    };
+    let lines = nodes.iter().map(|node| {
+        let sources = sources_of(about, copied.as_ref()?, *node)?;
+        sources.into_iter().map(context).collect::<Option<Vec<String>>>()
+    });
+    let lines: Option<Vec<Vec<String>>> = lines.collect();
+    match lines.filter(|lines| !lines.is_empty()) {
+        Some(lines) => lines.concat().join(" and "),
+        None => {
+            let whole = nodes.first().copied().filter(|node| about.paths.iter().all(|path| path.node != *node));
+            let node = whole.or(about.largest).or(nodes.first().copied());
+            format!("`**/{}`", node.map(|node| shown(name(node))).unwrap_or_default())
+        }
+    }
+}
+
+/// Where the largest comes from.
+fn source(about: &Advice<'_>) -> Option<Source> {
+    let (copied, path) = copied(about).zip(about.paths.first())?;
+    sources_of(about, &copied, path.node)?.into_iter().next()
+}
+
+/// How what was copied is kept out.
+fn copied_fix(about: &Advice<'_>) -> String {
+    match source(about) {
+        Some(Source::Remote(url)) => {
+            format!("get `{url}` in the RUN that needs it, and delete what is left over there")
+        }
+        Some(Source::Archive(name)) => format!("leave it out of `{name}`, which `{}` unpacks", about.stored_by),
+        _ => format!("keep it out of the build context: add {} to .dockerignore", ignore_lines(about)),
+    }
+}
+
+/// How what is only copied for a later step, and deleted then, is not stored.
+fn borrowed_fix(about: &Advice<'_>) -> String {
+    let Some(largest) = about.largest else { return copied_fix(about) };
+    let target = String::from_utf8_lossy(&about.tree.paths.path(largest)).into_owned();
+    let name = target.rsplit('/').next().unwrap_or_default();
+    let reader = (about.stored_in + 1..=about.caused_by).find_map(|layer| {
+        let text = about.image.instruction(layer.into()).filter(|text| step(text) == Step::Run)?;
+        Some((layer, without_removal(command(&text), name))).filter(|(_, text)| names(text, name))
+    });
+    let source = match source(about) {
+        Some(Source::Context(source)) => source,
+        Some(Source::Remote(url)) => {
+            return format!("get it and delete it in one RUN: `curl -fsSLo {} {url}`", quoted(target.as_bytes()));
+        }
+        Some(Source::Archive(_)) => return copied_fix(about),
+        None => "…".to_owned(),
+    };
+    match reader {
+        Some((layer, text)) if is_archive(name) && unpacks(&text) && about.files == 1 => {
+            format!(
+                "let the builder unpack it: `ADD {source} {}/` instead of `RUN {text}`",
+                unpacked_to(about, layer, &text)
+            )
+        }
+        Some((_, text)) if about.files == 1 => {
+            let mount = format!("--mount=type=bind,source={source},target={}", quoted(target.as_bytes()));
+            format!("do not copy it; read it where it is needed: RUN {mount} {text}")
+        }
+        _ => format!(
+            "do not copy it: add {} to .dockerignore, or read it in the RUN that needs it with \
+             `--mount=type=bind,source={source}`",
+            ignore_lines(about)
+        ),
+    }
+}
+
+/// Whether a command names a file, wherever it is.
+fn names(command: &str, name: &str) -> bool {
+    command.split(|c: char| c.is_whitespace() || ";&|()<>".contains(c)).any(|word| base(word) == name)
+}
+
+/// A command without its steps that only remove the file.
+fn without_removal(command: &str, name: &str) -> String {
+    let steps = command.split("&&").map(str::trim);
+    let stays = |step: &&str| !(step.starts_with("rm ") && names(step, name));
+    steps.filter(stays).collect::<Vec<_>>().join(" && ")
+}
+
+fn base(word: &str) -> &str {
+    word.trim_matches(['"', '\'']).rsplit('/').next().unwrap_or_default()
+}
+
+fn unpacks(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    words.windows(2).any(|pair| base(pair[0]) == "tar" && pair[1].trim_start_matches('-').contains('x'))
+}
+
+/// The directory that a `tar` in the RUN of a layer unpacks into.
+fn unpacked_to(about: &Advice<'_>, layer: u16, text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let named = words.by_ref().find_map(|word| match word {
+        "-C" | "--directory" => Some(None),
+        word => word.strip_prefix("--directory=").map(|place| Some(place.to_owned())),
+    });
+    let place = match named {
+        Some(Some(place)) => place,
+        Some(None) => words.next().unwrap_or_default().to_owned(),
+        None => workdir_of(about.image, layer),
+    };
+    place.trim_end_matches('/').to_owned()
 }
 
 fn fix(about: &Advice<'_>) -> String {
@@ -288,13 +463,11 @@ fn fix(about: &Advice<'_>) -> String {
             let clean = clean.map_or_else(|| format!("rm -rf {}", for_shell(about)), str::to_owned);
             format!("RUN {} && {clean}", steps_in_between(about).join(" && "))
         }
-        (Kind::Deleted, Step::Copy) => format!(
-            "do not copy it: add `{}` to .dockerignore, or read it in the RUN that needs it with \
-             `--mount=type=bind,source=…`",
-            ignore_line(about)
-        ),
+        (Kind::Deleted, Step::Copy) => borrowed_fix(about),
         (Kind::Deleted | Kind::Overwritten, Step::CopyFromStage) => {
-            format!("copy less in `{stored_by}`: name the paths that are needed, or delete the rest in the build stage")
+            format!(
+                "copy less in `{stored_by}`: name the paths that are needed, or delete the rest where it comes from"
+            )
         }
         (Kind::Overwritten, Step::Run) if step(caused_by_text) == Step::Run => {
             let cache = about.rule.filter(|rule| rule.level == super::Level::On && !rule.clean.is_empty());
@@ -341,9 +514,25 @@ fn told(instruction: &str, layer: u16) -> String {
     if instruction.is_empty() { format!("the step that makes layer {layer}") } else { instruction.to_owned() }
 }
 
+/// The files stay, and what they carry for debuggers goes: where they are made.
+fn strip_fix(about: &Advice<'_>) -> String {
+    let strip = format!("strip --strip-unneeded {}", for_shell(about));
+    match step(about.stored_by) {
+        Step::Run => format!("RUN {} && {strip}", command(about.stored_by)),
+        Step::CopyFromStage => {
+            format!("`strip --strip-unneeded` them in the build stage, before `{}`", about.stored_by)
+        }
+        Step::Copy => "`strip --strip-unneeded` them before they are copied".to_owned(),
+        Step::Other => format!("{strip}, in the tool that made layer {}", about.stored_in),
+    }
+}
+
 /// How live files that should not be there are kept out, from what brought them.
 fn cruft_fix(about: &Advice<'_>) -> String {
     let Some(rule) = about.rule else { return String::new() };
+    if rule.id == SYMBOLS_RULE {
+        return strip_fix(about);
+    }
     match step(about.stored_by) {
         Step::Run => {
             let command = command(about.stored_by);
@@ -365,9 +554,9 @@ fn cruft_fix(about: &Advice<'_>) -> String {
             };
             format!("RUN {command} && {clean}")
         }
-        Step::Copy => format!("keep it out of the build context: add `{}` to .dockerignore", ignore_line(about)),
+        Step::Copy => copied_fix(about),
         Step::CopyFromStage => format!(
-            "copy less in `{}`: name the paths that are needed, or delete the rest in the build stage",
+            "copy less in `{}`: name the paths that are needed, or delete the rest where it comes from",
             about.stored_by
         ),
         Step::Other => format!("leave {} out in the tool that made layer {}", for_shell(about), about.stored_in),
@@ -430,7 +619,15 @@ fn metadata_fix(about: &Advice<'_>) -> String {
 fn fix_mount(about: &Advice<'_>) -> Option<String> {
     let rule = about.rule.filter(|_| step(about.stored_by) == Step::Run)?;
     let text = about.rules.fix_mount(rule)?;
-    let mounts: Vec<&str> = text.split(' ').filter(|word| word.starts_with("--mount=type=cache")).collect();
+    let mounts = text.split(' ').filter(|word| word.starts_with("--mount=type=cache"));
+    let mounts: Vec<String> = match user_of(about.image, about.stored_in) {
+        None => mounts.map(str::to_owned).collect(),
+        Some(user) => {
+            // One that belongs to another could not be written.
+            let owner = about.accounts.owner(&user, &about.image.config.run.env).ok()?;
+            mounts.map(|mount| owned(mount, &owner)).collect()
+        }
+    };
     // Steps that need the files get the mount too; what deleted them would only empty the cache.
     (!mounts.is_empty() && matches!(about.kind, Kind::Deleted | Kind::Overwritten | Kind::Cruft))
         .then(|| format!("RUN {} {}", mounts.join(" "), steps_in_between(about).join(" && ")))

@@ -4,7 +4,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use super::kind::RuleId;
-use super::rules::Rules;
+use super::live::live_files;
+use super::rules::{Level, Rules};
+use crate::layer::SYMBOLS_FROM;
 use crate::tree::{EventKind, EventRef, Lookup, NodeId, Tree};
 
 /// Reads a small file of the final file system; None when it is not there.
@@ -36,6 +38,20 @@ pub fn computed(tree: &Tree, rules: &Rules, read: ReadDocument<'_>) -> FxHashMap
         }
     }
     named
+}
+
+/// Rules that no path can be matched by.
+pub(super) const RULES: [&str; 3] = ["apt-recommends", "npm-dev-deps", SYMBOLS_RULE];
+
+/// The rule that charges what programs and libraries carry for debuggers and linkers.
+pub(super) const SYMBOLS_RULE: &str = "unstripped-binaries";
+
+/// Live files that may be programs or libraries with symbols to take out; none when no rule asks.
+pub fn may_have_symbols(tree: &Tree, rules: &Rules) -> Vec<EventRef> {
+    if rules.get(SYMBOLS_RULE).is_none_or(|rule| rule.level == Level::Off) {
+        return Vec::new();
+    }
+    live_files(tree).filter(|file| tree.event_at(*file).size >= SYMBOLS_FROM).collect()
 }
 
 #[derive(Default)]

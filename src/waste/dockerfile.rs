@@ -167,15 +167,20 @@ fn heredocs(text: &str) -> Vec<(String, bool)> {
 fn last_stage(all: &[Instruction]) -> Vec<Instruction> {
     let mut stages: Vec<(String, Option<String>, Vec<Instruction>)> = Vec::new();
     let mut before = Vec::new();
+    // What stands before all stages is known in every FROM.
+    let mut defaults = Vec::new();
     for instruction in all {
         if instruction.keyword == "FROM" {
             let words: Vec<&str> = instruction.text.split_whitespace().filter(|word| !word.starts_with("--")).collect();
             let name = words.get(1).filter(|word| word.eq_ignore_ascii_case("as")).and_then(|_| words.get(2));
-            let base = words.first().copied().unwrap_or_default();
+            let base = expand(words.first().copied().unwrap_or_default(), &defaults);
             stages.push((base.to_lowercase(), name.map(|name| name.to_lowercase()), Vec::new()));
         } else if let Some((.., own)) = stages.last_mut() {
             own.push(instruction.clone());
         } else {
+            if instruction.keyword == "ARG" {
+                defaults.extend(assignments(&instruction.text));
+            }
             before.push(instruction.clone());
         }
     }
@@ -260,7 +265,10 @@ fn likeness(instruction: &Instruction, row: &str) -> Option<bool> {
         "RUN" => {
             let body = collapsed(&instruction.body);
             let words = collapsed(&exec_form(&text));
+            // A shell that is called by name looks like the builder's own.
+            let called = words.split_once(" -c ").filter(|(shell, _)| shell.ends_with("sh")).map(|(_, rest)| rest);
             let same = recorded == words
+                || called == Some(recorded.as_str())
                 || !body.is_empty() && (recorded == body || recorded == collapsed(&format!("{words} {body}")))
                 || !body.is_empty() && recorded.starts_with(&words) && recorded.contains(&body);
             // A hidden secret leaves the words around it.

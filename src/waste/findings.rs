@@ -2,10 +2,11 @@
 
 use rustc_hash::FxHashMap;
 
+use super::accounts::Accounts;
 use super::advice::{Advice, advise};
 use super::base::Base;
 use super::dockerfile::{Lines, Place};
-use super::kind::{Charge, Kind, RuleId};
+use super::kind::{Charge, Kind, RuleId, Weights};
 use super::rules::{Level, Rules};
 use super::secrets::{SpokenSecret, is_for_show};
 use crate::image::Image;
@@ -92,8 +93,10 @@ pub struct FindingPath {
 /// What findings are made of.
 pub(super) struct Words<'a> {
     pub(super) tree: &'a Tree,
+    pub(super) weights: &'a Weights<'a>,
     pub(super) image: &'a Image,
     pub(super) rules: &'a Rules,
+    pub(super) accounts: &'a Accounts,
     pub(super) base: &'a Base,
     pub(super) charges: &'a [Charge],
     /// For each duplicate the live file that has the same content.
@@ -110,6 +113,15 @@ impl Words<'_> {
         // The builder has the words of a RUN, and hides no flags of it that matter.
         let written = written.filter(|text| !text.starts_with("RUN "));
         written.map(str::to_owned).or_else(|| self.image.instruction(layer.into())).unwrap_or_default()
+    }
+
+    /// The same, for reading where files come from: a target with variables is the one that the builder recorded.
+    fn copied_by(&self, layer: u16, written: &str) -> String {
+        let recorded = self.image.instruction(layer.into()).unwrap_or_default();
+        match (written.rsplit_once(' '), recorded.rsplit_once(' ')) {
+            (Some((front, to)), Some((_, recorded))) if to.contains('$') => format!("{front} {recorded}"),
+            _ => written.to_owned(),
+        }
     }
 
     fn place(&self, layer: u16) -> Option<Place> {
@@ -132,7 +144,7 @@ struct Cause {
 pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
     let tree = words.tree;
     let mut causes: FxHashMap<Cause, Vec<Charge>> = FxHashMap::default();
-    let places = Places::new(tree, words.charges);
+    let places = Places::new(words.weights, words.charges);
     let mut nameless = Vec::new();
     // What goes away with something that has a name, by the same instruction, shares that name.
     let mut named: FxHashMap<(Kind, u16, u16, NodeId), RuleId> = FxHashMap::default();
@@ -166,11 +178,11 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
 }
 
 fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Charge]) -> Finding {
-    let Words { tree, image, rules, base, kept, .. } = words;
+    let Words { tree, weights, image, rules, base, kept, .. } = words;
     let Cause { rule, kind, stored_in, caused_by, for_show } = cause;
     let rule = rule.map(|id| rules.rule(id));
     let paths = places.sums(charges);
-    let largest = charges.iter().max_by_key(|charge| (charge.bytes(tree), std::cmp::Reverse(charge.file)));
+    let largest = charges.iter().max_by_key(|charge| (weights.of(charge), std::cmp::Reverse(charge.file)));
     let in_base = usize::from(stored_in) < base.layers;
     let instruction = |layer: u16| words.instruction(layer);
     let first_in = largest.map_or(stored_in, |charge| charge.first_in);
@@ -186,6 +198,7 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         tree,
         image,
         rules,
+        accounts: words.accounts,
         rule,
         kind,
         in_base,
@@ -194,13 +207,23 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         caused_by,
         first_in,
         stored_by: &stored_by,
+        copied_by: &words.copied_by(stored_in, &stored_by),
+        largest: largest.map(|charge| tree.event_at(charge.file).node),
         caused_by_text: &made_by,
         first_by: &first_by,
         paths: &paths,
         twin,
         files: charges.len() as u64,
     });
-    let counted = |charge: &Charge| if kind == Kind::Secret { 0 } else { charge.bytes(tree) };
+    let counted = |charge: &Charge| if kind == Kind::Secret { 0 } else { weights.of(charge) };
+    // A part of a file takes as much of the blob as its share is.
+    let is_part = charges.iter().any(|charge| weights.part(charge).is_some());
+    let pull = |charge: &Charge| {
+        let whole = tree.pull_bytes(charge.file)?;
+        let share = |part: u64| part as f64 / charge.bytes(tree).max(1) as f64;
+        Some(weights.part(charge).map_or(whole, |part| (whole as f64 * share(part)) as u64))
+    };
+    let tar = |charge: &Charge| weights.part(charge).unwrap_or_else(|| tree.event_at(charge.file).tar_bytes());
     Finding {
         fingerprint: fingerprint(rule.map_or(kind.name(), |rule| &rule.id), tree, &paths, &stored_by),
         rule: rule.map(|rule| rule.id.clone()),
@@ -216,9 +239,9 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         },
         confirmed,
         bytes: charges.iter().map(counted).sum(),
-        tar_bytes: charges.iter().map(|charge| tree.event_at(charge.file).tar_bytes()).sum(),
-        pull_bytes: charges.iter().map(|charge| tree.pull_bytes(charge.file)).sum(),
-        pull_estimated: tree.layers[usize::from(stored_in)].pull_estimated,
+        tar_bytes: charges.iter().map(tar).sum(),
+        pull_bytes: charges.iter().map(pull).sum(),
+        pull_estimated: is_part || tree.layers[usize::from(stored_in)].pull_estimated,
         files: charges.len() as u64,
         in_base,
         stored_in,
@@ -313,17 +336,19 @@ fn confirms(kind: Kind, instruction: &str) -> bool {
 /// charged; else the file.
 struct Places<'t> {
     tree: &'t Tree,
+    weights: &'t Weights<'t>,
     in_folder: FxHashMap<(NodeId, u16, u16), u64>,
 }
 
 impl<'t> Places<'t> {
-    fn new(tree: &'t Tree, charges: &[Charge]) -> Self {
+    fn new(weights: &'t Weights<'t>, charges: &[Charge]) -> Self {
+        let tree = weights.tree;
         let mut in_folder: FxHashMap<_, u64> = FxHashMap::default();
         for charge in charges {
             let folder = tree.paths.parent(tree.event_at(charge.file).node).unwrap_or(NodeId::ROOT);
             *in_folder.entry((folder, charge.file.layer, charge.caused_by)).or_default() += 1;
         }
-        Self { tree, in_folder }
+        Self { tree, weights, in_folder }
     }
 
     fn of(&self, charge: &Charge) -> NodeId {
@@ -341,7 +366,7 @@ impl<'t> Places<'t> {
         let mut places: FxHashMap<NodeId, (u64, u64)> = FxHashMap::default();
         for charge in charges {
             let sums = places.entry(self.of(charge)).or_default();
-            sums.0 += charge.bytes(self.tree);
+            sums.0 += self.weights.of(charge);
             sums.1 += 1;
         }
         let mut places: Vec<FindingPath> =

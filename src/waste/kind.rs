@@ -1,3 +1,5 @@
+use rustc_hash::FxHashMap;
+
 use crate::tree::{EventRef, Tree};
 
 /// Why bytes need not be there (waste rules, A.3).
@@ -119,6 +121,29 @@ impl Charge {
     /// Bytes of content.
     pub fn bytes(&self, tree: &Tree) -> u64 {
         tree.event_at(self.file).size
+    }
+}
+
+/// What charges weigh: a file's content, or the part of it that is charged.
+pub(super) struct Weights<'a> {
+    pub(super) tree: &'a Tree,
+    /// By the file that is charged: bytes for debuggers and linkers.
+    pub(super) symbols: &'a FxHashMap<EventRef, u64>,
+    /// The rule that charges only those.
+    pub(super) symbols_rule: Option<RuleId>,
+}
+
+impl Weights<'_> {
+    /// Bytes that are charged.
+    pub(super) fn of(&self, charge: &Charge) -> u64 {
+        self.part(charge).unwrap_or_else(|| charge.bytes(self.tree))
+    }
+
+    /// Bytes that are charged, where that is not the whole file.
+    pub(super) fn part(&self, charge: &Charge) -> Option<u64> {
+        let live = matches!(charge.kind, Kind::Advice | Kind::Cruft);
+        let rule = charge.rule().filter(|_| live);
+        rule.filter(|rule| self.symbols_rule == Some(*rule)).and_then(|_| self.symbols.get(&charge.file).copied())
     }
 }
 

@@ -3,10 +3,11 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Evidence;
+use super::computed::SYMBOLS_RULE;
 use super::guards::{Guards, Verdict};
 use super::kind::{Charge, Kind, RuleId};
 use super::named::{Named, rooted};
-use super::rules::Rules;
+use super::rules::{Level, Rules};
 use super::shadow::Dead;
 use crate::image::Image;
 use crate::layer::ContentId;
@@ -106,6 +107,17 @@ pub(super) fn live(
             false
         });
     }
+    // A rule that no path can be matched by, and that is made to count.
+    let computed_rule = |file: EventRef| {
+        let symbols = || rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
+        evidence.computed.get(&file).copied().or_else(symbols)
+    };
+    unclaimed.retain(|(file, _)| {
+        let rule = computed_rule(*file).filter(|rule| rules.rule(*rule).level == Level::On);
+        let carrier = dead.carrier(*file);
+        charges.extend(rule.map(|_| Charge::new(carrier, Kind::Cruft, carrier.layer, carrier.layer).named(rule)));
+        rule.is_none()
+    });
     let twice = duplicates(tree, &unclaimed, dead, &mut |file| {
         let mut first: Option<Vec<u8>> = None;
         for name in live_names(file) {
@@ -119,7 +131,8 @@ pub(super) fn live(
     let mut kept = Vec::with_capacity(twice.len());
     let tagged = tagged(tree, rules, &unclaimed);
     for (file, rule) in unclaimed {
-        let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file));
+        let symbols = rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
+        let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file)).or(symbols);
         let carrier = dead.carrier(file);
         let kind = match (twice.binary_search_by_key(&file, |(own, _)| *own), rule) {
             (Ok(place), _) => {
@@ -153,6 +166,9 @@ fn tagged<'t>(
     }
 }
 
+/// Files whose contents are compared at a time: some 8 MB.
+const AT_ONCE: usize = 250_000;
+
 /// Of the files with one content all but the one whose carrier is lowest and whose first name comes first, each with that
 /// one; sorted.
 fn duplicates(
@@ -161,18 +177,26 @@ fn duplicates(
     dead: &Dead,
     first_name: &mut dyn FnMut(EventRef) -> Vec<u8>,
 ) -> Vec<(EventRef, EventRef)> {
-    let mut known: Vec<(u64, ContentId, EventRef)> =
-        files.iter().filter_map(|(file, _)| Some((tree.event_at(*file).size, tree.content(*file)?, *file))).collect();
-    known.sort_unstable();
     let mut twice = Vec::new();
-    for same in known.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        if same.len() < 2 {
-            continue;
+    // Of a million files not all at a time.
+    let parts = files.len() / AT_ONCE + 1;
+    let mut known: Vec<(u64, ContentId, EventRef)> = Vec::new();
+    for part in 0..parts {
+        known.clear();
+        known.extend(files.iter().filter_map(|(file, _)| {
+            let content = tree.content(*file).filter(|content| usize::from(content[0]) % parts == part)?;
+            Some((tree.event_at(*file).size, content, *file))
+        }));
+        known.sort_unstable();
+        for same in known.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            if same.len() < 2 {
+                continue;
+            }
+            let lowest = same.iter().map(|(.., file)| dead.carrier(*file).layer).min();
+            let in_lowest = same.iter().filter(|(.., file)| Some(dead.carrier(*file).layer) == lowest);
+            let Some((.., kept)) = in_lowest.min_by_key(|(.., file)| first_name(*file)) else { continue };
+            twice.extend(same.iter().filter(|(.., file)| file != kept).map(|(.., file)| (*file, *kept)));
         }
-        let lowest = same.iter().map(|(.., file)| dead.carrier(*file).layer).min();
-        let in_lowest = same.iter().filter(|(.., file)| Some(dead.carrier(*file).layer) == lowest);
-        let Some((.., kept)) = in_lowest.min_by_key(|(.., file)| first_name(*file)) else { continue };
-        twice.extend(same.iter().filter(|(.., file)| file != kept).map(|(.., file)| (*file, *kept)));
     }
     twice.sort_unstable();
     twice

@@ -4,9 +4,11 @@
 //! there, secrets, where the base image ends, and the words of findings. Leaves to `inspect` what must be read for that:
 //! [`questions`] and [`lookalikes`] say whose content must be known, [`Named::to_look_at`] whose first bytes.
 
+mod accounts;
 mod advice;
 mod base;
 mod computed;
+mod copied;
 mod dockerfile;
 mod findings;
 mod guards;
@@ -19,10 +21,12 @@ mod rules;
 mod secrets;
 mod shadow;
 
+pub use accounts::Accounts;
 pub use base::{Base, GivenBase, NotTheBase};
-pub use computed::{ReadDocument, computed, document_limit};
+pub use computed::{ReadDocument, computed, document_limit, may_have_symbols};
 pub use dockerfile::{Lines, Place};
 pub use findings::{Finding, FindingPath, Severity};
+use kind::Weights;
 pub use kind::{Charge, Kind, RuleId, Sums};
 pub use live::lookalikes;
 pub use magic::{HEAD, Magic, Seen};
@@ -47,6 +51,8 @@ pub struct Evidence {
     pub computed: FxHashMap<EventRef, RuleId>,
     /// Bytes in aligned blocks of 4,096 zeros, of large files that are mostly that.
     pub zeros: Vec<(EventRef, u64)>,
+    /// Bytes for debuggers and linkers, of programs and libraries that have some.
+    pub symbols: FxHashMap<EventRef, u64>,
 }
 
 /// What is to be judged, and by what.
@@ -67,6 +73,8 @@ pub struct Case<'a> {
     pub base: Base,
     /// List what is only advised, too.
     pub advice: bool,
+    /// Users and groups of the image.
+    pub accounts: &'a Accounts,
     /// Where instructions are in a Dockerfile.
     pub lines: &'a Lines,
 }
@@ -106,16 +114,18 @@ impl Waste {
         let Case { tree, image, rules, named, evidence, .. } = case;
         let (live, kept) = live::live(tree, image, rules, named, evidence, &dead, case.advice);
         let secrets = secrets::in_files(tree, rules, named, evidence);
+        let symbols = evidence.symbols.iter().map(|(file, bytes)| (dead.carrier(*file), *bytes)).collect();
         let mut charges = dead.charges;
         for charge in &mut charges {
             *charge = charge.named(named.label(rules, charge.file));
         }
         charges.extend(live);
         charges.extend(secrets);
+        let weights = Weights { tree, symbols: &symbols, symbols_rule: rules.id_of(computed::SYMBOLS_RULE) };
         let mut sums = Sums::default();
         let mut own_bytes = 0;
         for charge in &charges {
-            let bytes = charge.bytes(tree);
+            let bytes = weights.of(charge);
             sums.add(charge.kind, bytes);
             if charge.kind.counts() && usize::from(charge.file.layer) >= case.base.layers {
                 own_bytes += bytes;
@@ -123,8 +133,10 @@ impl Waste {
         }
         let findings = findings::findings(&findings::Words {
             tree,
+            weights: &weights,
             image,
             rules,
+            accounts: case.accounts,
             base: &case.base,
             charges: &charges,
             kept: &kept,

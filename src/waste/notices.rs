@@ -41,6 +41,8 @@ pub struct StoredLayer {
     pub tar_bytes: u64,
     /// Bytes compressed: as stored, else as estimated.
     pub pull_bytes: Option<u64>,
+    /// About what it would take compressed by zstd, where that was measured.
+    pub zstd_bytes: Option<u64>,
     /// The manifest says that the blob is a plain tar, and it is: registries send it as it is.
     pub sent_plain: bool,
 }
@@ -59,7 +61,13 @@ pub fn compression_notices(layers: &[StoredLayer]) -> Vec<Notice> {
             message: message.to_owned(),
         };
         if layer.sent_plain && saving >= 10_000_000 && saving >= layer.tar_bytes / 10 {
-            let message = "stored without compression: gzip would save so much of what is pulled";
+            let message = "stored without compression: gzip would save about so much of what is pulled";
+            notices.push(own("weak-compression", Some(saving), message));
+        } else if let Some(saving) = layer.zstd_bytes.and_then(|zstd| pull.checked_sub(zstd))
+            && saving >= 10_000_000
+            && saving >= pull / 10
+        {
+            let message = "zstd (level 12) would save about so much of what is pulled, going by samples of the layer";
             notices.push(own("weak-compression", Some(saving), message));
         } else if pull as f64 > layer.tar_bytes as f64 * 0.95 {
             notices.push(own("incompressible", None, "does not get smaller by compression; zstd will not help"));

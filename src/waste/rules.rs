@@ -345,6 +345,11 @@ impl Rules {
         self.all.iter().find(|rule| rule.id == id)
     }
 
+    /// Whether a rule is to count that no path can be matched by: it looks at package databases and into programs.
+    pub fn counts_computed(&self) -> bool {
+        super::computed::RULES.iter().any(|id| self.get(id).is_some_and(|rule| rule.level == Level::On))
+    }
+
     pub(super) fn rule(&self, id: RuleId) -> &Rule {
         &self.all[usize::from(id.0)]
     }

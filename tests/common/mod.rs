@@ -217,6 +217,10 @@ impl ImageBuilder {
         self.tar(layer(entries.as_ref()))
     }
 
+    pub fn layers(self, layers: &[Vec<Entry>]) -> Self {
+        layers.iter().fold(self, Self::layer)
+    }
+
     pub fn tar(mut self, tar: Vec<u8>) -> Self {
         self.tars.push(tar);
         self

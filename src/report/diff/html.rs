@@ -117,7 +117,7 @@ fn files(compared: Compared<'_>) -> Vec<File> {
         change: match file.change {
             Change::Added => "added",
             Change::Removed => "removed",
-            Change::Modified | Change::None => "modified",
+            Change::Modified | Change::Metadata | Change::None => "modified",
         },
         bytes: file.before_bytes.max(file.after_bytes),
         size: file_size(file),

@@ -188,7 +188,7 @@ fn file(tree: &Tree, file: &FileChange) -> File {
         change: match file.change {
             Change::Added => "added",
             Change::Removed => "removed",
-            Change::Modified | Change::None => "modified",
+            Change::Modified | Change::Metadata | Change::None => "modified",
         },
         differs: file.aspects.iter().map(Aspect::name).collect(),
         before: about(file.before, file.before_bytes),

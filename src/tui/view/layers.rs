@@ -3,50 +3,81 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
-use super::frame::{pane, select};
+use super::frame::{bar, noted_pane, pane, select};
+use super::{Areas, inner, layer_rows};
 use crate::bytes::shown_text;
+use crate::image::Image;
+use crate::inspect::Inspection;
 use crate::report::{bytes, exact};
 use crate::tui::app::{App, Focus};
 use crate::tui::text::{cut_end, wrap};
 use crate::waste::Waste;
 
+/// Columns of the size bar.
+const BAR: usize = 6;
+
+/// Which columns of the list there is room for.
+struct Columns {
+    digits: usize,
+    bar: bool,
+    pull: bool,
+    dead: bool,
+}
+
+impl Columns {
+    fn of(app: &App, width: u16) -> Self {
+        let digits = app.layer_count().saturating_sub(1).to_string().len().max(2);
+        let compressed = app.found.as_ref().is_some_and(|found| found.compressed_bytes().is_some());
+        Self { digits, bar: width >= 52, pull: compressed && width >= 62, dead: width >= 44 }
+    }
+
+    fn head(&self) -> String {
+        let mut text = format!("{:>digits$} {:>8} ", "#", "SIZE", digits = self.digits);
+        if self.bar {
+            text.insert_str(self.digits + 1, &" ".repeat(BAR + 1));
+        }
+        if self.pull {
+            text += "    PULL ";
+        }
+        if self.dead {
+            text += "    DEAD ";
+        }
+        text + "INSTRUCTION"
+    }
+}
+
 /// The layers with their sizes and instructions, the base on top.
 pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
+    if area.width == 0 || area.height == 0 {
+        return;
+    }
     let focused = app.focus == Focus::Layers;
-    let image = app.image();
-    let count = image.map_or(0, |image| image.layers.len());
-    let title = match image {
-        Some(_) => format!("Layers ({count})"),
-        None => "Layers".to_owned(),
+    let count = app.layer_count();
+    let title = if app.image().is_some() { format!("Layers ({count})") } else { "Layers".to_owned() };
+    let note = match app.mark {
+        Some(_) => {
+            let range = app.range();
+            format!("{} to {} as one change", range.first, range.last)
+        }
+        None => String::new(),
     };
-    let inside = pane(app, &title, focused, area, buffer);
-    let Some(image) = image else {
+    let inside = noted_pane(app, &title, &note, focused, area, buffer);
+    let rows = layer_rows(area);
+    let Some(image) = app.image() else {
         Line::styled(cut_end(&app.progress, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
         return;
     };
     if count == 0 {
-        Line::styled("the image has no layers", app.theme.faint).render(inside, buffer);
+        Line::styled("the image has no layers", app.theme.faint).render(rows, buffer);
     }
-    let digits = count.saturating_sub(1).to_string().len();
-    for (line, layer) in inside.rows().zip(app.layers.top..count) {
-        let size = match &app.found {
-            Some(found) if found.layers[layer].missing => "absent".to_owned(),
-            Some(found) => bytes(found.tree.layers[layer].content_bytes),
-            // What the daemon says of it, until it was read.
-            None => image.layers[layer].told_bytes.map_or_else(|| "…".to_owned(), bytes),
-        };
-        let text = image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
-        // Most instructions are RUN: the word would push out what differs.
-        let text = shown_text(text.strip_prefix("RUN ").unwrap_or(&text));
-        let front = format!("{layer:>digits$} {size:>8} ");
-        let room = usize::from(line.width).saturating_sub(front.len());
-        let text = cut_end(&text, room);
-        let dead = app.found.as_ref().is_some_and(|found| found.waste.dead_of_layer[layer] > 0);
-        let spans = vec![
-            Span::styled(format!("{layer:>digits$}"), app.theme.faint),
-            Span::styled(format!(" {size:>8} "), if dead { app.theme.wasted } else { app.theme.title }),
-            Span::raw(text),
-        ];
+    let columns = Columns::of(app, inside.width);
+    if rows.y > inside.y {
+        let head = Rect { height: 1, ..inside };
+        Line::styled(cut_end(&columns.head(), usize::from(head.width)), app.theme.faint).render(head, buffer);
+    }
+    let largest = (0..count).filter_map(|layer| size(app, image, layer)).max().unwrap_or(0);
+    for (line, layer) in rows.rows().zip(app.layers.top..count) {
+        let spans = row(app, image, layer, largest, &columns, usize::from(line.width));
         Line::from(spans).render(line, buffer);
         let range = app.range();
         let marked = app.mark.is_some() && (usize::from(range.first)..=usize::from(range.last)).contains(&layer);
@@ -59,9 +90,64 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// Content of a layer, as far as it is known: what was read, else what a daemon says of it.
+fn size(app: &App, image: &Image, layer: usize) -> Option<u64> {
+    match &app.found {
+        Some(found) => found.tree.layers.get(layer).map(|events| events.content_bytes),
+        None => app.ready.get(layer).copied().flatten().or(image.layers.get(layer)?.told_bytes),
+    }
+}
+
+fn row(app: &App, image: &Image, layer: usize, largest: u64, columns: &Columns, width: usize) -> Vec<Span<'static>> {
+    let theme = &app.theme;
+    let facts = app.found.as_ref().and_then(|found| found.layers.get(layer));
+    let size = size(app, image, layer);
+    let digits = columns.digits;
+    let mut spans = vec![Span::styled(format!("{layer:>digits$} "), theme.faint)];
+    if columns.bar {
+        let text = size.map_or_else(|| " ".repeat(BAR), |size| bar(size, largest, BAR));
+        spans.push(Span::styled(format!("{text} "), theme.bar));
+    }
+    let text = match (size, facts) {
+        (_, Some(facts)) if facts.missing => "absent".to_owned(),
+        (Some(size), _) => bytes(size),
+        (None, _) => "…".to_owned(),
+    };
+    let dead = app.found.as_ref().and_then(|found| found.waste.dead_of_layer.get(layer).copied()).unwrap_or(0);
+    // Without a column of its own, dead bytes show by the colour of the size.
+    let style = match (size, dead) {
+        (None | Some(0), _) => theme.faint,
+        (_, dead) if dead > 0 && !columns.dead => theme.wasted,
+        _ => theme.title,
+    };
+    spans.push(Span::styled(format!("{text:>8} "), style));
+    if columns.pull {
+        let pull = facts.and_then(|facts| facts.compressed_bytes).map(bytes).unwrap_or_default();
+        spans.push(Span::styled(format!("{pull:>8} "), theme.faint));
+    }
+    if columns.dead {
+        let text = if dead > 0 { bytes(dead) } else { String::new() };
+        spans.push(Span::styled(format!("{text:>8} "), theme.wasted));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    let text = image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
+    // Most instructions are RUN: the word would push out what differs.
+    let text = shown_text(text.strip_prefix("RUN ").unwrap_or(&text));
+    let base = app.found.as_ref().is_some_and(|found| app.judged && layer < found.waste.base.layers);
+    let style = if base { theme.faint } else { ratatui::style::Style::new() };
+    spans.push(Span::styled(cut_end(&text, width.saturating_sub(used)), style));
+    spans
+}
+
+/// Rows of the details that are seen, and rows that there are.
+pub(in crate::tui) fn details_size(app: &App) -> (usize, usize) {
+    let inside = inner(Areas::of(app).details);
+    (inside.height.into(), detail_lines(app, inside.width.into()).len())
+}
+
 /// What the list has no room for, of the selected layer.
 pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
-    if area.height == 0 {
+    if area.height == 0 || area.width == 0 {
         return;
     }
     let layer = app.layers.at;
@@ -71,47 +157,94 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
     } else {
         format!("Layers {} to {}", range.first, range.last)
     };
-    let inside = pane(app, &title, false, area, buffer);
-    let Some(image) = app.image().filter(|image| layer < image.layers.len()) else { return };
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    if let Some(found) = &app.found {
-        let events = &found.tree.layers[layer];
-        if range.first < range.last {
-            let saved = bytes(Waste::squashed(&found.tree, range.first, range.last));
-            lines.push(Line::styled(format!("joined into one they would save {saved}"), app.theme.wasted));
-        }
-        let changes = vec![
-            Span::styled(format!("+{} ", exact(events.added)), app.theme.added),
-            Span::styled(format!("~{} ", exact(events.modified)), app.theme.modified),
-            Span::styled(format!("-{} ", exact(events.removed.len() as u64)), app.theme.removed),
-            Span::styled(if layer < found.waste.base.layers { " base image" } else { "" }, app.theme.faint),
-        ];
-        lines.push(Line::from(changes));
-        let (dead, hides) = (found.waste.dead_of_layer[layer], found.waste.hidden_by_layer[layer]);
-        if dead > 0 {
-            lines.push(Line::styled(format!("{} of it dead in the end", bytes(dead)), app.theme.wasted));
-        }
-        if hides > 0 {
-            lines.push(Line::styled(format!("hides {} of earlier layers", bytes(hides)), app.theme.wasted));
-        }
-        let notes = found.notes.iter().filter(|note| note.layer == Some(layer));
-        lines.extend(notes.map(|note| Line::styled(shown_text(&note.message), app.theme.removed)));
-    }
-    let width = usize::from(inside.width);
-    let paragraph = |text: &str| wrap(text, width).into_iter().map(Line::raw).collect::<Vec<_>>();
-    let text = image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
-    lines.extend(paragraph(&shown_text(&text)));
-    // What to change, of the largest waste that this layer stores.
-    let finding = app
-        .found
-        .as_ref()
-        .and_then(|found| found.waste.findings.iter().find(|finding| usize::from(finding.stored_in) == layer));
-    if let Some(finding) = finding {
-        lines.push(Line::raw(""));
-        lines.extend(paragraph(&format!("{}: {}", bytes(finding.bytes), finding.message)));
-        lines.extend(paragraph(&format!("fix: {}", finding.fix)).into_iter().map(|line| line.style(app.theme.key)));
-    }
-    for (row, line) in inside.rows().zip(lines) {
+    let focused = app.focus == Focus::Details;
+    let width = usize::from(area.width.saturating_sub(2));
+    let lines = detail_lines(app, width);
+    let hidden = lines.len().saturating_sub(usize::from(area.height.saturating_sub(2)));
+    let inside = if hidden > 0 && !focused {
+        noted_pane(app, &title, "Tab Tab for more", focused, area, buffer)
+    } else {
+        pane(app, &title, focused, area, buffer)
+    };
+    for (row, line) in inside.rows().zip(lines.into_iter().skip(app.details.top)) {
         line.render(row, buffer);
     }
+}
+
+fn detail_lines(app: &App, width: usize) -> Vec<Line<'static>> {
+    let theme = &app.theme;
+    let layer = app.layers.at;
+    let Some(image) = app.image() else { return Vec::new() };
+    let Some(about) = image.layers.get(layer) else { return Vec::new() };
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    if let Some(found) = &app.found {
+        lines.extend(numbers(app, found, layer));
+    }
+    let text = image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
+    lines.extend(wrap(&shown_text(&text), width).into_iter().map(Line::raw));
+    // What to change, of the largest waste that this layer stores.
+    let finding = app.found.as_ref().and_then(|found| {
+        found.waste.findings.iter().find(|finding| usize::from(finding.stored_in) == layer && finding.kind.counts())
+    });
+    if let Some(finding) = finding {
+        lines.push(Line::raw(""));
+        let text = format!("{}: {}", bytes(finding.bytes), finding.message);
+        lines.extend(wrap(&text, width).into_iter().map(|line| Line::styled(line, theme.wasted)));
+        let fix = format!("fix: {}", finding.fix);
+        lines.extend(wrap(&fix, width).into_iter().map(|line| Line::styled(line, theme.key)));
+    }
+    lines.push(Line::raw(""));
+    let created = image.row(layer).and_then(|row| row.created.as_deref()).map(shown_text);
+    let comment = image.row(layer).and_then(|row| row.comment.as_deref()).filter(|text| !text.is_empty());
+    let named = [
+        ("created", created),
+        ("comment", comment.map(shown_text)),
+        ("diff ID", about.diff_id.as_ref().map(ToString::to_string)),
+        ("blob", about.digest.as_ref().map(ToString::to_string)),
+        ("media type", about.media_type.as_deref().map(shown_text)),
+    ];
+    for (name, text) in named {
+        let Some(text) = text else { continue };
+        for (place, part) in wrap(&text, width.saturating_sub(11)).into_iter().enumerate() {
+            let head = if place == 0 { name } else { "" };
+            lines.push(Line::from(vec![Span::styled(format!("{head:<11}"), theme.faint), Span::raw(part)]));
+        }
+    }
+    lines
+}
+
+fn numbers(app: &App, found: &Inspection, layer: usize) -> Vec<Line<'static>> {
+    let theme = &app.theme;
+    let mut lines = Vec::new();
+    let (Some(events), Some(facts)) = (found.tree.layers.get(layer), found.layers.get(layer)) else { return lines };
+    let range = app.range();
+    if range.first < range.last {
+        let saved = bytes(Waste::squashed(&found.tree, range.first, range.last));
+        lines.push(Line::styled(format!("joined into one they would save {saved}"), theme.wasted));
+    }
+    let base = if app.judged && layer < found.waste.base.layers { "  base image" } else { "" };
+    lines.push(Line::from(vec![
+        Span::styled(format!("+{} added ", exact(events.added)), theme.added),
+        Span::styled(format!(" ~{} changed ", exact(events.modified)), theme.modified),
+        Span::styled(format!(" -{} removed", exact(events.removed.len() as u64)), theme.removed),
+        Span::styled(base, theme.faint),
+    ]));
+    let mut text = format!("{} of files, {} as tar", bytes(events.content_bytes), bytes(facts.tar_bytes));
+    if let Some(compressed) = facts.compressed_bytes {
+        text += &format!(", {} {}", bytes(compressed), facts.compression.name());
+    }
+    lines.push(Line::styled(text, theme.faint));
+    let (dead, hides) = (found.waste.dead_of_layer[layer], found.waste.hidden_by_layer[layer]);
+    if dead > 0 {
+        lines.push(Line::styled(format!("{} of it dead in the end", bytes(dead)), theme.wasted));
+    }
+    if hides > 0 {
+        lines.push(Line::styled(format!("hides {} of earlier layers", bytes(hides)), theme.wasted));
+    }
+    let notes = found.notes.iter().filter(|note| note.layer == Some(layer));
+    lines.extend(notes.map(|note| Line::styled(shown_text(&note.message), theme.error)));
+    if let Some(damage) = &facts.damage {
+        lines.push(Line::styled(shown_text(damage), theme.error));
+    }
+    lines
 }
