@@ -344,7 +344,7 @@ fn names_are_harmless_in_every_format() {
             }
             Event::Start(Tag::Link { .. } | Tag::Image { .. }) => panic!("a link: {markdown}"),
             Event::Html(html) | Event::InlineHtml(html) => {
-                assert!(!html.contains("script") && !html.contains("<b>"), "{html}")
+                assert!(!html.contains("script") && !html.contains("<b>"), "{html}");
             }
             _ => {}
         }
@@ -470,7 +470,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
 
 fn any_image() -> impl Strategy<Value = ImageBuilder> {
     prop::collection::vec(prop::collection::vec(any_entry(), 0..6), 1..4)
-        .prop_map(|layers| layers.into_iter().fold(image(), |image, entries| image.layer(entries)))
+        .prop_map(|layers| layers.into_iter().fold(image(), ImageBuilder::layer))
 }
 
 proptest! {
