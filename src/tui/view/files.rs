@@ -11,6 +11,7 @@ use crate::bytes::{shown, shown_text};
 use crate::report::{bytes, exact, permissions};
 use crate::tree::{Change, EventKind, Row, Rows, Sort, Tree};
 use crate::tui::app::{App, Focus};
+use crate::tui::keymap::Action;
 use crate::tui::pair::Pair;
 use crate::tui::text::{cut_end, cut_middle, wrap};
 
@@ -148,8 +149,8 @@ fn nothing(app: &App) -> String {
         return "the archive does not have this layer; save the image again".to_owned();
     }
     if !browse.query().is_empty() {
-        let all = if browse.all { "" } else { ", a looks through all files after the layer" };
-        return format!("nothing here matches the filter; Esc clears it{all}");
+        let jump = app.keys.key_of(Action::Jump);
+        return format!("nothing here matches the filter; Esc clears it, {jump} looks through all layers");
     }
     if !browse.shown.is_all() {
         return "what would be here is hidden (+ ~ @ - = show it)".to_owned();
