@@ -206,6 +206,28 @@ fn sarif_names_rule_line_and_fingerprint() {
     assert!(!run.read("sarif").contains("MIIBOg"), "no report has the content of a secret");
 }
 
+#[test]
+fn what_is_excused_is_suppressed_and_not_told_again() {
+    let place = folder();
+    let baseline = place.path().join("baseline.json");
+    let known = [&STRICT[..], &["--baseline", baseline.to_str().unwrap()]].concat();
+    assert_eq!(reports(&wasteful(), &[&known[..], &["--write-baseline"]].concat()).code(), Some(0));
+    let run = reports(&wasteful(), &known);
+    assert_eq!(run.code(), Some(0), "{}", text(&run.output.stdout));
+    let log = run.json("sarif");
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let lists = results.iter().find(|result| result["ruleId"] == "apt-lists").unwrap();
+    assert_eq!(lists["suppressions"][0]["kind"], "external");
+    assert_eq!(lists["suppressions"][0]["justification"], "the baseline knows it, with 2 MB");
+    let issues = run.json("gitlab");
+    assert!(issues.as_array().unwrap().iter().all(|issue| issue["check_name"] != "apt-lists"), "{issues}");
+    // The key keeps the comment from being silent; what is known is folded away.
+    let markdown = run.read("markdown");
+    let (open, folded) = markdown.split_once("<details>").unwrap();
+    assert!(!open.contains("apt-lists") && folded.contains("apt-lists"), "{markdown}");
+    assert!(run.read("html").contains("Not counted: the baseline knows it, with 2 MB."));
+}
+
 // ------------------------------------------------------------------------------------------------------------ JUnit
 
 /// A Python that has the module; None where that may be left out.
