@@ -343,7 +343,7 @@ fn names_are_harmless_in_every_format() {
             }
             Event::Start(Tag::Link { .. } | Tag::Image { .. }) => panic!("a link: {markdown}"),
             Event::Html(html) | Event::InlineHtml(html) => {
-                assert!(!html.contains("script") && !html.contains("<b>"), "{html}")
+                assert!(!html.contains("script") && !html.contains("<b>"), "{html}");
             }
             _ => {}
         }
@@ -416,6 +416,18 @@ fn one_tree_shows_the_difference() {
 }
 
 #[test]
+fn the_tree_knows_which_contents_are_equal() {
+    let before = image().layer(base()).layer([file("srv/x", "same").mode(0o644), file("srv/y", "one")]);
+    let after = image().layer(base()).layer([file("srv/x", "same").mode(0o600), file("srv/y", "two")]);
+    let comparison = pair(&before, &after).compare();
+    let difference = |path: &str| {
+        let node = comparison.tree.paths.find(path.as_bytes()).unwrap();
+        comparison.tree.difference(node, Range::one(1)).0
+    };
+    assert_eq!((difference("srv/x"), difference("srv/y")), (Change::Metadata, Change::Modified));
+}
+
+#[test]
 fn an_entry_leads_back_to_the_image_that_has_it() {
     let before = image().layer(base()).layer([file("etc/motd", "one")]);
     let after = image().layer(base()).layer([file("etc/motd", "three")]);
@@ -447,7 +459,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
 
 fn any_image() -> impl Strategy<Value = ImageBuilder> {
     prop::collection::vec(prop::collection::vec(any_entry(), 0..6), 1..4)
-        .prop_map(|layers| layers.into_iter().fold(image(), |image, entries| image.layer(entries)))
+        .prop_map(|layers| layers.into_iter().fold(image(), ImageBuilder::layer))
 }
 
 proptest! {

@@ -204,7 +204,7 @@ fn github(judged: &[Judged<'_>], taken: bool, reports: &[(ReportFormat, OsString
     let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return Ok(()) };
     let failed = |error| Failure::Write { name: Path::new(&file).display().to_string(), error };
     let mut text = Vec::new();
-    write_report(ReportFormat::Markdown, judged, &mut text).map_err(failed)?;
+    report::write_step_summary(judged, &mut text).map_err(failed)?;
     // Other steps' summaries stand there already.
     let summary = OpenOptions::new().append(true).create(true).open(&file);
     summary.and_then(|mut summary| summary.write_all(&text)).map_err(failed)

@@ -144,7 +144,7 @@ pub fn compare(
     };
     let known: [BTreeMap<_, _>; 2] = [read(before, &asked[0])?, read(after, &asked[1])?];
     let differing = pairs.differing(a, b, &known, options.strict);
-    let merged = merged::merge(a, b, &pairs, &differing)?;
+    let merged = merged::merge(a, b, &pairs, &differing, &known)?;
     let files = files::changes(&merged.tree, &merged.aspects);
     Ok(Comparison {
         tree: Arc::new(merged.tree),
