@@ -50,8 +50,8 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
             Err(failure) if names.len() == 1 => return Err(failure),
             Err(failure) => {
                 let (name, text) = (shown_os(name), failure.to_string());
-                let named = text.starts_with(&name);
-                say(&if named { format!("explore: {text}") } else { format!("explore: {name}: {text}") });
+                let says_it = text.starts_with(&name);
+                say(&if says_it { format!("explore: {text}") } else { format!("explore: {name}: {text}") });
                 worst = 2;
             }
         }
