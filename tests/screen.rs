@@ -25,7 +25,8 @@ struct Explorer {
     /// What was asked for outside, work left away.
     effects: Vec<Effect>,
     /// The image is there as long as it is looked at.
-    _folder: Option<common::Folder>,
+    #[allow(dead_code, reason = "it goes away with the test")]
+    folder: Option<common::Folder>,
 }
 
 impl Explorer {
@@ -36,7 +37,7 @@ impl Explorer {
     fn with(width: u16, height: u16, look: Look) -> Self {
         let terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         let app = App::new("demo.tar".to_owned(), look);
-        let mut explorer = Self { app, terminal, desk: Desk::default(), effects: Vec::new(), _folder: None };
+        let mut explorer = Self { app, terminal, desk: Desk::default(), effects: Vec::new(), folder: None };
         explorer.send(Msg::Terminal(Event::Resize(width, height)));
         explorer
     }
@@ -63,9 +64,9 @@ impl Explorer {
     }
 
     fn of(built: &ImageBuilder, width: u16, height: u16) -> Self {
-        let folder = folder();
+        let folder = common::folder();
         let path = folder.write("image.tar", &built.save(Shape::Docker));
-        Self { _folder: Some(folder), ..Self::of_file(&path, width, height) }
+        Self { folder: Some(folder), ..Self::of_file(&path, width, height) }
     }
 
     fn demo(width: u16, height: u16) -> Self {
@@ -381,7 +382,8 @@ fn files_are_looked_into_at_any_layer() {
 
 #[test]
 fn searching_in_a_file() {
-    let text: String = (0..500).map(|n| format!("line {n}{}\n", if n % 100 == 77 { " needle" } else { "" })).collect();
+    let lines = (0..500).map(|n| format!("line {n}{}", if n % 100 == 77 { " needle" } else { "" }));
+    let text = lines.collect::<Vec<_>>().join("\n") + "\n";
     let mut explorer = Explorer::of(&image().layer([file("log", text)]), 80, 20);
     explorer.keys("<tab> v").shows("1 line 0").keys("/ needle").shows("line 77 needle");
     explorer.keys("<enter> n").shows("line 177 needle").keys("nnn n").shows("line 77 needle");
@@ -390,7 +392,7 @@ fn searching_in_a_file() {
 }
 
 #[test]
-fn links_lead_to_files_and_folders_have_no_content() {
+fn links_lead_to_files_andfolders_have_no_content() {
     let built = image().layer([
         file("srv/real", "through the link"),
         symlink("srv/link", "real"),
@@ -404,7 +406,7 @@ fn links_lead_to_files_and_folders_have_no_content() {
 }
 
 #[test]
-fn saving_a_folder_from_a_layer_where_it_is_gone_later() {
+fn saving_afolder_from_a_layer_where_it_is_gone_later() {
     let mut explorer = Explorer::of(&eventful(), 100, 30);
     let into = folder();
     explorer.keys("jjj <tab>");
@@ -505,7 +507,7 @@ fn pair_of(before: &ImageBuilder, after: &ImageBuilder, width: u16, height: u16)
     let comparison =
         compare((&places[0], &first), (&places[1], &second), CompareOptions::default()).expect("both can be read");
     let mut explorer = Explorer::empty(width, height);
-    explorer._folder = Some(folder);
+    explorer.folder = Some(folder);
     explorer.send(Msg::Pair(Box::new(Pair { before: first.into(), after: second.into(), places, comparison })));
     explorer
 }

@@ -180,7 +180,9 @@ impl Rows {
             self.open.insert(row.node);
             let mut below = Vec::new();
             self.expand(tree, &row, &mut below);
-            self.visible.splice(place + 1..place + 1, below);
+            let behind = self.visible.split_off(place + 1);
+            self.visible.extend(below);
+            self.visible.extend(behind);
         } else {
             self.open.remove(&row.node);
             let end = self.end_of(place);

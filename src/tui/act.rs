@@ -119,7 +119,7 @@ impl App {
             (_, Action::ShowAdded) => self.show_or_hide(Change::Added, "what is added"),
             (_, Action::ShowModified) => self.show_or_hide(Change::Modified, "what is changed"),
             (_, Action::ShowMetadata) => {
-                self.show_or_hide(Change::Metadata, "what has only other mode, owner or times")
+                self.show_or_hide(Change::Metadata, "what has only other mode, owner or times");
             }
             (_, Action::ShowRemoved) => self.show_or_hide(Change::Removed, "what is removed"),
             (_, Action::ShowUnchanged) => self.show_or_hide(Change::None, "what is unchanged"),
@@ -229,7 +229,7 @@ impl App {
                 None => {}
             },
             Place::Waste => self.open_finding(),
-            Place::Map => self.into_tile(),
+            Place::Map => self.open_tile(),
             Place::Details | Place::Image | Place::Viewer | Place::History => {}
         }
     }
@@ -248,9 +248,8 @@ impl App {
         match (self.place(), self.browse.selected()) {
             (Place::Files, Some(row)) if row.open => self.fold(),
             (Place::Files, _) => {
-                if !self.browse.go_out() {
-                    self.focus = Focus::Layers;
-                }
+                let at_root = !self.browse.go_out();
+                self.focus = if at_root { Focus::Layers } else { Focus::Files };
             }
             (Place::Map, _) => self.map.go((-1, 0), super::view::map_area(self)),
             (Place::Waste | Place::Image, _) => self.go_to_screen(Screen::Layers),
@@ -266,9 +265,7 @@ impl App {
             self.show_map();
         } else if self.screen != Screen::Layers {
             self.go_to_screen(Screen::Layers);
-        } else if self.browse.clear_filter() {
-            self.show_again();
-        } else if self.mark.take().is_some() {
+        } else if self.browse.clear_filter() || self.mark.take().is_some() {
             self.show_again();
         } else if self.focus != Focus::Layers {
             self.focus = Focus::Layers;
@@ -314,7 +311,7 @@ impl App {
         }
     }
 
-    fn into_tile(&mut self) {
+    fn open_tile(&mut self) {
         if self.map.go_in() {
             self.show_map();
         } else if let Some(node) = self.map.selected().map(|row| row.node) {

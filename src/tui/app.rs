@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
@@ -273,7 +274,7 @@ impl App {
                 let files = if saved.files == 1 { String::new() } else { format!("{} files, ", exact(saved.files)) };
                 let mut text = format!("saved {path} ({files}{})", bytes(saved.bytes));
                 if let Some((path, why)) = saved.skipped.first() {
-                    text += &format!("; {} left out: {path}: {why}", saved.skipped.len());
+                    let _ = write!(text, "; {} left out: {path}: {why}", saved.skipped.len());
                 }
                 (text, saved.is_short())
             }

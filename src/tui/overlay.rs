@@ -359,13 +359,12 @@ impl App {
                 self.ask_jump();
             }
             Some(Overlay::Viewer(viewer)) => viewer.paste(text),
-            Some(Overlay::History(_) | Overlay::Copy { .. }) => {}
             None if self.browse.typing => {
                 self.browse.filter.paste(text);
                 self.filter_typed();
             }
             // Nothing is being typed: letters would be keys.
-            None => {}
+            Some(Overlay::History(_) | Overlay::Copy { .. }) | None => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use crossterm::event::KeyCode;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 use super::app::{App, Effect};
 use super::content::{Content, Hit, Way};
@@ -200,7 +200,7 @@ impl Viewer {
             && let Some(viewed) = self.viewed()
         {
             let text = viewed.content.row(hit.row);
-            let column = text.get(..hit.range.start).map_or(0, |text| text.width());
+            let column = text.get(..hit.range.start).map_or(0, UnicodeWidthStr::width);
             let width = self.size.0;
             if column < self.left || column + 8 > self.left + width {
                 self.left = column.saturating_sub(width / 2);
@@ -308,12 +308,12 @@ impl App {
             }
             Some(Action::Hex) => {
                 let first = viewer.row_at(viewer.top).0;
-                let State::Read(viewed) = &mut viewer.state else { return };
-                if viewed.content.text().is_none() {
+                let State::Read(file) = &mut viewer.state else { return };
+                if file.content.text().is_none() {
                     return self.tell("this is no text, so bytes are all that there is");
                 }
-                let row = viewed.content.row_in_other_view(first);
-                viewed.content.hex = !viewed.content.hex;
+                let row = file.content.row_in_other_view(first);
+                file.content.hex = !file.content.hex;
                 (viewer.hit, viewer.left) = (None, 0);
                 viewer.lay_out();
                 viewer.top = viewer.row_of(row, 0);
@@ -361,11 +361,11 @@ impl App {
             let first = versions.iter().rfind(|(layer, _)| *layer <= own).map_or(0, |(layer, _)| *layer);
             versions.iter().rfind(|(layer, _)| *layer < first)
         };
-        let Some((layer, at)) = next.copied() else {
+        let Some((number, at)) = next.copied() else {
             return self.tell(if later { "no later version" } else { "no earlier version" });
         };
         self.overlays.pop();
-        self.view_at(node, at, layer);
+        self.view_at(node, at, number);
     }
 
     /// Saves a file or folder as it is after a layer.

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -239,7 +241,7 @@ fn numbers(app: &App, found: &Inspection, layer: usize) -> Vec<Line<'static>> {
     ]));
     let mut text = format!("{} of files, {} as tar", bytes(events.content_bytes), bytes(facts.tar_bytes));
     if let Some(compressed) = facts.compressed_bytes {
-        text += &format!(", {} {}", bytes(compressed), facts.compression.name());
+        let _ = write!(text, ", {} {}", bytes(compressed), facts.compression.name());
     }
     lines.push(Line::styled(text, theme.faint));
     let (dead, hides) = (found.waste.dead_of_layer[layer], found.waste.hidden_by_layer[layer]);

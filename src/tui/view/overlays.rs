@@ -21,8 +21,7 @@ use crate::tui::work::path_of;
 pub(in crate::tui) fn overlay_area(overlay: &Overlay, size: (u16, u16)) -> Rect {
     match overlay {
         Overlay::Help { .. } => middle(size, 110, size.1.saturating_sub(4)),
-        Overlay::Jump(_) => large(size),
-        Overlay::History(_) => large(size),
+        Overlay::Jump(_) | Overlay::History(_) => large(size),
         Overlay::Copy { items, .. } => middle(size, 100, items.len() as u16 + 2),
         Overlay::Save { .. } => middle(size, 76, 5),
         // Nothing else is of interest then: all but the header and the footer.
