@@ -415,6 +415,22 @@ impl App {
 
     fn scroll(&mut self) {
         let heights = super::view::Heights::of(self);
+        // Text scrolls no further than to its end, also when there is more room for it now.
+        if self.screen == Screen::Image {
+            let (height, len) = super::view::documents_size(self);
+            self.documents.scroll(0, height, len);
+        }
+        if self.details.top > 0 {
+            let (height, len) = super::view::details_size(self);
+            self.details.scroll(0, height, len);
+        }
+        if let Some(Overlay::Help { line, top }) = self.overlays.last() {
+            let end = super::view::help_end(self, line);
+            let top = (*top).min(end);
+            if let Some(Overlay::Help { top: own, .. }) = self.overlays.last_mut() {
+                *own = top;
+            }
+        }
         self.layers.follow(heights.layers, self.layer_count());
         self.browse.cursor.follow(heights.files, self.browse.rows().len());
         self.findings.cursor.follow(heights.findings, self.findings.entries.len());

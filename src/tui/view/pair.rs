@@ -94,8 +94,12 @@ pub(super) fn detail_lines(app: &App, pair: &Pair, width: usize) -> Vec<Line<'st
     if let Some(row) = selected {
         let path = super::super::work::path_of(&pair.comparison.tree, row.node);
         lines.push(Line::styled(cut_middle(&path, width), app.theme.title));
-        match pair.comparison.files.iter().find(|file| file.node == row.node) {
-            Some(file) => {
+        // They stand in the byte order of paths.
+        let paths = &pair.comparison.tree.paths;
+        let own = paths.path(row.node);
+        let files = &pair.comparison.files;
+        match files.binary_search_by(|file| paths.path(file.node).cmp(&own)).map(|place| &files[place]) {
+            Ok(file) => {
                 let size = match file.change {
                     Change::Added => bytes(file.after_bytes),
                     Change::Removed => bytes(file.before_bytes),
@@ -106,7 +110,7 @@ pub(super) fn detail_lines(app: &App, pair: &Pair, width: usize) -> Vec<Line<'st
                 let text = aspects(&pair.comparison.tree, file);
                 lines.extend(wrap(&text, width).into_iter().map(Line::raw));
             }
-            None => lines.push(Line::styled("the same in both", app.theme.faint)),
+            Err(_) => lines.push(Line::styled("the same in both", app.theme.faint)),
         }
         return lines;
     }
