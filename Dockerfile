@@ -15,5 +15,6 @@ RUN host=$(rustc -vV | sed -n 's/^host: //p') \
     && mkdir /out && cp "target/$host/release/explore" /out/explore
 
 FROM scratch
-COPY --from=build /out/explore /explore
-ENTRYPOINT ["/explore"]
+# Not at the root: where a container begins, `explore:1.2` would mean that file.
+COPY --from=build /out/explore /usr/bin/explore
+ENTRYPOINT ["/usr/bin/explore"]

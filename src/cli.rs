@@ -231,9 +231,9 @@ pub enum Command {
         /// List every path, not only the largest changes.
         #[arg(long)]
         all: bool,
-        /// How to print it.
-        #[arg(long, value_enum, default_value_t = DiffAs::Text)]
-        format: DiffAs,
+        /// How to print it; when nothing is said, a screen in a terminal and text elsewhere.
+        #[arg(long, value_enum)]
+        format: Option<DiffAs>,
         /// Write it to a file, whole or not at all.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,

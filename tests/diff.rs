@@ -14,7 +14,7 @@ use common::{
 };
 use explore::compare::{CompareOptions, Comparison, compare};
 use explore::source::Target;
-use explore::tree::{Change, EventKind, Range, Rows, Tree};
+use explore::tree::{Change, EventKind, Folders, Range, Rows, Tree, View};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -343,7 +343,7 @@ fn names_are_harmless_in_every_format() {
             }
             Event::Start(Tag::Link { .. } | Tag::Image { .. }) => panic!("a link: {markdown}"),
             Event::Html(html) | Event::InlineHtml(html) => {
-                assert!(!html.contains("script") && !html.contains("<b>"), "{html}")
+                assert!(!html.contains("script") && !html.contains("<b>"), "{html}");
             }
             _ => {}
         }
@@ -396,15 +396,16 @@ fn one_tree_shows_the_difference() {
     let after = image().layer(base()).layer([file("etc/motd", "three"), hardlink("bin/same", "bin/tool"), gone("doc")]);
     let comparison = pair(&before, &after).compare();
     assert_eq!(comparison.tree.layers.len(), 2);
-    let changes = comparison.tree.changes(Range::one(1));
-    let change = |path: &str| changes.change(comparison.tree.paths.find(path.as_bytes()).unwrap());
-    assert_eq!(change("etc/motd"), Some(Change::Modified));
-    assert_eq!(change("bin/same"), Some(Change::Added));
-    assert_eq!(change("doc"), Some(Change::Removed));
-    assert_eq!(change("doc/a"), Some(Change::Removed));
-    assert_eq!(change("var/cache/x"), Some(Change::Removed));
-    assert_eq!(change("bin/tool"), None);
-    let mut rows = Rows::new(&comparison.tree, Range::one(1), false, rustc_hash::FxHashSet::default());
+    let tree = &comparison.tree;
+    let change = |path: &str| tree.change(tree.paths.find(path.as_bytes()).unwrap(), Range::one(1)).0;
+    assert_eq!(change("etc/motd"), Change::Modified);
+    assert_eq!(change("bin/same"), Change::Added);
+    assert_eq!(change("doc"), Change::Removed);
+    assert_eq!(change("doc/a"), Change::Removed);
+    assert_eq!(change("var/cache/x"), Change::Removed);
+    assert_eq!(change("bin/tool"), Change::None);
+    let view = View::changes(Folders::of(tree, Range::one(1)).into());
+    let mut rows = Rows::new(tree, view, rustc_hash::FxHashSet::default());
     rows.unfold_some(&comparison.tree, 20);
     let names: Vec<&[u8]> = rows.rows().iter().map(|row| comparison.tree.paths.name(row.node)).collect();
     let names: Vec<_> = names.into_iter().map(String::from_utf8_lossy).collect();
@@ -412,6 +413,18 @@ fn one_tree_shows_the_difference() {
     // A second name of a file that is there already stores nothing.
     let link = comparison.files.iter().find(|file| file.change == Change::Added).unwrap();
     assert_eq!((link.after_bytes, comparison.tree.event_at(link.after.unwrap()).kind()), (0, EventKind::HardLink));
+}
+
+#[test]
+fn the_tree_knows_which_contents_are_equal() {
+    let before = image().layer(base()).layer([file("srv/x", "same").mode(0o644), file("srv/y", "one")]);
+    let after = image().layer(base()).layer([file("srv/x", "same").mode(0o600), file("srv/y", "two")]);
+    let comparison = pair(&before, &after).compare();
+    let difference = |path: &str| {
+        let node = comparison.tree.paths.find(path.as_bytes()).unwrap();
+        comparison.tree.difference(node, Range::one(1)).0
+    };
+    assert_eq!((difference("srv/x"), difference("srv/y")), (Change::Metadata, Change::Modified));
 }
 
 #[test]
@@ -446,7 +459,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
 
 fn any_image() -> impl Strategy<Value = ImageBuilder> {
     prop::collection::vec(prop::collection::vec(any_entry(), 0..6), 1..4)
-        .prop_map(|layers| layers.into_iter().fold(image(), |image, entries| image.layer(entries)))
+        .prop_map(|layers| layers.into_iter().fold(image(), ImageBuilder::layer))
 }
 
 proptest! {

@@ -5,11 +5,15 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 
 use common::{Entry, dir, fifo, file, gone, hardlink, layer, opaque, symlink};
 use explore::bytes::{Flowing, Walker};
 use explore::layer::{Hashing, Passing, index};
-use explore::tree::{Event, EventKind, LayerEvents, Tree};
+use explore::tree::{
+    Change, Event, EventKind, EventRef, FolderSum, Folders, LayerEvents, Matches, NodeId, Range, Rows, StateSums, Tree,
+    View,
+};
 use explore::waste;
 use proptest::prelude::*;
 
@@ -423,5 +427,101 @@ proptest! {
             (waste.content_bytes, waste.live_bytes, waste.sums.dead(), waste.sums.cruft(), waste.sums.of(waste::Kind::Duplicate))
         };
         prop_assert_eq!(totals(&one), totals(&other));
+    }
+}
+
+/// What a stretch of layers does to each path, asked path by path.
+fn changes_by_path(tree: &Tree, range: Range) -> BTreeMap<NodeId, (Change, EventRef)> {
+    let nodes = tree.paths.all().skip(1);
+    nodes
+        .filter_map(|node| match tree.change(node, range) {
+            (Change::None, _) | (_, None) => None,
+            (change, Some(at)) => Some((node, (change, at))),
+        })
+        .collect()
+}
+
+fn is_below(tree: &Tree, node: NodeId, folder: NodeId) -> bool {
+    std::iter::successors(tree.paths.parent(node), |above| tree.paths.parent(*above)).any(|above| above == folder)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Sums of folders are those of the paths below them, for every folder and every stretch of layers.
+    #[test]
+    fn sums_of_folders_are_what_is_below_them(layers in any_layers()) {
+        let tree = stacked(&layers);
+        let top = layers.len() as u16 - 1;
+        for range in (0..=top).flat_map(|first| (first..=top).map(move |last| Range { first, last })) {
+            let folders = Folders::of(&tree, range);
+            let changes = changes_by_path(&tree, range);
+            for folder in tree.paths.all() {
+                let below = changes.iter().filter(|(node, _)| is_below(&tree, **node, folder));
+                let mut wanted = FolderSum::default();
+                for (node, (change, at)) in below {
+                    let before = range.first.checked_sub(1).and_then(|layer| tree.state(*node, layer));
+                    let old = before.map_or(0, |before| tree.event_at(before).size);
+                    let files = before.map_or(0, |before| i32::from(tree.is_file(before)));
+                    let (new, now) = if *change == Change::Removed {
+                        (0, 0)
+                    } else {
+                        (tree.event_at(*at).size, i32::from(tree.is_file(*at)))
+                    };
+                    wanted.bytes += new;
+                    wanted.growth += new as i64 - old as i64;
+                    wanted.files += now - files;
+                    wanted.changes[*change as usize - 1] += 1;
+                }
+                prop_assert_eq!(folders.sum(folder).copied().unwrap_or_default(), wanted, "{:?} of {:?}", folder, range);
+            }
+        }
+    }
+
+    /// Sums of the state after a layer can be had from either neighbour.
+    #[test]
+    fn sums_after_a_layer_are_had_from_its_neighbours(layers in any_layers()) {
+        let tree = stacked(&layers);
+        let one = |layer: usize| Folders::of(&tree, Range::one(layer as u16));
+        let bytes = |sums: &StateSums| tree.paths.all().map(|node| sums.below(node)).collect::<Vec<_>>();
+        let mut states = vec![StateSums::default()];
+        for layer in 0..layers.len() {
+            let next = states[layer].clone().after(&one(layer));
+            let all = Folders::of(&tree, Range { first: 0, last: layer as u16 });
+            for node in tree.paths.all() {
+                prop_assert_eq!(next.below(node).0, all.sum(node).map_or(0, |sum| sum.bytes));
+            }
+            states.push(next);
+        }
+        for layer in (0..layers.len()).rev() {
+            let back = states[layer + 1].clone().before(&one(layer));
+            prop_assert_eq!(bytes(&back), bytes(&states[layer]));
+        }
+    }
+
+    /// Everything unfolded shows each path of the view once, whatever was folded on the way there, and searches see the same.
+    #[test]
+    fn rows_show_what_there_is(layers in any_layers(), places in prop::collection::vec(0..40_usize, 0..12)) {
+        let tree = stacked(&layers);
+        let top = layers.len() as u16 - 1;
+        for layer in 0..=top {
+            let range = Range::one(layer);
+            let view = View::changes(Folders::of(&tree, range).into());
+            let mut rows = Rows::new(&tree, view.clone(), rustc_hash::FxHashSet::default());
+            for place in &places {
+                rows.toggle(&tree, *place);
+            }
+            let again = Rows::new(&tree, view, rows.open().clone());
+            prop_assert_eq!(rows.rows(), again.rows(), "folding one by one or all at once");
+            rows.unfold_to(&tree, u16::MAX, usize::MAX);
+            let shown: Vec<NodeId> = rows.rows().iter().filter(|row| row.change != Change::None).map(|row| row.node).collect();
+            let wanted: BTreeSet<NodeId> = changes_by_path(&tree, range).into_keys().collect();
+            prop_assert_eq!(shown.len(), wanted.len());
+            prop_assert_eq!(&shown.into_iter().collect::<BTreeSet<_>>(), &wanted);
+            let mut searched = BTreeSet::new();
+            let all = Matches::of(&tree, range, false, &AtomicBool::new(false), &mut |candidate| searched.insert(candidate.node));
+            prop_assert_eq!(&searched, &wanted);
+            prop_assert_eq!(all.map(|matches| matches.count), Some(wanted.len()), "each once");
+        }
     }
 }

@@ -206,6 +206,28 @@ fn sarif_names_rule_line_and_fingerprint() {
     assert!(!run.read("sarif").contains("MIIBOg"), "no report has the content of a secret");
 }
 
+#[test]
+fn what_is_excused_is_suppressed_and_not_told_again() {
+    let place = folder();
+    let baseline = place.path().join("baseline.json");
+    let known = [&STRICT[..], &["--baseline", baseline.to_str().unwrap()]].concat();
+    assert_eq!(reports(&wasteful(), &[&known[..], &["--write-baseline"]].concat()).code(), Some(0));
+    let run = reports(&wasteful(), &known);
+    assert_eq!(run.code(), Some(0), "{}", text(&run.output.stdout));
+    let log = run.json("sarif");
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let lists = results.iter().find(|result| result["ruleId"] == "apt-lists").unwrap();
+    assert_eq!(lists["suppressions"][0]["kind"], "external");
+    assert_eq!(lists["suppressions"][0]["justification"], "the baseline knows it, with 2 MB");
+    let issues = run.json("gitlab");
+    assert!(issues.as_array().unwrap().iter().all(|issue| issue["check_name"] != "apt-lists"), "{issues}");
+    // The key keeps the comment from being silent; what is known is folded away.
+    let markdown = run.read("markdown");
+    let (open, folded) = markdown.split_once("<details>").unwrap();
+    assert!(!open.contains("apt-lists") && folded.contains("apt-lists"), "{markdown}");
+    assert!(run.read("html").contains("Not counted: the baseline knows it, with 2 MB."));
+}
+
 // ------------------------------------------------------------------------------------------------------------ JUnit
 
 /// A Python that has the module; None where that may be left out.
@@ -453,6 +475,22 @@ fn the_page_runs_its_own_script_and_nobody_elses() {
     assert!(dom.contains("class=\"tile "), "there is a map");
 }
 
+#[test]
+fn the_page_of_a_comparison_runs_its_own_script_alone() {
+    let folder = folder();
+    let before = folder.write("before.tar", &tidy().save(Shape::Docker));
+    let after = folder.write("after.tar", &hostile().save(Shape::Docker));
+    let page = folder.path().join("diff.html");
+    let paths = [&before, &after].map(|path| path.to_str().unwrap());
+    let flags = ["--no-cache", "--format", "html", "-o", page.to_str().unwrap()];
+    let output = common::explore(&[&["diff"][..], &paths[..], &flags[..]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let Some(dom) = in_chromium(&page, &[]) else { return };
+    assert!(dom.contains("data-ready=\"true\"") && dom.contains("<th class=\"num\"><button"), "its script ran");
+    assert_eq!((dom.matches("<script").count(), dom.matches("<img").count()), (1, 0));
+    assert!(!dom.contains("<title>pwned"));
+}
+
 /// The page with one more script, which its policy allows by hash: it does what a reader does, and writes down what comes.
 fn walked(run: &Run, script: &str) -> Option<Value> {
     use base64::Engine as _;
@@ -471,7 +509,7 @@ fn walked(run: &Run, script: &str) -> Option<Value> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
-const WALK: &str = r##"
+const WALK: &str = r#"
 const told = {};
 const map = document.querySelector("section.map");
 const tiles = () => Array.from(map.querySelectorAll(".tile[data-node]"), (tile) => tile.textContent.split("  ")[0]);
@@ -505,7 +543,7 @@ const pre = document.createElement("pre");
 pre.id = "result";
 pre.textContent = JSON.stringify(told);
 document.body.append(pre);
-"##;
+"#;
 
 #[test]
 fn the_map_can_be_walked_and_the_tables_sorted_and_filtered() {

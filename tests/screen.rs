@@ -9,10 +9,11 @@ use std::sync::atomic::AtomicBool;
 
 use common::{Entry, ImageBuilder, Shape, dir, file, folder, gone, hardlink, image, look, symlink};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use explore::compare::{CompareOptions, compare};
 use explore::image::Image;
 use explore::inspect::Inspection;
 use explore::source::Target;
-use explore::tui::{App, Desk, Effect, Keymap, Look, Msg, Theme, draw};
+use explore::tui::{App, Desk, Effect, Keymap, Look, Msg, Pair, Theme, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Modifier};
@@ -24,7 +25,8 @@ struct Explorer {
     /// What was asked for outside, work left away.
     effects: Vec<Effect>,
     /// The image is there as long as it is looked at.
-    _folder: Option<common::Folder>,
+    #[allow(dead_code, reason = "it goes away with the test")]
+    folder: Option<common::Folder>,
 }
 
 impl Explorer {
@@ -35,7 +37,7 @@ impl Explorer {
     fn with(width: u16, height: u16, look: Look) -> Self {
         let terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         let app = App::new("demo.tar".to_owned(), look);
-        let mut explorer = Self { app, terminal, desk: Desk::default(), effects: Vec::new(), _folder: None };
+        let mut explorer = Self { app, terminal, desk: Desk::default(), effects: Vec::new(), folder: None };
         explorer.send(Msg::Terminal(Event::Resize(width, height)));
         explorer
     }
@@ -62,9 +64,9 @@ impl Explorer {
     }
 
     fn of(built: &ImageBuilder, width: u16, height: u16) -> Self {
-        let folder = folder();
+        let folder = common::folder();
         let path = folder.write("image.tar", &built.save(Shape::Docker));
-        Self { _folder: Some(folder), ..Self::of_file(&path, width, height) }
+        Self { folder: Some(folder), ..Self::of_file(&path, width, height) }
     }
 
     fn demo(width: u16, height: u16) -> Self {
@@ -243,7 +245,7 @@ fn folding_and_unfolding() {
     explorer.keys("<").hides("main_Packages").shows("▸ lists/");
     explorer.keys("Z").shows("main_Packages");
     // Folders with one folder only share its row.
-    explorer.keys("c").shows("▾ var/lib/apt/lists/").keys("c").shows("▾ var/\n".trim_end());
+    explorer.keys("<tab> <tab> k <tab> c").shows("▾ share/doc/bash/").keys("c").shows("▾ doc/");
 }
 
 #[test]
@@ -380,7 +382,8 @@ fn files_are_looked_into_at_any_layer() {
 
 #[test]
 fn searching_in_a_file() {
-    let text: String = (0..500).map(|n| format!("line {n}{}\n", if n % 100 == 77 { " needle" } else { "" })).collect();
+    let lines = (0..500).map(|n| format!("line {n}{}", if n % 100 == 77 { " needle" } else { "" }));
+    let text = lines.collect::<Vec<_>>().join("\n") + "\n";
     let mut explorer = Explorer::of(&image().layer([file("log", text)]), 80, 20);
     explorer.keys("<tab> v").shows("1 line 0").keys("/ needle").shows("line 77 needle");
     explorer.keys("<enter> n").shows("line 177 needle").keys("nnn n").shows("line 77 needle");
@@ -389,7 +392,7 @@ fn searching_in_a_file() {
 }
 
 #[test]
-fn links_lead_to_files_and_folders_have_no_content() {
+fn links_lead_to_files_andfolders_have_no_content() {
     let built = image().layer([
         file("srv/real", "through the link"),
         symlink("srv/link", "real"),
@@ -403,7 +406,7 @@ fn links_lead_to_files_and_folders_have_no_content() {
 }
 
 #[test]
-fn saving_a_folder_from_a_layer_where_it_is_gone_later() {
+fn saving_afolder_from_a_layer_where_it_is_gone_later() {
     let mut explorer = Explorer::of(&eventful(), 100, 30);
     let into = folder();
     explorer.keys("jjj <tab>");
@@ -492,6 +495,66 @@ fn sorting_by_size_and_change() {
     explorer.keys("s").shows("sorted by size");
     assert_eq!(order(&mut explorer), ["b", "c", "a/", "one"]);
     explorer.keys("s").shows("by change").keys("s").shows("sorted by name");
+}
+
+/// Two images on the screen, as `explore diff` has them.
+fn pair_of(before: &ImageBuilder, after: &ImageBuilder, width: u16, height: u16) -> Explorer {
+    let folder = folder();
+    let [a, b] = [("before.tar", before), ("after.tar", after)]
+        .map(|(name, built)| folder.write(name, &built.save(Shape::Docker)));
+    let places = [&a, &b].map(|path| Target::parse(path.as_os_str()).unwrap());
+    let (first, second) = (look(&a), look(&b));
+    let comparison =
+        compare((&places[0], &first), (&places[1], &second), CompareOptions::default()).expect("both can be read");
+    let mut explorer = Explorer::empty(width, height);
+    explorer.folder = Some(folder);
+    explorer.send(Msg::Pair(Box::new(Pair { before: first.into(), after: second.into(), places, comparison })));
+    explorer
+}
+
+#[test]
+fn two_images_side_by_side() {
+    let base = [dir("etc"), file("etc/motd", "one"), file("opt/old", vec![1; 4000])];
+    let rows =
+        |last: &str| serde_json::json!([{"created_by": "RUN base"}, {"created_by": "RUN lists"}, {"created_by": last}]);
+    let before = image()
+        .name("app:1")
+        .run(serde_json::json!({"Env": ["A=1"]}))
+        .layer(&base)
+        .layer([file("var/lib/apt/lists/x", vec![1; 50_000])])
+        .layer([file("srv/app", "same")])
+        .history(rows("RUN app"));
+    let after = image()
+        .name("app:2")
+        .run(serde_json::json!({"Env": ["A=2"]}))
+        .layer(&base)
+        .layer([file("var/lib/apt/lists/x", vec![1; 90_000])])
+        .layer([file("etc/motd", "three"), file("srv/app", "same").mode(0o600), gone("opt/old")])
+        .history(rows("RUN app two"));
+    for (width, height) in [(80, 24), (160, 45)] {
+        let mut explorer = pair_of(&before, &after, width, height);
+        explorer.shows("app:1 → app:2").shows("What differs in B, app:2").shows("Layers (3 and 3)");
+        insta::assert_snapshot!(format!("pair_{width}x{height}"), explorer.keys("j").screen());
+        insta::assert_snapshot!(format!("pair_waste_{width}x{height}"), explorer.keys("2").screen());
+        insta::assert_snapshot!(format!("pair_images_{width}x{height}"), explorer.keys("4").screen());
+    }
+    let mut explorer = pair_of(&before, &after, 120, 40);
+    explorer.keys("<tab> / motd <enter> j").shows("content").keys("v").shows("in app:2").shows("1 three");
+    explorer.keys("[").shows("in app:1").shows("1 one").keys("q <esc>");
+    explorer.keys("/ app <enter> j").shows("mode 0644 -> 0600");
+    // What is gone is seen, and saved, as the first image has it.
+    let into = common::folder();
+    explorer.keys("<esc> <tab> <tab> / old <enter> j x <back>");
+    explorer.send(Msg::Terminal(Event::Paste(into.path().display().to_string())));
+    explorer.keys("<enter>").shows("saved ");
+    assert_eq!(std::fs::read(into.path().join("old")).unwrap().len(), 4000);
+    explorer.keys("b").shows("two images have no common history");
+    // A finding leads to its path, settings that differ are told.
+    explorer.keys("2 <enter>").shows("lists/").keys("4").shows("- 1").shows("+ 2");
+    explorer.keys("3").shows("what B has that A has not").keys("m T ? q q");
+    assert!(explorer.has_quit());
+    // Nothing differs.
+    pair_of(&before, &before, 80, 24).shows("no path differs").keys("2").shows("the same in both images");
 }
 
 #[test]

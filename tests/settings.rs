@@ -141,6 +141,9 @@ fn mistakes_name_file_line_key_and_what_was_meant() {
         ("[[ignore]]\nreason = \" \"\nrule = \"apt-lists\"", "config.toml:2: ignore.reason: it is empty"),
         ("[screen]\nthem = \"x\"", "config.toml:2: them: there is no such setting of the screen; did you mean theme?"),
         ("[screen]\nmouse = 3", "config.toml:2: screen.mouse: `3` is neither true nor false"),
+        ("[screen]\ntheme = \"drak\"", "config.toml:2: screen.theme: there is no theme `drak`; did you mean dark?"),
+        ("[keys]\nquitt = \"x\"", "config.toml:2: keys.quitt: there is no such action"),
+        ("[keys]\nquit = \"no such key\"", "config.toml:2: keys.quit: "),
         ("[keys]\nquit = 3", "config.toml:2: keys.quit: a key or a list of keys is expected"),
         ("max-layers = 1\nmax-layers = 2", "config.toml:2: it is no TOML: duplicate key"),
         ("max-layers = ", "config.toml:1: it is no TOML"),
@@ -175,6 +178,8 @@ fn mistakes_of_flags_and_variables_name_them() {
     assert!(said.contains("EXPLORE_MAX_LAYERS: `many` is no whole number"), "{said}");
     let said = with(&[("EXPLORE_MAX_LAYER", "3")], &["--ci", "x"]);
     assert!(said.contains("EXPLORE_MAX_LAYER: there is no such setting; did you mean EXPLORE_MAX_LAYERS?"), "{said}");
+    let said = with(&[("EXPLORE_THEME", "drak")], &["--ci", "x"]);
+    assert!(said.contains("EXPLORE_THEME: screen.theme: there is no theme `drak`; did you mean dark?"), "{said}");
     let said = with(&[("EXPLORE_VERIFY", "perhaps")], &["ls", "x"]);
     assert!(said.contains("EXPLORE_VERIFY: `perhaps` is neither true nor false"), "{said}");
     let said = with(&[], &["--ci", "--max-layer=3", "x"]);

@@ -4,21 +4,25 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use explore::cli::{Comparing, DiffAs};
 use explore::compare::{CompareOptions, compare};
 use explore::report::{Compared, DiffFormat, write_diff};
 use explore::source::Target;
+use explore::tui::Pair;
 
 use super::failure::Failure;
 use super::look::{end, judging, look, settings};
+use super::open::{has_screen, look_of_screen};
 use super::output::{print, write_whole};
 
 /// What is to be told, and where.
 pub(super) struct Telling<'a> {
     pub(super) strict: bool,
     pub(super) all: bool,
-    pub(super) format: DiffAs,
+    /// Text where nothing is said, or a screen where there is one.
+    pub(super) format: Option<DiffAs>,
     pub(super) output: Option<&'a Path>,
 }
 
@@ -38,19 +42,25 @@ pub(super) fn diff(
     let (a, b) = (look(&first, &options)?, look(&second, &options)?);
     let how = CompareOptions { strict: telling.strict, threads: options.threads };
     let comparison = compare((&first, &a), (&second, &b), how)?;
+    let differs = comparison.differs();
+    let whole = [&a, &b].into_iter().all(|found| end(found, &settings) == ExitCode::SUCCESS);
+    let code = ExitCode::from(if whole { u8::from(differs) } else { 2 });
+    if telling.format.is_none() && telling.output.is_none() && has_screen() {
+        let pair = Pair { before: Arc::new(a), after: Arc::new(b), places: [first, second], comparison };
+        explore::tui::run_pair(pair, look_of_screen(&settings)).map_err(Failure::Terminal)?;
+        return Ok(code);
+    }
     let compared = Compared { before: &a, after: &b, comparison: &comparison };
-    let write = |out: &mut dyn io::Write| write_diff(format(telling.format), compared, telling.all, out);
+    let write = |out: &mut dyn io::Write| {
+        write_diff(format(telling.format.unwrap_or(DiffAs::Text)), compared, telling.all, out)
+    };
     let written = match telling.output {
         Some(file) => write_whole(file, |out| write(out)),
         None => print(|out| write(out)),
     };
     // A reader that goes away changes no verdict.
     written.or_else(|failure| if failure.is_closed_pipe() { Ok(()) } else { Err(failure) })?;
-    let whole = [&a, &b].into_iter().all(|found| end(found, &settings) == ExitCode::SUCCESS);
-    Ok(ExitCode::from(match (whole, comparison.differs()) {
-        (false, _) => 2,
-        (true, differs) => u8::from(differs),
-    }))
+    Ok(code)
 }
 
 fn format(format: DiffAs) -> DiffFormat {

@@ -177,7 +177,7 @@ fn open_image(image: &OsStr, settings: &Settings, dockerfile: Option<&Path>) -> 
 }
 
 /// Colours, keys and the mouse, as settings have them; that they can be was checked with the settings.
-fn look_of_screen(settings: &Settings) -> Look {
+pub(super) fn look_of_screen(settings: &Settings) -> Look {
     let screen = settings.screen();
     let usual = Look::default();
     Look {
@@ -189,6 +189,6 @@ fn look_of_screen(settings: &Settings) -> Look {
 }
 
 /// A terminal that can be drawn on.
-fn has_screen() -> bool {
+pub(super) fn has_screen() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
 }

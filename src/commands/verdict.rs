@@ -50,8 +50,8 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
             Err(failure) if names.len() == 1 => return Err(failure),
             Err(failure) => {
                 let (name, text) = (shown_os(name), failure.to_string());
-                let named = text.starts_with(&name);
-                say(&if named { format!("explore: {text}") } else { format!("explore: {name}: {text}") });
+                let says_it = text.starts_with(&name);
+                say(&if says_it { format!("explore: {text}") } else { format!("explore: {name}: {text}") });
                 worst = 2;
             }
         }
@@ -114,7 +114,9 @@ fn gate(settings: &Settings, options: &Options) -> Result<Gate, Failure> {
         _ if writes => None,
         (Some(file), _) if by_file > by_image => Some(read_baseline(file)?),
         (_, Some(image)) => {
-            let found = look(&Target::parse(image)?, options)?;
+            // What is said of the base and of layers is said of the images that are judged.
+            let options = Options { base_image: None, base_layers: None, squash: Vec::new(), ..options.clone() };
+            let found = look(&Target::parse(image)?, &options)?;
             if let Some(damage) = found.damage().next() {
                 return Err(Failure::Usage(format!("{}: {damage}; nothing can be held against it", shown_os(image))));
             }
@@ -202,7 +204,7 @@ fn github(judged: &[Judged<'_>], taken: bool, reports: &[(ReportFormat, OsString
     let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return Ok(()) };
     let failed = |error| Failure::Write { name: Path::new(&file).display().to_string(), error };
     let mut text = Vec::new();
-    write_report(ReportFormat::Markdown, judged, &mut text).map_err(failed)?;
+    report::write_step_summary(judged, &mut text).map_err(failed)?;
     // Other steps' summaries stand there already.
     let summary = OpenOptions::new().append(true).create(true).open(&file);
     summary.and_then(|mut summary| summary.write_all(&text)).map_err(failed)

@@ -1,12 +1,13 @@
 //! One tree of two layers out of two final file systems.
 
+use std::collections::BTreeMap;
 use std::ops::Range as Span;
 
 use rustc_hash::FxHashMap;
 
 use super::files::{Aspects, Differing, Pairs, last};
 use crate::inspect::Inspection;
-use crate::layer::{Batch, Record, RecordKind};
+use crate::layer::{Batch, ContentId, Record, RecordKind};
 use crate::tree::{Event, EventKind, EventRef, LayerEvents, NodeId, Tree, TreeError};
 
 /// Records that are handed over at once.
@@ -19,10 +20,16 @@ pub(super) struct Merged {
     pub(super) origins: [Vec<EventRef>; 2],
 }
 
-pub(super) fn merge(a: &Inspection, b: &Inspection, pairs: &Pairs, differing: &Differing) -> Result<Merged, TreeError> {
+pub(super) fn merge(
+    a: &Inspection,
+    b: &Inspection,
+    pairs: &Pairs,
+    differing: &Differing,
+    known: &[BTreeMap<EventRef, ContentId>; 2],
+) -> Result<Merged, TreeError> {
     let mut tree = Tree::default();
     let (a, b) = (&*a.tree, &*b.tree);
-    let mut first = Writer::new(&mut tree, a);
+    let mut first = Writer::new(&mut tree, a, &known[0]);
     for index in 1..a.paths.len() {
         let node = NodeId::from_index(index);
         if let Some(at) = last(a, node) {
@@ -30,7 +37,7 @@ pub(super) fn merge(a: &Inspection, b: &Inspection, pairs: &Pairs, differing: &D
         }
     }
     let first = first.finish()?;
-    let mut second = Writer::new(&mut tree, b);
+    let mut second = Writer::new(&mut tree, b, &known[1]);
     second.whiteouts(a, pairs)?;
     second.keep_names(pairs, differing, a);
     for index in 1..b.paths.len() {
@@ -51,6 +58,8 @@ pub(super) fn merge(a: &Inspection, b: &Inspection, pairs: &Pairs, differing: &D
 struct Writer<'t> {
     tree: &'t mut Tree,
     from: &'t Tree,
+    /// Contents that were found out for the comparison.
+    known: &'t BTreeMap<EventRef, ContentId>,
     layer: LayerEvents,
     batch: Batch,
     origins: Vec<EventRef>,
@@ -59,9 +68,9 @@ struct Writer<'t> {
 }
 
 impl<'t> Writer<'t> {
-    fn new(tree: &'t mut Tree, from: &'t Tree) -> Self {
+    fn new(tree: &'t mut Tree, from: &'t Tree, known: &'t BTreeMap<EventRef, ContentId>) -> Self {
         let (layer, batch) = (LayerEvents::default(), Batch::default());
-        Self { tree, from, layer, batch, origins: Vec::new(), names: FxHashMap::default() }
+        Self { tree, from, known, layer, batch, origins: Vec::new(), names: FxHashMap::default() }
     }
 
     /// Files that have a name which did not change: new names of theirs are links to that.
@@ -128,7 +137,7 @@ impl<'t> Writer<'t> {
         record.device = from.device(event).unwrap_or_default();
         if kind == EventKind::File {
             record.size = event.size;
-            record.content = from.content(stands);
+            record.content = from.content(stands).or_else(|| self.known.get(&stands).copied());
             self.names.insert(stands, path);
         }
         self.origins.push(at);

@@ -11,6 +11,7 @@ mod merged;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -73,7 +74,7 @@ pub struct FileChange {
 pub struct Comparison {
     /// Two layers: 0 is the final file system of the first image, 1 what has to be done to it to get that of the second. So the
     /// changes of layer 1 are the differences, and everything that shows a layer shows them.
-    pub tree: Tree,
+    pub tree: Arc<Tree>,
     /// The layers of both, those together that belong together.
     pub layers: Vec<Aligned>,
     /// Paths that differ, in the byte order of paths.
@@ -143,10 +144,10 @@ pub fn compare(
     };
     let known: [BTreeMap<_, _>; 2] = [read(before, &asked[0])?, read(after, &asked[1])?];
     let differing = pairs.differing(a, b, &known, options.strict);
-    let merged = merged::merge(a, b, &pairs, &differing)?;
+    let merged = merged::merge(a, b, &pairs, &differing, &known)?;
     let files = files::changes(&merged.tree, &merged.aspects);
     Ok(Comparison {
-        tree: merged.tree,
+        tree: Arc::new(merged.tree),
         origins: merged.origins,
         layers: layers::align(a, b),
         files,

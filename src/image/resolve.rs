@@ -211,15 +211,21 @@ fn from_index(lookup: &impl Lookup, index: &Index) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut tops: Vec<(Digest, usize)> = Vec::new();
     let mut left = MAX_MANIFESTS;
+    // What leads to no manifest is followed once, however often it is named.
+    let mut barren = HashSet::new();
     for top in index.manifests.iter().filter(|top| !top.is_no_image()) {
         let names = top.names();
         if let Some((_, at)) = tops.iter().find(|(digest, _)| *digest == top.digest) {
             candidates[*at].names.extend(names);
             continue;
         }
+        if barren.contains(&top.digest) {
+            continue;
+        }
         let mut variants = Vec::new();
         follow(lookup, top, MAX_DEPTH, &mut left, &mut HashSet::new(), &mut variants);
         if variants.is_empty() {
+            barren.insert(top.digest.clone());
             continue;
         }
         let sibling = candidates.iter_mut().find(|other| {

@@ -55,7 +55,7 @@ pub fn contents(
         let workers: Vec<_> = (0..threads.min(files.len())).map(|_| scope.spawn(share)).collect();
         let mut all = BTreeMap::new();
         for worker in workers {
-            all.extend(worker.join().map_err(|_| ReadError::Once)??);
+            all.extend(worker.join().map_err(|_| ReadError::Stopped)??);
         }
         Ok(all)
     })

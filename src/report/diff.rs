@@ -68,7 +68,7 @@ impl Number {
 }
 
 /// `+1.2 MB`, `-3`, `0`; nothing before a zero.
-fn signed(number: i128, text: impl Fn(u64) -> String) -> String {
+pub(crate) fn signed(number: i128, text: impl Fn(u64) -> String) -> String {
     let size = text(u64::try_from(number.unsigned_abs()).unwrap_or(u64::MAX));
     match number {
         0 => size,
@@ -108,7 +108,7 @@ fn weighty(comparison: &Comparison) -> Vec<&FileChange> {
 }
 
 /// In what a path differs, with the values where those are short: `content, mode 0644 -> 0600, owner 0:0 -> 33:33`.
-fn aspects(tree: &Tree, file: &FileChange) -> String {
+pub(crate) fn aspects(tree: &Tree, file: &FileChange) -> String {
     let (Some(before), Some(after)) = (file.before, file.after) else { return String::new() };
     let words = file.aspects.iter().map(|aspect| aspect_words(tree, aspect, before, after));
     words.collect::<Vec<_>>().join(", ")

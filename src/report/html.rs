@@ -53,7 +53,9 @@ pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()
             .map(|(place, judged)| rows::image(judged, place, (TILES / each).max(300), (FILES / each).max(50)))
             .collect(),
     };
-    page.write_into(&mut io::BufWriter::new(out)).map_err(io::Error::from)
+    let mut out = io::BufWriter::new(out);
+    page.write_into(&mut out)?;
+    out.flush()
 }
 
 /// Nothing may be loaded, and only what stands in the page itself may style it or run (Content Security Policy, level 2).

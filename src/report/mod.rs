@@ -24,6 +24,7 @@ mod words;
 
 pub use ci::{verdict_line, write_verdicts};
 pub use diff::{Compared, DiffFormat, write_diff};
+pub(crate) use diff::{aspects, signed};
 pub use formats::{Judged, ReportFormat, write_report};
 pub use history::{HistoryFormat, write_history};
 pub use images::write_images;

@@ -40,7 +40,7 @@ pub struct Folders {
 impl Folders {
     /// Adds everything up: one pass over what the layers say, one over the folders.
     pub fn of(tree: &Tree, range: Range) -> Self {
-        let mut sums = Sums { folder: NodeId::ROOT, run: FolderSum::default(), sums: FxHashMap::default() };
+        let mut making = Making { folder: NodeId::ROOT, run: FolderSum::default(), done: FxHashMap::default() };
         for (layer, events) in (range.first..=range.last).zip(&tree.layers[usize::from(range.first)..]) {
             for (index, event) in events.events.iter().enumerate() {
                 // What is taken back before the end of the stretch leaves a trace only in `removed`.
@@ -61,18 +61,18 @@ impl Folders {
                 let mut sum = FolderSum { bytes: size, growth: size as i64 - old as i64, ..FolderSum::default() };
                 sum.files = i32::from(tree.is_file(at)) - i32::from(before.is_some_and(|before| tree.is_file(before)));
                 sum.changes[change as usize - 1] = 1;
-                sums.put(tree, event.node, &sum);
+                making.put(tree, event.node, &sum);
             }
         }
         for node in tree.removed_in(range) {
             let Some(before) = range.first.checked_sub(1).and_then(|below| tree.state(node, below)) else { continue };
             let growth = -(tree.event_at(before).size as i64);
             let files = -i32::from(tree.is_file(before));
-            sums.put(tree, node, &FolderSum { changes: [0, 0, 1], growth, files, ..FolderSum::default() });
+            making.put(tree, node, &FolderSum { changes: [0, 0, 1], growth, files, ..FolderSum::default() });
         }
-        sums.flush();
-        add_up(tree, &mut sums.sums, FolderSum::add);
-        Self { range, sums: sums.sums }
+        making.flush();
+        add_up(tree, &mut making.done, FolderSum::add);
+        Self { range, sums: making.done }
     }
 
     /// What is done below a path.
@@ -82,13 +82,13 @@ impl Folders {
 }
 
 /// Sums by folder in the making; entries of one folder mostly stand together.
-struct Sums {
+struct Making {
     folder: NodeId,
     run: FolderSum,
-    sums: FxHashMap<NodeId, FolderSum>,
+    done: FxHashMap<NodeId, FolderSum>,
 }
 
-impl Sums {
+impl Making {
     fn put(&mut self, tree: &Tree, node: NodeId, sum: &FolderSum) {
         let Some(parent) = tree.paths.parent(node) else { return };
         if parent != self.folder {
@@ -100,7 +100,7 @@ impl Sums {
 
     fn flush(&mut self) {
         let run = std::mem::take(&mut self.run);
-        self.sums.entry(self.folder).or_default().add(&run);
+        self.done.entry(self.folder).or_default().add(&run);
     }
 }
 

@@ -70,6 +70,23 @@ pub struct View {
     pub state: Arc<StateSums>,
 }
 
+impl View {
+    /// The changes of a stretch of layers by name, nothing hidden.
+    pub fn changes(folders: Arc<Folders>) -> Self {
+        Self {
+            range: folders.range,
+            all: false,
+            sort: Sort::Name,
+            shown: Shown::default(),
+            chains: false,
+            matches: None,
+            whole_folders: false,
+            folders,
+            state: Arc::default(),
+        }
+    }
+}
+
 /// One line of a tree that is unfolded here and there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -163,7 +180,9 @@ impl Rows {
             self.open.insert(row.node);
             let mut below = Vec::new();
             self.expand(tree, &row, &mut below);
-            self.visible.splice(place + 1..place + 1, below);
+            let behind = self.visible.split_off(place + 1);
+            self.visible.extend(below);
+            self.visible.extend(behind);
         } else {
             self.open.remove(&row.node);
             let end = self.end_of(place);

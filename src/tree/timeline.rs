@@ -469,7 +469,7 @@ impl Tree {
     pub fn stands_for(&self, at: EventRef) -> EventRef {
         let event = self.event_at(at);
         match event.kind {
-            EventKind::HardLink => self.hard_links[event.extra as usize].copy.some().unwrap_or(at),
+            EventKind::HardLink => self.hard_links[event.extra.get() as usize].copy.some().unwrap_or(at),
             _ => at,
         }
     }

@@ -34,6 +34,9 @@ impl App {
             Action::NextPane => self.next_pane(),
             Action::PreviousLayer => self.step_layer(-1),
             Action::NextLayer => self.step_layer(1),
+            Action::Mark | Action::Aggregate | Action::OneLayer if self.pair.is_some() => {
+                self.tell("the files are those of both images as they are in the end");
+            }
             Action::Mark => {
                 self.mark = if self.mark.is_some() { None } else { Some(self.layers.at) };
                 self.show_again();
@@ -116,7 +119,7 @@ impl App {
             (_, Action::ShowAdded) => self.show_or_hide(Change::Added, "what is added"),
             (_, Action::ShowModified) => self.show_or_hide(Change::Modified, "what is changed"),
             (_, Action::ShowMetadata) => {
-                self.show_or_hide(Change::Metadata, "what has only other mode, owner or times")
+                self.show_or_hide(Change::Metadata, "what has only other mode, owner or times");
             }
             (_, Action::ShowRemoved) => self.show_or_hide(Change::Removed, "what is removed"),
             (_, Action::ShowUnchanged) => self.show_or_hide(Change::None, "what is unchanged"),
@@ -189,6 +192,9 @@ impl App {
 
     pub(super) fn layer_changed(&mut self) {
         self.details = Cursor::default();
+        if self.pair.is_some() {
+            return;
+        }
         // From the files one looks at a path, from the layers at a layer.
         if self.focus == Focus::Files || self.screen != Screen::Layers {
             self.show_again();
@@ -223,7 +229,7 @@ impl App {
                 None => {}
             },
             Place::Waste => self.open_finding(),
-            Place::Map => self.into_tile(),
+            Place::Map => self.open_tile(),
             Place::Details | Place::Image | Place::Viewer | Place::History => {}
         }
     }
@@ -242,9 +248,8 @@ impl App {
         match (self.place(), self.browse.selected()) {
             (Place::Files, Some(row)) if row.open => self.fold(),
             (Place::Files, _) => {
-                if !self.browse.go_out() {
-                    self.focus = Focus::Layers;
-                }
+                let at_root = !self.browse.go_out();
+                self.focus = if at_root { Focus::Layers } else { Focus::Files };
             }
             (Place::Map, _) => self.map.go((-1, 0), super::view::map_area(self)),
             (Place::Waste | Place::Image, _) => self.go_to_screen(Screen::Layers),
@@ -255,15 +260,12 @@ impl App {
 
     /// One step back: what is nearest is closed, and only what is still being read is left for that.
     fn back(&mut self) {
-        let out_of_folder =
-            self.screen == Screen::Map && self.found.clone().is_some_and(|found| self.map.out(&found.tree));
+        let out_of_folder = self.screen == Screen::Map && self.tree().cloned().is_some_and(|tree| self.map.out(&tree));
         if out_of_folder {
             self.show_map();
         } else if self.screen != Screen::Layers {
             self.go_to_screen(Screen::Layers);
-        } else if self.browse.clear_filter() {
-            self.show_again();
-        } else if self.mark.take().is_some() {
+        } else if self.browse.clear_filter() || self.mark.take().is_some() {
             self.show_again();
         } else if self.focus != Focus::Layers {
             self.focus = Focus::Layers;
@@ -276,13 +278,13 @@ impl App {
     }
 
     fn fold(&mut self) {
-        if let Some(found) = self.found.clone() {
-            self.browse.fold(&found.tree);
+        if let Some(tree) = self.tree().cloned() {
+            self.browse.fold(&tree);
         }
     }
 
     fn update_findings(&mut self) {
-        if let Some(found) = self.found.clone().filter(|_| self.judged) {
+        if let Some(found) = self.found.clone().filter(|_| self.judged && self.pair.is_none()) {
             self.findings.update(&found);
         }
     }
@@ -298,6 +300,9 @@ impl App {
         if let Some(Entry::Head(_)) = self.findings.selected() {
             return self.fold_group();
         }
+        if self.pair.is_some() {
+            return self.open_finding_of_pair();
+        }
         let finding = self.found.as_ref().and_then(|found| self.findings.finding(found));
         let place = finding.and_then(|finding| Some((finding.stored_in, finding.paths.first()?.node)));
         match place {
@@ -306,7 +311,7 @@ impl App {
         }
     }
 
-    fn into_tile(&mut self) {
+    fn open_tile(&mut self) {
         if self.map.go_in() {
             self.show_map();
         } else if let Some(node) = self.map.selected().map(|row| row.node) {

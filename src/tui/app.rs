@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
@@ -9,6 +10,7 @@ use super::keymap::{Keymap, Place};
 use super::keys::Key;
 use super::map::{Level, Map};
 use super::overlay::Overlay;
+use super::pair::{Pair, SECOND};
 use super::theme::Theme;
 use super::viewer::Viewed;
 use super::work::Job;
@@ -16,7 +18,7 @@ use crate::bytes::shown;
 use crate::image::Image;
 use crate::inspect::{InspectError, Inspection, Saved};
 use crate::report::{bytes, exact};
-use crate::tree::{NodeId, Range, Rows};
+use crate::tree::{NodeId, Range, Rows, Tree};
 
 /// What can happen.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub enum Msg {
     Content(u64, Box<Result<Viewed, String>>),
     /// The answer to a job: what was saved, or why not.
     Saved(Result<Saved, String>),
+    /// Two images were read and held against each other.
+    Pair(Box<Pair>),
     /// Someone asks the program to end.
     Terminate,
     /// A thread of the program broke.
@@ -134,6 +138,8 @@ pub struct App {
     pub(super) keys: Keymap,
     image: Option<Box<Image>>,
     pub(super) found: Option<Arc<Inspection>>,
+    /// Two images that are held against each other; `found` is the second of them then.
+    pub(super) pair: Option<Arc<Pair>>,
     /// The waste is known too.
     pub(super) judged: bool,
     pub(super) progress: String,
@@ -179,6 +185,7 @@ impl App {
             keys: look.keys,
             image: None,
             found: None,
+            pair: None,
             judged: false,
             progress: "opening".to_owned(),
             part: None,
@@ -227,12 +234,13 @@ impl App {
             Msg::Stacked(found) => self.take(found, false),
             Msg::Ready(found) => self.take(found, true),
             Msg::View(number, rows) => {
-                if let Some(found) = &self.found {
-                    self.browse.take(number, rows, &found.tree);
+                if let Some(tree) = self.tree().cloned() {
+                    self.browse.take(number, rows, &tree);
                 }
             }
             Msg::Map(number, level) => self.map.take(number, level),
             Msg::Jump(number, paths, count) => self.take_jump(number, paths, count),
+            Msg::Pair(pair) => self.take_pair(*pair),
             Msg::Content(number, read) => self.take_content(number, *read),
             Msg::Saved(saved) => self.saved(saved),
             Msg::Failed(error) => {
@@ -266,7 +274,7 @@ impl App {
                 let files = if saved.files == 1 { String::new() } else { format!("{} files, ", exact(saved.files)) };
                 let mut text = format!("saved {path} ({files}{})", bytes(saved.bytes));
                 if let Some((path, why)) = saved.skipped.first() {
-                    text += &format!("; {} left out: {path}: {why}", saved.skipped.len());
+                    let _ = write!(text, "; {} left out: {path}: {why}", saved.skipped.len());
                 }
                 (text, saved.is_short())
             }
@@ -285,7 +293,18 @@ impl App {
     }
 
     pub(super) fn layer_count(&self) -> usize {
-        self.image().map_or(0, |image| image.layers.len())
+        match &self.pair {
+            Some(pair) => pair.comparison.layers.len(),
+            None => self.image().map_or(0, |image| image.layers.len()),
+        }
+    }
+
+    /// The tree, once all layers are stacked; of two images that of what differs.
+    pub(super) fn tree(&self) -> Option<&Arc<Tree>> {
+        match &self.pair {
+            Some(pair) => Some(&pair.comparison.tree),
+            None => self.found.as_ref().map(|found| &found.tree),
+        }
     }
 
     /// Takes what was found. When only the judgement is new, everything stays where the user put it.
@@ -333,6 +352,9 @@ impl App {
 
     /// The layers whose changes are shown.
     pub(super) fn range(&self) -> Range {
+        if self.pair.is_some() {
+            return Range::one(SECOND);
+        }
         let at = self.layers.at as u16;
         let mark = self.mark.map_or(at, |mark| mark as u16);
         Range { first: at.min(mark), last: at.max(mark) }
@@ -340,9 +362,11 @@ impl App {
 
     /// Asks for something of the files of the selected layer.
     fn ask(&mut self, job: impl FnOnce(&mut Browse, &Of<'_>) -> Job) {
-        let (layer, range) = (self.layers.at, self.range());
-        let Some(found) = self.found.as_ref().filter(|found| layer < found.tree.layers.len()) else { return };
-        let of = Of { tree: &found.tree, judged: self.judged, layer, range };
+        let range = self.range();
+        let Some(tree) = self.tree().filter(|tree| usize::from(range.last) < tree.layers.len()).cloned() else {
+            return;
+        };
+        let of = Of { tree: &tree, judged: self.judged, layer: range.last.into(), range };
         let job = job(&mut self.browse, &of);
         self.effects.push(Effect::Work(job));
         self.show_map();
@@ -373,12 +397,12 @@ impl App {
 
     /// The map is of the layers that are selected.
     pub(super) fn show_map(&mut self) {
-        let range = self.range();
-        let Some(found) = self.found.as_ref().filter(|found| usize::from(range.last) < found.tree.layers.len()) else {
-            return;
-        };
+        let (range, tree) = (self.range(), self.tree());
+        let Some(tree) = tree.filter(|tree| usize::from(range.last) < tree.layers.len()).cloned() else { return };
+        // Of everything what is there in the end, of a layer what it stores.
+        let range = if self.map.all { Range::one(tree.layers.len() as u16 - 1) } else { range };
         if self.screen == Screen::Map
-            && let Some(job) = self.map.show(&found.tree, range)
+            && let Some(job) = self.map.show(&tree, range)
         {
             self.effects.push(Effect::Work(job));
         }
@@ -391,6 +415,22 @@ impl App {
 
     fn scroll(&mut self) {
         let heights = super::view::Heights::of(self);
+        // Text scrolls no further than to its end, also when there is more room for it now.
+        if self.screen == Screen::Image {
+            let (height, len) = super::view::documents_size(self);
+            self.documents.scroll(0, height, len);
+        }
+        if self.details.top > 0 {
+            let (height, len) = super::view::details_size(self);
+            self.details.scroll(0, height, len);
+        }
+        if let Some(Overlay::Help { line, top }) = self.overlays.last() {
+            let end = super::view::help_end(self, line);
+            let top = (*top).min(end);
+            if let Some(Overlay::Help { top: own, .. }) = self.overlays.last_mut() {
+                *own = top;
+            }
+        }
         self.layers.follow(heights.layers, self.layer_count());
         self.browse.cursor.follow(heights.files, self.browse.rows().len());
         self.findings.cursor.follow(heights.findings, self.findings.entries.len());

@@ -12,6 +12,7 @@ use crate::tree::{Change, NodeId, Range, Row, Rows, Shown, Sort, Tree};
 ///
 /// Rows are worked out beside the loop; until new ones come, the old ones stay.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct Browse {
     rows: Option<Box<Rows>>,
     pub(super) cursor: Cursor,

@@ -91,7 +91,7 @@ impl FindingList {
         }
         match self.grouping {
             Grouping::Whose => groups.sort_by_key(|(title, ..)| WHOSE.iter().position(|known| known == title)),
-            Grouping::Rule => groups.sort_by(|a, b| b.2.cmp(&a.2)),
+            Grouping::Rule => groups.sort_by_key(|(.., bytes)| std::cmp::Reverse(*bytes)),
             Grouping::Layer => groups.sort_by_key(|(_, entries, _)| match entries.first() {
                 Some(Entry::Finding(place)) => waste.findings[*place].stored_in,
                 _ => 0,

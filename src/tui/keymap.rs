@@ -197,7 +197,7 @@ impl Keymap {
     /// For an unknown action or key, and when two actions would have one key in the same place.
     pub fn with<'s>(changes: impl IntoIterator<Item = (&'s str, Vec<String>)>) -> Result<Self, KeymapError> {
         let mut map = Self::default();
-        let mut changed = Vec::new();
+        let mut given = Vec::new();
         for (name, keys) in changes {
             let failed = |message| KeymapError { action: name.to_owned(), message };
             let action = Action::ALL.iter().copied().find(|action| action.name() == name);
@@ -208,16 +208,16 @@ impl Keymap {
                     bound.clone_from(&keys);
                 }
             }
-            changed.push(action);
+            given.push(action);
         }
         // A key that is given to an action is taken from those that had it by default.
         for (place, binding) in BINDINGS.iter().enumerate() {
             for (other, rival) in BINDINGS.iter().enumerate() {
-                if place == other || !binding.meets(rival) || !changed.contains(&binding.action) {
+                if place == other || !binding.meets(rival) || !given.contains(&binding.action) {
                     continue;
                 }
                 let taken = map.keys[place].clone();
-                if changed.contains(&rival.action) && rival.action != binding.action {
+                if given.contains(&rival.action) && rival.action != binding.action {
                     if let Some(key) = taken.iter().find(|key| map.keys[other].contains(key)) {
                         let message = format!("{} is also the key of `{}`", key.label(), rival.action.name());
                         return Err(KeymapError { action: binding.action.name().to_owned(), message });
@@ -282,6 +282,7 @@ fn nearest(name: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
 

@@ -189,13 +189,14 @@ fn tiles(sizes: &[u64], area: Rect) -> Vec<Tile> {
     if total <= 0.0 || cells < 1.0 {
         return Vec::new();
     }
-    let least = f64::from(LEAST.0) * f64::from(LEAST.1);
-    let large = sizes.iter().take(MOST).take_while(|size| **size as f64 / total * cells >= least).count();
+    let readable = f64::from(LEAST.0) * f64::from(LEAST.1);
+    let large = sizes.iter().take(MOST).take_while(|size| **size as f64 / total * cells >= readable).count();
     let mut shares: Vec<f64> = sizes[..large].iter().map(|size| *size as f64 / total).collect();
     let rest: f64 = sizes[large..].iter().map(|size| *size as f64 / total).sum();
     if large < sizes.len() {
-        // The rest has to be seen, however small it is.
-        shares.push(rest.max(least / cells));
+        // The rest has to be seen, however small it is: as a column or row in which something can be read.
+        let seen = f64::max(f64::from(LEAST.0) / f64::from(area.width), readable / cells).min(0.2);
+        shares.push(rest.max(seen));
     }
     let sum: f64 = shares.iter().sum();
     let mut tiles = Vec::new();
@@ -226,9 +227,9 @@ fn tiles(sizes: &[u64], area: Rect) -> Vec<Tile> {
             };
             let (tile, after) = cut(part, length, !wide);
             let own = row + place;
-            let shared = if own == large { sizes.len() - large } else { 1 };
+            let paths = if own == large { sizes.len() - large } else { 1 };
             if tile.width > 0 && tile.height > 0 {
-                tiles.push(Tile { row: own, count: shared, area: tile });
+                tiles.push(Tile { row: own, count: paths, area: tile });
             }
             part = after;
             strip_rest -= share;

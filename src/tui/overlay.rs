@@ -1,7 +1,5 @@
 //! What lies over a screen: help, the list of paths to go to, a path's history, what can be copied, where to save.
 
-use std::sync::Arc;
-
 use crossterm::event::KeyCode;
 
 use super::app::{App, Effect};
@@ -236,6 +234,9 @@ impl App {
     /// Shows the history of the selected path.
     pub(super) fn show_history(&mut self) {
         let Some(node) = self.browse.selected().map(|row| row.node) else { return };
+        if self.pair.is_some() {
+            return self.tell("two images have no common history; `explore IMAGE` shows that of one");
+        }
         let Some(tree) = self.tree() else { return };
         let history = PathHistory::of(tree, node, self.layers.at as u16);
         self.overlays.push(Overlay::History(history));
@@ -275,6 +276,7 @@ impl App {
             items.extend(layer.digest.as_ref().map(|digest| ("blob's digest", digest.to_string())));
         };
         match self.place() {
+            _ if self.pair.is_some() => items.extend(self.copies_of_pair()),
             Place::Layers | Place::Details => layer(&mut items, self.layers.at),
             Place::Files | Place::Map | Place::History | Place::Viewer => {
                 let node = self.selected_node();
@@ -357,18 +359,12 @@ impl App {
                 self.ask_jump();
             }
             Some(Overlay::Viewer(viewer)) => viewer.paste(text),
-            Some(Overlay::History(_) | Overlay::Copy { .. }) => {}
             None if self.browse.typing => {
                 self.browse.filter.paste(text);
                 self.filter_typed();
             }
             // Nothing is being typed: letters would be keys.
-            None => {}
+            Some(Overlay::History(_) | Overlay::Copy { .. }) | None => {}
         }
-    }
-
-    /// The tree, once all layers are stacked.
-    pub(super) fn tree(&self) -> Option<&Arc<Tree>> {
-        self.found.as_ref().map(|found| &found.tree)
     }
 }

@@ -47,8 +47,13 @@ pub(super) enum Picked {
 
 impl Picker {
     /// A list with nothing typed.
-    pub(super) fn new(choices: Vec<Choice>, silent: Vec<(String, String)>, theme: Theme, now: jiff::Timestamp) -> Self {
-        Self { choices, silent, theme, filter: String::new(), at: 0, now }
+    pub(super) fn new(
+        choices: Vec<Choice>,
+        silent: Vec<(String, String)>,
+        theme: &Theme,
+        now: jiff::Timestamp,
+    ) -> Self {
+        Self { choices, silent, theme: *theme, filter: String::new(), at: 0, now }
     }
 
     fn rows(&self) -> Vec<&Choice> {
@@ -153,7 +158,7 @@ impl Picker {
 /// # Errors
 /// When the terminal can't be used.
 pub fn pick(choices: Vec<Choice>, silent: Vec<(String, String)>, theme: Theme) -> io::Result<Option<String>> {
-    let mut picker = Picker::new(choices, silent, theme, jiff::Timestamp::now());
+    let mut picker = Picker::new(choices, silent, &theme, jiff::Timestamp::now());
     let mut terminal = ratatui::try_init()?;
     let chosen = loop {
         if let Err(error) = terminal.draw(|frame| picker.draw(frame)) {
@@ -191,7 +196,7 @@ mod tests {
             image(Engine::Podman, "localhost/base:1", 30),
         ];
         let now = jiff::Timestamp::from_second(86_400 * 3).unwrap_or_default();
-        Picker::new(choices, vec![("Podman at x".to_owned(), "no socket".to_owned())], Theme::terminal(), now)
+        Picker::new(choices, vec![("Podman at x".to_owned(), "no socket".to_owned())], &Theme::terminal(), now)
     }
 
     fn screen(picker: &Picker, width: u16, height: u16) -> String {
@@ -230,7 +235,7 @@ mod tests {
         let empty = Picker::new(
             Vec::new(),
             vec![("Docker at y".to_owned(), "no socket".to_owned())],
-            Theme::terminal(),
+            &Theme::terminal(),
             jiff::Timestamp::UNIX_EPOCH,
         );
         let text = screen(&empty, 80, 10);

@@ -191,6 +191,7 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
 

@@ -13,6 +13,7 @@ use crossterm::terminal::{Clear, ClearType};
 use ratatui::DefaultTerminal;
 
 use super::app::{App, Effect, Look, Msg};
+use super::pair::Pair;
 use super::view::draw;
 use super::work::{Desk, Job, Lane, Watch};
 use crate::inspect::{InspectError, Options, Progress, inspect};
@@ -27,6 +28,25 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// # Errors
 /// When the terminal can't be used.
 pub fn run(target: Target, options: Options, look: Look) -> io::Result<Option<InspectError>> {
+    on_screen(&target.clone(), look, |sender, stop| inspect_beside(target, options, sender, stop))
+}
+
+/// Opens the screen on two images that were read and held against each other.
+///
+/// # Errors
+/// When the terminal can't be used.
+pub fn run_pair(pair: Pair, look: Look) -> io::Result<()> {
+    on_screen(&pair.places[1].clone(), look, |sender, _| {
+        let _ = sender.send(Msg::Pair(Box::new(pair)));
+    })
+    .map(|_| ())
+}
+
+fn on_screen(
+    target: &Target,
+    look: Look,
+    begin: impl FnOnce(Sender<Msg>, Arc<AtomicBool>),
+) -> io::Result<Option<InspectError>> {
     let (sender, messages) = channel();
     let stop = Arc::new(AtomicBool::new(false));
     // From here on a panic in any thread gives the terminal back before it is told.
@@ -35,8 +55,8 @@ pub fn run(target: Target, options: Options, look: Look) -> io::Result<Option<In
     let mut app = App::new(target.typed.clone(), look);
     let held = Held::take(mouse)?;
     listen(&sender)?;
-    let mut lanes = Lanes::start(&target, &sender);
-    inspect_beside(target, options, sender, Arc::clone(&stop));
+    let mut lanes = Lanes::start(target, &sender);
+    begin(sender, Arc::clone(&stop));
     let ended = serve(&mut terminal, &mut app, &messages, &mut lanes);
     stop.store(true, Ordering::Relaxed);
     // What is half saved is taken back.

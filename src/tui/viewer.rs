@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use crossterm::event::KeyCode;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 use super::app::{App, Effect};
 use super::content::{Content, Hit, Way};
@@ -200,7 +200,7 @@ impl Viewer {
             && let Some(viewed) = self.viewed()
         {
             let text = viewed.content.row(hit.row);
-            let column = text.get(..hit.range.start).map_or(0, |text| text.width());
+            let column = text.get(..hit.range.start).map_or(0, UnicodeWidthStr::width);
             let width = self.size.0;
             if column < self.left || column + 8 > self.left + width {
                 self.left = column.saturating_sub(width / 2);
@@ -221,12 +221,11 @@ impl App {
     }
 
     fn view_at(&mut self, node: NodeId, at: EventRef, layer: u16) {
-        let Some(found) = self.found.clone() else { return };
-        let tree = &found.tree;
+        let Some(tree) = self.tree().cloned() else { return };
         let (node, at) = match tree.event_at(at).kind() {
             EventKind::Symlink => match tree.lookup(&tree.paths.path(node), layer, true) {
                 Lookup::Found(target, at) => {
-                    self.tell(&format!("a link to {}", super::work::path_of(tree, target)));
+                    self.tell(&format!("a link to {}", super::work::path_of(&tree, target)));
                     (target, at)
                 }
                 _ => return self.tell("the link leads nowhere after this layer"),
@@ -239,7 +238,8 @@ impl App {
         };
         self.jump_number += 1;
         let asked = self.jump_number;
-        let job = ReadJob { found: found.clone(), file, name: tree.paths.name(node).to_vec() };
+        let name = tree.paths.name(node).to_vec();
+        let Some(job) = self.read_job(file, name) else { return self.tell("the file has no place in either image") };
         let viewer = Viewer {
             node,
             layer,
@@ -308,12 +308,12 @@ impl App {
             }
             Some(Action::Hex) => {
                 let first = viewer.row_at(viewer.top).0;
-                let State::Read(viewed) = &mut viewer.state else { return };
-                if viewed.content.text().is_none() {
+                let State::Read(file) = &mut viewer.state else { return };
+                if file.content.text().is_none() {
                     return self.tell("this is no text, so bytes are all that there is");
                 }
-                let row = viewed.content.row_in_other_view(first);
-                viewed.content.hex = !viewed.content.hex;
+                let row = file.content.row_in_other_view(first);
+                file.content.hex = !file.content.hex;
                 (viewer.hit, viewer.left) = (None, 0);
                 viewer.lay_out();
                 viewer.top = viewer.row_of(row, 0);
@@ -361,20 +361,45 @@ impl App {
             let first = versions.iter().rfind(|(layer, _)| *layer <= own).map_or(0, |(layer, _)| *layer);
             versions.iter().rfind(|(layer, _)| *layer < first)
         };
-        let Some((layer, at)) = next.copied() else {
+        let Some((number, at)) = next.copied() else {
             return self.tell(if later { "no later version" } else { "no earlier version" });
         };
         self.overlays.pop();
-        self.view_at(node, at, layer);
+        self.view_at(node, at, number);
     }
 
     /// Saves a file or folder as it is after a layer.
     pub(super) fn save(&mut self, node: NodeId, layer: u16, into: &str) {
-        let Some(found) = self.found.clone() else { return };
-        let name = super::work::path_of(&found.tree, node);
+        let Some(job) = self.save_job(node, layer, into) else { return self.tell("it is not there to be saved") };
+        let name = self.tree().map(|tree| super::work::path_of(tree, node)).unwrap_or_default();
         self.tell(&format!("saving {name}"));
         self.saving += 1;
-        self.effect(Effect::Work(Job::Save(Box::new(SaveJob { found, node, layer, into: into.into() }))));
+        self.effect(Effect::Work(Job::Save(Box::new(job))));
+    }
+
+    /// What is to be read: of two images the file of the one that has it.
+    fn read_job(&self, file: EventRef, name: Vec<u8>) -> Option<ReadJob> {
+        match &self.pair {
+            None => Some(ReadJob { found: self.found.clone()?, target: None, file, name }),
+            Some(pair) => {
+                let (found, target) = pair.side(file.layer);
+                Some(ReadJob { found, target: Some(target), file: pair.comparison.origin(file)?, name })
+            }
+        }
+    }
+
+    /// What is to be saved: of two images the path as the one has it that the layer stands for.
+    fn save_job(&self, node: NodeId, layer: u16, into: &str) -> Option<SaveJob> {
+        let into = into.into();
+        match &self.pair {
+            None => Some(SaveJob { found: self.found.clone()?, target: None, node, layer, into }),
+            Some(pair) => {
+                let (found, target) = pair.side(layer);
+                let node = found.tree.paths.find(&pair.comparison.tree.paths.path(node))?;
+                let layer = found.tree.top()?;
+                Some(SaveJob { found, target: Some(target), node, layer, into })
+            }
+        }
     }
 }
 

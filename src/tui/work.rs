@@ -89,6 +89,8 @@ pub struct JumpJob {
 #[derive(Debug)]
 pub struct ReadJob {
     pub(super) found: Arc<Inspection>,
+    /// Where that image is, when it is another one than the desk's.
+    pub(super) target: Option<Target>,
     pub(super) file: EventRef,
     /// By which its kind is told.
     pub(super) name: Vec<u8>,
@@ -98,6 +100,8 @@ pub struct ReadJob {
 #[derive(Debug)]
 pub struct SaveJob {
     pub(super) found: Arc<Inspection>,
+    /// Where that image is, when it is another one than the desk's.
+    pub(super) target: Option<Target>,
     pub(super) node: NodeId,
     pub(super) layer: u16,
     pub(super) into: PathBuf,
@@ -160,7 +164,7 @@ impl Desk {
     }
 
     fn read(&self, job: &ReadJob, stop: &AtomicBool) -> Result<Viewed, String> {
-        let target = self.target.as_ref().ok_or(NO_PLACE)?;
+        let target = job.target.as_ref().or(self.target.as_ref()).ok_or(NO_PLACE)?;
         let peeked = peek(target, &job.found, job.file, SEEN, stop).map_err(|error| error.to_string())?;
         let content = Content::new(peeked.bytes, peeked.whole, TAB);
         let meanings = content.text().map(|text| highlighted(&job.name, text)).unwrap_or_default();
@@ -168,7 +172,7 @@ impl Desk {
     }
 
     fn save(&self, job: &SaveJob, stop: &AtomicBool) -> Result<Saved, String> {
-        let target = self.target.as_ref().ok_or(NO_PLACE)?;
+        let target = job.target.as_ref().or(self.target.as_ref()).ok_or(NO_PLACE)?;
         let told = &mut |_| true;
         save(target, &job.found, job.node, job.layer, &job.into, stop, told).map_err(|error| error.to_string())
     }
@@ -208,17 +212,7 @@ impl Desk {
 
     fn plain_view(&mut self, tree: &Tree, range: Range, all: bool) -> View {
         let state = if all { self.state(tree, range.last) } else { Arc::default() };
-        View {
-            range,
-            all,
-            sort: Sort::Size,
-            shown: Shown::default(),
-            chains: false,
-            matches: None,
-            whole_folders: false,
-            folders: self.folders(tree, range),
-            state,
-        }
+        View { all, sort: Sort::Size, state, ..View::changes(self.folders(tree, range)) }
     }
 
     fn view(&mut self, job: ViewJob, stop: &AtomicBool) -> Option<Rows> {

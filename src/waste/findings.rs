@@ -221,7 +221,13 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
     };
     let tar = |charge: &Charge| weights.part(charge).unwrap_or_else(|| tree.event_at(charge.file).tar_bytes());
     Finding {
-        fingerprint: fingerprint(rule.map_or(kind.name(), |rule| &rule.id), tree, &paths, &stored_by),
+        // Of the words that the image itself has: a Dockerfile is not always at hand.
+        fingerprint: fingerprint(
+            rule.map_or(kind.name(), |rule| &rule.id),
+            tree,
+            &paths,
+            &image.instruction(stored_in.into()).unwrap_or_default(),
+        ),
         rule: rule.map(|rule| rule.id.clone()),
         kind,
         severity: match kind {

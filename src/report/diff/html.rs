@@ -89,14 +89,16 @@ pub(super) fn write(compared: Compared<'_>, out: &mut dyn Write) -> io::Result<(
         files: files(compared),
         more: if more > 0 { format!("{} smaller changes are not listed.", exact(more as u64)) } else { String::new() },
     };
-    page.write_into(&mut io::BufWriter::new(out)).map_err(io::Error::from)
+    let mut out = io::BufWriter::new(out);
+    page.write_into(&mut out)?;
+    out.flush()
 }
 
 fn findings(compared: Compared<'_>) -> Vec<Finding> {
     let told = compared.comparison.findings.iter().filter_map(|change| {
         let gone = change.fate == Fate::Gone;
-        let side = if gone { compared.before } else { compared.after };
-        let finding = side.waste.findings.get(if gone { change.before? } else { change.after? })?;
+        let image = if gone { compared.before } else { compared.after };
+        let finding = image.waste.findings.get(if gone { change.before? } else { change.after? })?;
         let secret = finding.kind == Kind::Secret;
         Some(Finding {
             fate: change.fate.name(),

@@ -51,8 +51,8 @@ fn fold(title: &str, rows: &[String], head: &str, text: &mut String) {
 fn findings(compared: Compared<'_>, text: &mut String) {
     let rows = compared.comparison.findings.iter().filter_map(|change| {
         let gone = change.fate == Fate::Gone;
-        let side = if gone { compared.before } else { compared.after };
-        let finding = side.waste.findings.get(if gone { change.before? } else { change.after? })?;
+        let image = if gone { compared.before } else { compared.after };
+        let finding = image.waste.findings.get(if gone { change.before? } else { change.after? })?;
         let size = if finding.kind == Kind::Secret { "secret".to_owned() } else { signed(change.growth(), bytes) };
         Some(format!("| {} | {size} | {} |", change.fate.name(), prose(&finding.message)))
     });

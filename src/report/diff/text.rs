@@ -110,9 +110,9 @@ fn write_findings(compared: Compared<'_>, out: &mut dyn Write) -> io::Result<()>
     }
     writeln!(out, "WASTE AND SECRETS")?;
     for change in findings {
-        let side = if change.fate == Fate::Gone { compared.before } else { compared.after };
+        let image = if change.fate == Fate::Gone { compared.before } else { compared.after };
         let index = if change.fate == Fate::Gone { change.before } else { change.after };
-        let Some(finding) = index.and_then(|index| side.waste.findings.get(index)) else { continue };
+        let Some(finding) = index.and_then(|index| image.waste.findings.get(index)) else { continue };
         let size = if finding.kind == crate::waste::Kind::Secret {
             "secret".to_owned()
         } else {

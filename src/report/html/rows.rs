@@ -93,11 +93,11 @@ pub(super) struct File {
     pub(super) path: String,
 }
 
-/// `limit_tiles` and `limit_files` bound the page, whatever the image holds.
-pub(super) fn image(judged: &Judged<'_>, place: usize, limit_tiles: usize, limit_files: usize) -> Image {
+/// `most_tiles` and `file_rows` bound the page, whatever the image holds.
+pub(super) fn image(judged: &Judged<'_>, place: usize, most_tiles: usize, file_rows: usize) -> Image {
     let found = judged.found;
     let sums = tiles::Sums::of(found);
-    let map = tiles::map(found, &sums, limit_tiles);
+    let map = tiles::map(found, &sums, most_tiles);
     let mut all: Vec<_> = judged.findings().collect();
     // What somebody has to do something about comes first; among equals the order of the judgement stays.
     all.sort_by_key(|(finding, standing)| (*standing != Standing::Counts, !words::is_secret(finding)));
@@ -109,7 +109,7 @@ pub(super) fn image(judged: &Judged<'_>, place: usize, limit_tiles: usize, limit
             groups.push(row.group);
         }
     }
-    let (files, more_files) = files(found, &sums, limit_files);
+    let (files, more_files) = files(found, &sums, file_rows);
     let folded = if map.folded {
         format!(
             "The map has {} tiles. What is smaller is folded into its folder, or into \"more\".",

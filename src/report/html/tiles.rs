@@ -136,9 +136,10 @@ pub(super) fn map(found: &Inspection, sums: &Sums, limit: usize) -> Map {
         // One thing is not worth a word for others.
         let told = if children.len() - told == 1 && room > children.len() { children.len() } else { told };
         for child in &children[..told] {
-            let folder = paths.children(*child).any(|below| sums.stored(below) > 0);
-            let own = columns.push(&shown(paths.name(*child)), place, sums, *child, if folder { CLOSED } else { FILE });
-            if folder {
+            let holds_more = paths.children(*child).any(|below| sums.stored(below) > 0);
+            let own =
+                columns.push(&shown(paths.name(*child)), place, sums, *child, if holds_more { CLOSED } else { FILE });
+            if holds_more {
                 queue.push((sums.stored(*child), std::cmp::Reverse(own), *child, depth + 1));
             }
         }

@@ -31,7 +31,7 @@ pub(super) fn page(app: &App, area: Rect, buffer: &mut Buffer) {
     } else {
         String::new()
     };
-    let inside = noted_pane(app, "Image", &note, true, area, buffer);
+    let inside = noted_pane(app, if app.pair.is_some() { "Images" } else { "Image" }, &note, true, area, buffer);
     for (row, line) in inside.rows().zip(lines.into_iter().skip(app.documents.top)) {
         line.render(row, buffer);
     }
@@ -63,6 +63,9 @@ impl Page<'_> {
 }
 
 fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
+    if let Some(pair) = &app.pair {
+        return super::pair::settings(app, pair, width);
+    }
     let mut page = Page { app, width, lines: Vec::new() };
     let Some(image) = app.image() else {
         page.lines.push(Line::styled(app.progress.clone(), app.theme.faint));

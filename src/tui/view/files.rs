@@ -7,10 +7,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::frame::{bar, noted_pane, select};
 use super::{Areas, file_rows};
-use crate::bytes::shown;
+use crate::bytes::{shown, shown_text};
 use crate::report::{bytes, exact, permissions};
 use crate::tree::{Change, EventKind, Row, Rows, Sort, Tree};
 use crate::tui::app::{App, Focus};
+use crate::tui::keymap::Action;
+use crate::tui::pair::Pair;
 use crate::tui::text::{cut_end, cut_middle, wrap};
 
 /// Columns that a row needs before mode and owner are shown as well.
@@ -48,7 +50,7 @@ pub(super) fn tree(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     let focused = app.focus == Focus::Files;
     let inside = noted_pane(app, &title(app), &note(app), focused, area, buffer);
-    let (Some(found), Some(rows)) = (&app.found, app.browse.shown_rows()) else {
+    let (Some(tree), Some(rows)) = (app.tree(), app.browse.shown_rows()) else {
         return waiting(app, inside, buffer);
     };
     let area = file_rows(app, area);
@@ -59,7 +61,7 @@ pub(super) fn tree(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     let style = Columns { attributes: shows_attributes(app), bar: area.width >= BARRED };
     for ((place, row), line) in rows.rows().iter().enumerate().skip(app.browse.cursor.top).zip(area.rows()) {
-        draw_row(app, &found.tree, row, style, line, buffer);
+        draw_row(app, tree, row, style, line, buffer);
         if place == app.browse.cursor.at {
             select(app, focused, line, 2, buffer);
         }
@@ -73,6 +75,10 @@ pub(super) fn tree(app: &App, area: Rect, buffer: &mut Buffer) {
 fn title(app: &App) -> String {
     let range = app.browse.shown_rows().map_or_else(|| app.range(), |rows| rows.view().range);
     let all = app.browse.shown_rows().map_or(app.browse.all, |rows| rows.view().all);
+    if let Some(pair) = &app.pair {
+        let name = cut_middle(&shown_text(Pair::name(&pair.after)), 40);
+        return if all { format!("All files of B, {name}") } else { format!("What differs in B, {name}") };
+    }
     match (&app.found, all) {
         (None, _) => "Files".to_owned(),
         (_, false) if range.first == range.last => format!("Changes of layer {}", range.last),
@@ -134,14 +140,17 @@ fn waiting(app: &App, inside: Rect, buffer: &mut Buffer) {
 /// Why there are no rows, and what to do.
 fn nothing(app: &App) -> String {
     let browse = &app.browse;
+    if app.pair.is_some() && browse.query().is_empty() && browse.shown.is_all() && !browse.all {
+        return "no path differs; press a for all files".to_owned();
+    }
     let layer = app.layers.at;
     let missing = app.found.as_ref().is_some_and(|found| found.layers.get(layer).is_some_and(|facts| facts.missing));
     if missing {
         return "the archive does not have this layer; save the image again".to_owned();
     }
     if !browse.query().is_empty() {
-        let all = if browse.all { "" } else { ", a looks through all files after the layer" };
-        return format!("nothing here matches the filter; Esc clears it{all}");
+        let jump = app.keys.key_of(Action::Jump);
+        return format!("nothing here matches the filter; Esc clears it, {jump} looks through all layers");
     }
     if !browse.shown.is_all() {
         return "what would be here is hidden (+ ~ @ - = show it)".to_owned();

@@ -7,9 +7,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Areas, inner, overlay_area};
 use crate::bytes::shown_text;
-use crate::report::{bytes, percent};
+use crate::report::{bytes, percent, signed};
 use crate::tui::app::{App, Screen};
 use crate::tui::overlay::Overlay;
+use crate::tui::pair::Pair;
 use crate::tui::text::{cut_end, cut_middle};
 
 /// A pane's frame; returns what is inside.
@@ -64,6 +65,12 @@ pub(super) fn bar(part: u64, whole: u64, width: usize) -> String {
 
 fn totals(app: &App) -> (String, Style) {
     match &app.found {
+        Some(found) if app.pair.is_some() => {
+            let before = app.pair.as_ref().map_or(0, |pair| pair.before.waste.content_bytes);
+            let growth = i128::from(found.waste.content_bytes) - i128::from(before);
+            let text = format!("{} to {} ({})", bytes(before), bytes(found.waste.content_bytes), signed(growth, bytes));
+            (text, app.theme.title)
+        }
         Some(found) if !app.judged => {
             (format!("{}  {}", bytes(found.waste.content_bytes), app.progress), app.theme.faint)
         }
@@ -110,6 +117,13 @@ pub(super) fn header(app: &App, area: Rect, buffer: &mut Buffer) {
     let (right, style) = totals(app);
     let right = cut_end(&right, width.saturating_sub(left + 1));
     let room = width.saturating_sub(left + right.width() + 3);
+    if let Some(pair) = &app.pair {
+        let half = room.saturating_sub(3) / 2;
+        let [a, b] = [&pair.before, &pair.after].map(|found| cut_middle(&shown_text(Pair::name(found)), half));
+        let rest = Rect { x: area.x + left as u16, width: area.width - left as u16, ..area };
+        Line::styled(format!(" {a} → {b}"), app.theme.title).render(rest, buffer);
+        return Line::styled(format!("{right} "), style).alignment(Alignment::Right).render(rest, buffer);
+    }
     let image = app.image();
     let name = image.and_then(|image| image.tags.first()).unwrap_or(&app.reference);
     let platform = image.map(|image| format!("  {}", image.platform)).unwrap_or_default();

@@ -9,6 +9,7 @@ use super::frame::noted_pane;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::line::Line;
+use crate::tui::overlay::Overlay;
 use crate::tui::text::cut_end;
 
 /// Where keys work, in words; None is everywhere.
@@ -20,6 +21,13 @@ const PLACES: &[(Option<Place>, &str)] = &[
     (Some(Place::Map), "In the map"),
     (Some(Place::Viewer), "In a file"),
 ];
+
+/// The first row that is seen when the end is.
+pub(in crate::tui) fn help_end(app: &App, line: &Line) -> usize {
+    let area = super::overlay_area(&Overlay::Help { line: Line::default(), top: 0 }, app.size);
+    let height = usize::from(super::inner(area).height.saturating_sub(1));
+    lines(app, &line.text().to_lowercase()).len().saturating_sub(height)
+}
 
 /// Every key and every sign, over the rest of the screen; what is typed narrows it.
 pub(super) fn popup(app: &App, line: &Line, top: usize, area: Rect, buffer: &mut Buffer) {
@@ -42,9 +50,6 @@ pub(super) fn popup(app: &App, line: &Line, top: usize, area: Rect, buffer: &mut
         }
         return;
     }
-    let height = usize::from(inside.height.saturating_sub(1));
-    // The end is as far as it goes.
-    let top = top.min(lines.len().saturating_sub(height));
     for (row, line) in rows.zip(lines.into_iter().skip(top)) {
         line.render(row, buffer);
     }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -50,6 +52,9 @@ impl Columns {
 pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
     if area.width == 0 || area.height == 0 {
         return;
+    }
+    if let Some(pair) = &app.pair {
+        return super::pair::layers(app, pair, area, buffer);
     }
     let focused = app.focus == Focus::Layers;
     let count = app.layer_count();
@@ -152,7 +157,9 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     let layer = app.layers.at;
     let range = app.range();
-    let title = if range.first == range.last {
+    let title = if app.pair.is_some() {
+        if app.focus == Focus::Files { "Path".to_owned() } else { "Layer".to_owned() }
+    } else if range.first == range.last {
         format!("Layer {layer}")
     } else {
         format!("Layers {} to {}", range.first, range.last)
@@ -172,6 +179,9 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 fn detail_lines(app: &App, width: usize) -> Vec<Line<'static>> {
+    if let Some(pair) = &app.pair {
+        return super::pair::detail_lines(app, pair, width);
+    }
     let theme = &app.theme;
     let layer = app.layers.at;
     let Some(image) = app.image() else { return Vec::new() };
@@ -231,7 +241,7 @@ fn numbers(app: &App, found: &Inspection, layer: usize) -> Vec<Line<'static>> {
     ]));
     let mut text = format!("{} of files, {} as tar", bytes(events.content_bytes), bytes(facts.tar_bytes));
     if let Some(compressed) = facts.compressed_bytes {
-        text += &format!(", {} {}", bytes(compressed), facts.compression.name());
+        let _ = write!(text, ", {} {}", bytes(compressed), facts.compression.name());
     }
     lines.push(Line::styled(text, theme.faint));
     let (dead, hides) = (found.waste.dead_of_layer[layer], found.waste.hidden_by_layer[layer]);

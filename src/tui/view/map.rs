@@ -8,29 +8,26 @@ use super::files::sign;
 use super::frame::{noted_pane, select};
 use super::map_area;
 use crate::bytes::shown;
-use crate::inspect::Inspection;
 use crate::report::{bytes, exact, percent};
-use crate::tree::{NodeId, Row};
+use crate::tree::{NodeId, Row, Tree};
 use crate::tui::app::App;
 use crate::tui::map::{Level, Tile};
 use crate::tui::text::{cut_end, cut_middle};
 
 /// One folder as tiles, each as large as its bytes.
 pub(super) fn map(app: &App, area: Rect, buffer: &mut Buffer) {
-    let Some(found) = &app.found else {
+    let Some(tree) = app.tree() else {
         let inside = noted_pane(app, "Map", "", true, area, buffer);
         Line::styled(cut_end(&app.progress, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
         return;
     };
     let map = &app.map;
-    let path = if map.folder == NodeId::ROOT {
-        "/".to_owned()
-    } else {
-        format!("/{}/", shown(&found.tree.paths.path(map.folder)))
-    };
+    let path =
+        if map.folder == NodeId::ROOT { "/".to_owned() } else { format!("/{}/", shown(&tree.paths.path(map.folder))) };
     let range = app.range();
     let what = match (map.all, range.first == range.last) {
-        (true, _) => format!("all files after layer {}", range.last),
+        (true, _) => "the final file system".to_owned(),
+        (false, _) if app.pair.is_some() => "what B has that A has not".to_owned(),
         (false, true) => format!("what layer {} stores", range.last),
         (false, false) => format!("what layers {} to {} store", range.first, range.last),
     };
@@ -46,11 +43,11 @@ pub(super) fn map(app: &App, area: Rect, buffer: &mut Buffer) {
         Line::styled(cut_end(why, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
     }
     for tile in &tiles {
-        draw_tile(app, found, &map.level, tile, Some(tile.holds(map.at)), buffer);
+        draw_tile(app, tree, &map.level, tile, Some(tile.holds(map.at)), buffer);
     }
     if inside.height > 0 {
         let line = Rect { y: inside.bottom() - 1, height: 1, ..inside };
-        about(app, found, line, buffer);
+        about(app, tree, line, buffer);
     }
 }
 
@@ -58,10 +55,10 @@ pub(super) fn map(app: &App, area: Rect, buffer: &mut Buffer) {
 const NESTED: (u16, u16) = (14, 4);
 
 /// A tile with what is in it. `selected` is None for a tile inside of another, which can't be selected.
-fn draw_tile(app: &App, found: &Inspection, level: &Level, tile: &Tile, selected: Option<bool>, buffer: &mut Buffer) {
+fn draw_tile(app: &App, tree: &Tree, level: &Level, tile: &Tile, selected: Option<bool>, buffer: &mut Buffer) {
     let Some(row) = level.rows.get(tile.row) else { return };
     let several = tile.count > 1;
-    let name = if several { format!("{} more", exact(tile.count as u64)) } else { label(found, row) };
+    let name = if several { format!("{} more", exact(tile.count as u64)) } else { label(tree, row) };
     let rows = &level.rows[tile.row..(tile.row + tile.count).min(level.rows.len())];
     let size = bytes(rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.bytes)));
     let area = tile.area;
@@ -100,18 +97,18 @@ fn draw_tile(app: &App, found: &Inspection, level: &Level, tile: &Tile, selected
     let rest = Rect { y: inside.y + used, height: inside.height.saturating_sub(used), ..inside };
     if rest.width >= NESTED.0 && rest.height >= NESTED.1 {
         for tile in deeper.tiles(rest) {
-            draw_tile(app, found, deeper, &tile, None, buffer);
+            draw_tile(app, tree, deeper, &tile, None, buffer);
         }
     }
 }
 
-fn label(found: &Inspection, row: &Row) -> String {
-    let name = shown(found.tree.paths.name(row.node));
+fn label(tree: &Tree, row: &Row) -> String {
+    let name = shown(tree.paths.name(row.node));
     if row.folder { format!("{name}/") } else { name }
 }
 
 /// The selected path in words.
-fn about(app: &App, found: &Inspection, line: Rect, buffer: &mut Buffer) {
+fn about(app: &App, tree: &Tree, line: Rect, buffer: &mut Buffer) {
     let Some(row) = app.map.selected() else { return };
     let sum = app.map.level.bytes();
     let share = if sum == 0 { 0.0 } else { row.bytes as f64 * 100.0 / sum as f64 };
@@ -120,7 +117,7 @@ fn about(app: &App, found: &Inspection, line: Rect, buffer: &mut Buffer) {
         0 => String::new(),
         some => format!("  ({} without bytes are not shown)", exact(some as u64)),
     };
-    let path = format!("/{}", shown(&found.tree.paths.path(row.node)));
+    let path = format!("/{}", shown(&tree.paths.path(row.node)));
     let path = cut_middle(&path, usize::from(line.width).saturating_sub(text.width()));
     let spans = vec![Span::styled(path, app.theme.title), Span::raw(text), Span::styled(empty, app.theme.faint)];
     Line::from(spans).render(line, buffer);

@@ -8,6 +8,7 @@ mod help;
 mod layers;
 mod map;
 mod overlays;
+mod pair;
 mod viewer;
 mod waste;
 
@@ -22,6 +23,7 @@ use super::overlay::Overlay;
 pub(super) use documents::documents_size;
 pub(super) use files::shows_attributes;
 pub(super) use frame::tabs;
+pub(super) use help::help_end;
 pub(super) use layers::details_size;
 pub(super) use overlays::overlay_area;
 
@@ -50,7 +52,7 @@ impl Areas {
         let (left, files) = if area.width < ONE_PANE {
             if app.focus == Focus::Files { (nothing, body) } else { (body, nothing) }
         } else {
-            let left = area.width * app.split / 100;
+            let left = (u32::from(area.width) * u32::from(app.split) / 100) as u16;
             let columns = [Constraint::Length(left), Constraint::Min(0)];
             let [left, files] = body.layout(&Layout::horizontal(columns));
             (left, files)

@@ -9,9 +9,11 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::frame::noted_pane;
 use super::inner;
+use crate::bytes::shown_text;
 use crate::report::{bytes, exact};
 use crate::tui::app::App;
 use crate::tui::highlight::Kind;
+use crate::tui::pair::Pair;
 use crate::tui::text::{cut_end, cut_middle, wrap};
 use crate::tui::viewer::{State, Viewed, Viewer, versions};
 use crate::tui::work::path_of;
@@ -28,10 +30,17 @@ pub(super) fn text_area(size: (u16, u16)) -> Rect {
 
 /// A file's content over the whole screen.
 pub(super) fn viewer(app: &App, viewer: &Viewer, area: Rect, buffer: &mut Buffer) {
-    let (Some(found), Some(tree)) = (&app.found, app.tree()) else { return };
+    let Some(tree) = app.tree() else { return };
     let event = tree.event_at(viewer.file());
     let path = cut_middle(&path_of(tree, viewer.node()), usize::from(area.width / 2));
-    let title = format!("{path}  after layer {}  {}", viewer.layer(), bytes(event.size));
+    let which = match &app.pair {
+        Some(pair) => {
+            let (found, _) = pair.side(viewer.file().layer);
+            format!("in {}", cut_middle(&shown_text(Pair::name(&found)), 30))
+        }
+        None => format!("after layer {}", viewer.layer()),
+    };
+    let title = format!("{path}  {which}  {}", bytes(event.size));
     let inside = noted_pane(app, &title, &note(app, viewer), true, area, buffer);
     let text = text_area(app.size);
     match &viewer.state {
@@ -41,27 +50,27 @@ pub(super) fn viewer(app: &App, viewer: &Viewer, area: Rect, buffer: &mut Buffer
                 Line::styled(line, app.theme.error).render(row, buffer);
             }
         }
-        State::Read(viewed) if viewer.rows() == 0 => {
-            let why = if viewed.content.bytes().is_empty() { "the file is empty" } else { "" };
+        State::Read(file) if viewer.rows() == 0 => {
+            let why = if file.content.bytes().is_empty() { "the file is empty" } else { "" };
             Line::styled(why, app.theme.faint).render(inside, buffer);
         }
-        State::Read(viewed) => {
+        State::Read(file) => {
             for (row, line) in (viewer.top..viewer.rows()).zip(text.rows()) {
-                draw_row(app, viewer, viewed, row, line, buffer);
+                draw_row(app, viewer, file, row, line, buffer);
             }
         }
     }
     if inside.height > 1 {
         let last = Rect { y: inside.bottom() - 1, height: 1, ..inside };
-        bottom(app, found.image.instruction(viewer.file().layer.into()), viewer, last, buffer);
+        bottom(app, viewer, last, buffer);
     }
 }
 
 /// What it is, which version, and where the screen is in it.
 fn note(app: &App, viewer: &Viewer) -> String {
-    let Some(viewed) = viewer.viewed() else { return String::new() };
+    let Some(file) = viewer.viewed() else { return String::new() };
     let mut parts = Vec::new();
-    match viewed.content.text() {
+    match file.content.text() {
         Some(text) => {
             parts.push(text.encoding.name().to_owned());
             if text.crlf {
@@ -70,11 +79,11 @@ fn note(app: &App, viewer: &Viewer) -> String {
         }
         None => parts.push("binary".to_owned()),
     }
-    if viewed.content.hex && viewed.content.text().is_some() {
+    if file.content.hex && file.content.text().is_some() {
         parts.push("as bytes".to_owned());
     }
-    if !viewed.whole {
-        parts.push(format!("only the first {}", bytes(viewed.content.bytes().len() as u64)));
+    if !file.whole {
+        parts.push(format!("only the first {}", bytes(file.content.bytes().len() as u64)));
     }
     if let Some(tree) = app.tree() {
         let all = versions(tree, viewer.node());
@@ -82,14 +91,14 @@ fn note(app: &App, viewer: &Viewer) -> String {
             parts.push(format!("version {} of {} ([ ])", own + 1, all.len()));
         }
     }
-    let rows = viewed.content.rows();
+    let rows = file.content.rows();
     if rows > 0 {
         parts.push(format!("{} of {}", exact(viewer.row_at(viewer.top).0 as u64 + 1), exact(rows as u64)));
     }
     parts.join("  ")
 }
 
-fn bottom(app: &App, instruction: Option<String>, viewer: &Viewer, line: Rect, buffer: &mut Buffer) {
+fn bottom(app: &App, viewer: &Viewer, line: Rect, buffer: &mut Buffer) {
     let width = usize::from(line.width);
     if viewer.is_typing() || !viewer.search.text().is_empty() {
         let style = if viewer.missed { app.theme.error } else { app.theme.title };
@@ -97,23 +106,24 @@ fn bottom(app: &App, instruction: Option<String>, viewer: &Viewer, line: Rect, b
         let spans = vec![Span::styled("/ ", app.theme.key), Span::styled(text, style)];
         return Line::from(spans).render(line, buffer);
     }
-    let by = instruction.map(|text| crate::bytes::shown_text(&text)).unwrap_or_default();
+    let Some(image) = app.image().filter(|_| app.pair.is_none()) else { return };
+    let by = image.instruction(viewer.file().layer.into()).map(|text| shown_text(&text)).unwrap_or_default();
     let text = format!("layer {} stores it: {by}", viewer.file().layer);
     Line::styled(cut_end(&text, width), app.theme.faint).render(line, buffer);
 }
 
-fn draw_row(app: &App, viewer: &Viewer, viewed: &Viewed, row: usize, area: Rect, buffer: &mut Buffer) {
+fn draw_row(app: &App, viewer: &Viewer, file: &Viewed, row: usize, area: Rect, buffer: &mut Buffer) {
     let (line, part) = viewer.row_at(row);
-    if area.x > NUMBERS && !viewed.content.hex && part.start == 0 {
+    if area.x > NUMBERS && !file.content.hex && part.start == 0 {
         let number = Rect { x: area.x - NUMBERS, width: NUMBERS - 1, ..area };
         Line::styled(format!("{:>6}", line + 1), app.theme.faint).render(number, buffer);
     }
-    let text = viewed.content.row(line);
+    let text = file.content.row(line);
     let part = part.start.min(text.len())..part.end.min(text.len());
     // Where lines are not wrapped, what is further left is passed over.
     let start = if viewer.left > 0 { skip(&text, viewer.left) } else { part.start };
-    let meanings = viewed.meanings.get(line).map_or(&[][..], Vec::as_slice);
-    let meanings = if viewed.content.hex { &[] } else { meanings };
+    let meanings = file.meanings.get(line).map_or(&[][..], Vec::as_slice);
+    let meanings = if file.content.hex { &[] } else { meanings };
     let hit = viewer.hit.as_ref().filter(|hit| hit.row == line).map(|hit| hit.range.clone());
     let mut spans = Vec::new();
     let mut at = start;
@@ -129,8 +139,8 @@ fn draw_row(app: &App, viewer: &Viewer, viewed: &Viewed, row: usize, area: Rect,
         spans.push(Span::styled(piece.to_owned(), style));
     }
     Line::from(spans).render(area, buffer);
-    let long = viewed.content.text().and_then(|text| text.line(line)).is_some_and(|line| line.cut);
-    if (at < part.end || long && at == text.len() && !viewed.content.hex) && area.width > 0 {
+    let long = file.content.text().and_then(|text| text.line(line)).is_some_and(|line| line.cut);
+    if (at < part.end || long && at == text.len() && !file.content.hex) && area.width > 0 {
         let end = Rect { x: area.right() - 1, width: 1, ..area };
         Line::styled("…", app.theme.faint).render(end, buffer);
     }

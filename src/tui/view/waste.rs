@@ -21,6 +21,9 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         Line::styled(cut_end(&app.progress, usize::from(inside.width)), app.theme.faint).render(inside, buffer);
         return;
     };
+    if let Some(pair) = &app.pair {
+        return super::pair::findings(app, pair, area, buffer);
+    }
     let total = bytes(found.waste.total_bytes());
     let title = format!("Waste: {total}, {} findings", found.waste.findings.len());
     let inside = noted_pane(app, &title, app.findings.grouping.words(), true, area, buffer);
@@ -34,7 +37,7 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
     for ((place, entry), line) in entries.zip(inside.rows()) {
         let width = usize::from(line.width);
         let spans = match entry {
-            Entry::Head(head) => group(app, head, width),
+            Entry::Head(head) => Some(group(app, head, width)),
             Entry::Finding(place) => found.waste.findings.get(*place).map(|f| finding(app, found, f, width)),
             Entry::Notice(place) => found.waste.notices.get(*place).map(|notice| {
                 let size = notice.bytes.map(bytes).unwrap_or_default();
@@ -52,16 +55,16 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn group(app: &App, head: &Head, width: usize) -> Option<Vec<Span<'static>>> {
+fn group(app: &App, head: &Head, width: usize) -> Vec<Span<'static>> {
     let mark = if head.folded { "▸" } else { "▾" };
     let size = if head.bytes > 0 { bytes(head.bytes) } else { String::new() };
     let count = if head.folded { format!("  {} findings", exact(head.count as u64)) } else { String::new() };
     let title = cut_end(&format!("{mark} {}", shown_text(&head.title)), width.saturating_sub(10 + count.width()));
-    Some(vec![
+    vec![
         Span::styled(format!("{size:>8}  "), app.theme.title),
         Span::styled(title, app.theme.title),
         Span::styled(count, app.theme.faint),
-    ])
+    ]
 }
 
 fn finding(app: &App, found: &Inspection, finding: &Finding, width: usize) -> Vec<Span<'static>> {
@@ -114,6 +117,9 @@ pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(found) = app.found.as_ref().filter(|_| app.judged) else { return };
     let width = usize::from(inside.width);
     let lines = match app.findings.selected() {
+        _ if app.pair.is_some() => {
+            app.pair.as_ref().map(|pair| super::pair::about_finding(app, pair, width)).unwrap_or_default()
+        }
         Some(Entry::Head(head)) => about_group(app, found, head, width),
         Some(Entry::Finding(_)) => {
             let finding = app.findings.finding(found);
