@@ -249,7 +249,7 @@ fn a_panic_gives_the_terminal_back() {
     let Some(tmux) = Tmux::shell() else { return };
     // The first thread of all: the one that has the screen breaks.
     tmux.explore_after("export RUST_MIN_STACK=100000000000000", &demo());
-    let screen = tmux.until("left with 101");
+    let screen = tmux.until("left with 2");
     assert!(screen.contains("failed to spawn thread"), "{screen}");
     tmux.is_given_back();
     // There is room for the screen's own threads, and not for those that read forty layers side by side.
