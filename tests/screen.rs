@@ -325,6 +325,10 @@ fn filters_take_what_people_type() {
     // What can't be read is told, and the last good filter stays.
     explorer.keys("space re:(").shows("no regex: unclosed group").shows("Config.yaml");
     explorer.keys("<ctrl+c> / nowhere").shows("nothing here matches the filter");
+    // Letters that are added narrow what was found; those that are taken back widen it.
+    explorer.keys("<ctrl+c> a / l i b c").shows("libcrypto").hides("libssl").keys("<back>").shows("libssl").keys("xx");
+    explorer.shows("0 found").keys("<back> <back> <back> <back> <back> ssl").shows("libssl").hides("libcrypto");
+    explorer.keys("<ctrl+c> a");
     // Kept with Enter: keys are keys again.
     explorer.keys("<ctrl+c> / READ <enter> j").shows("/ READ").shows("README").keys("<esc>").hides("/ READ");
 }
@@ -337,6 +341,24 @@ fn going_to_a_path_by_some_of_its_letters() {
     // It is in no change of the layer, so all files are shown, and the cursor is on it.
     explorer.keys("b").shows("History of /etc/ld.so.cache");
     explorer.keys("<esc> <ctrl+p> zzzzqqq").shows("no path has these letters").keys("<esc>");
+    // Letter by letter the same is found as at once, also when one is taken back or a word turned round.
+    let found = |explorer: &mut Explorer| {
+        let screen = explorer.screen();
+        let rows = screen.lines().filter(|line| line.contains(" /")).map(str::to_owned).collect::<Vec<_>>();
+        explorer.keys("<esc>");
+        rows
+    };
+    for (by_letter, at_once) in [
+        ("l i b s", "libs"),
+        ("l i x <back> b", "lib"),
+        ("l i b space ! s s l", "lib space !ssl"),
+        ("l i space s o", "li space so"),
+    ] {
+        let one = found(explorer.keys(&format!("<ctrl+p> {by_letter}")));
+        explorer.keys("<ctrl+p>").send(Msg::Terminal(Event::Paste(at_once.replace(" space ", " "))));
+        assert_eq!(one, found(&mut explorer), "{by_letter}");
+        assert!(!one.is_empty(), "{by_letter}");
+    }
     // Pasted text is typed.
     explorer.keys("<ctrl+p>").send(Msg::Terminal(Event::Paste("/usr/bin/curl\nrm -rf /".to_owned())));
     explorer.shows("> /usr/bin/curl").keys("<enter> b").shows("History of /usr/bin/curl");

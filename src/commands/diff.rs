@@ -47,7 +47,7 @@ pub(super) fn diff(
     let code = ExitCode::from(if whole { u8::from(differs) } else { 2 });
     if telling.format.is_none() && telling.output.is_none() && has_screen() {
         let pair = Pair { before: Arc::new(a), after: Arc::new(b), places: [first, second], comparison };
-        explore::tui::run_pair(pair, look_of_screen(&settings)).map_err(Failure::Terminal)?;
+        explore::tui::run_pair(pair, look_of_screen(&settings))?;
         return Ok(code);
     }
     let compared = Compared { before: &a, after: &b, comparison: &comparison };

@@ -7,6 +7,7 @@ use explore::gate::BaselineError;
 use explore::inspect::{InspectError, ReadError, SaveError};
 use explore::settings::SettingsError;
 use explore::source::TargetError;
+use explore::tui::ScreenError;
 use explore::waste::RulesError;
 use thiserror::Error;
 
@@ -59,6 +60,8 @@ pub(crate) enum Failure {
     NoRule(String),
     #[error("the terminal can't be used: {0}; `--summary` needs none")]
     Terminal(io::Error),
+    #[error(transparent)]
+    Screen(#[from] ScreenError),
 }
 
 /// Daemons, and why they gave nothing.

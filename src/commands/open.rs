@@ -148,7 +148,7 @@ fn open_image(image: &OsStr, settings: &Settings, dockerfile: Option<&Path>) -> 
     let (json, reports) = (settings.path("json"), settings.reports());
     let printed = json.is_some() || !reports.is_empty() || settings.switch("summary") || settings.switch("timings");
     if !printed && has_screen() {
-        return match explore::tui::run(target, options, look_of_screen(settings)).map_err(Failure::Terminal)? {
+        return match explore::tui::run(target, options, look_of_screen(settings))? {
             Some(error) => Err(error.into()),
             None => Ok(ExitCode::SUCCESS),
         };

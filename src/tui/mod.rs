@@ -33,7 +33,7 @@ pub use keys::Key;
 pub use pair::Pair;
 pub use pick::{Choice, pick};
 pub use query::Query;
-pub use run::{run, run_pair};
+pub use run::{ScreenError, run, run_pair};
 pub use theme::Theme;
 pub use view::draw;
 pub use work::{Desk, Job};

@@ -82,6 +82,18 @@ impl Query {
         self.terms.is_empty()
     }
 
+    /// Whatever holds of this one holds of the other: letters were added to plain text, and nothing else was typed.
+    pub(super) fn narrows(&self, other: &Self) -> bool {
+        let plain = |query: &Self| {
+            let mut words = query.text.split_whitespace();
+            let word = words.next().filter(|word| words.next().is_none() && !word.starts_with('!'));
+            word.filter(|word| word.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))).map(str::to_owned)
+        };
+        let (Some(own), Some(before)) = (plain(self), plain(other)) else { return false };
+        // A capital letter makes others count; that only narrows too. Signs of changes are no text.
+        own.len() > before.len() && own.starts_with(&before) && !matches!(before.as_str(), "-" | "+")
+    }
+
     /// It asks for names and nothing else, so that what is in a folder with such a name belongs to it.
     pub(super) fn is_about_names(&self) -> bool {
         self.terms.iter().all(|(holds, term)| *holds && matches!(term, Term::Name(_) | Term::Path(_)))
@@ -194,6 +206,26 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 #[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_letters_narrow() {
+        let narrows = |text: &str, before: &str| Query::parse(text).unwrap().narrows(&Query::parse(before).unwrap());
+        for (text, before) in [("lib", "li"), ("Lib", "L"), ("lib.so", "lib"), ("li", "l")] {
+            assert!(narrows(text, before), "{before} {text}");
+        }
+        for (text, before) in [
+            ("lib", ""),
+            ("li", "lib"),
+            ("-x", "-"),
+            ("!lib", "!li"),
+            ("a b", "a"),
+            ("lib/x", "lib"),
+            ("*.so", "*.s"),
+            ("xlib", "lib"),
+        ] {
+            assert!(!narrows(text, before), "{before} {text}");
+        }
+    }
 
     #[test]
     fn what_is_no_filter_is_told() {

@@ -11,6 +11,7 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event};
 use crossterm::terminal::{Clear, ClearType};
 use ratatui::DefaultTerminal;
+use thiserror::Error;
 
 use super::app::{App, Effect, Look, Msg};
 use super::pair::Pair;
@@ -23,19 +24,33 @@ use crate::source::Target;
 /// How long the screen waits for what was just asked for before it is drawn without it: less than a frame.
 const PATIENCE: Duration = Duration::from_millis(10);
 
+/// What ends the screen early.
+#[derive(Debug, Error)]
+pub enum ScreenError {
+    /// The terminal can't be used.
+    #[error("the terminal can't be used: {0}; `--summary` needs none")]
+    Terminal(#[from] io::Error),
+    /// A thread of the program broke.
+    #[error("{0}; what it said stands above")]
+    Broken(String),
+}
+
+/// A thread has panicked, and the terminal was given back: nothing may be drawn any more.
+static GIVEN_BACK: AtomicBool = AtomicBool::new(false);
+
 /// Opens the screen and stays until the user leaves. Returns what kept the image from being shown.
 ///
 /// # Errors
-/// When the terminal can't be used.
-pub fn run(target: Target, options: Options, look: Look) -> io::Result<Option<InspectError>> {
+/// When the terminal can't be used, or a thread breaks.
+pub fn run(target: Target, options: Options, look: Look) -> Result<Option<InspectError>, ScreenError> {
     on_screen(&target.clone(), look, |sender, stop| inspect_beside(target, options, sender, stop))
 }
 
 /// Opens the screen on two images that were read and held against each other.
 ///
 /// # Errors
-/// When the terminal can't be used.
-pub fn run_pair(pair: Pair, look: Look) -> io::Result<()> {
+/// When the terminal can't be used, or a thread breaks.
+pub fn run_pair(pair: Pair, look: Look) -> Result<(), ScreenError> {
     on_screen(&pair.places[1].clone(), look, |sender, _| {
         let _ = sender.send(Msg::Pair(Box::new(pair)));
     })
@@ -46,7 +61,7 @@ fn on_screen(
     target: &Target,
     look: Look,
     begin: impl FnOnce(Sender<Msg>, Arc<AtomicBool>),
-) -> io::Result<Option<InspectError>> {
+) -> Result<Option<InspectError>, ScreenError> {
     let (sender, messages) = channel();
     let stop = Arc::new(AtomicBool::new(false));
     // From here on a panic in any thread gives the terminal back before it is told.
@@ -70,7 +85,7 @@ fn on_screen(
     }
     ended?;
     if let Some(broken) = app.broken {
-        return Err(io::Error::other(broken));
+        return Err(ScreenError::Broken(broken));
     }
     Ok(app.failure)
 }
@@ -83,6 +98,7 @@ impl Held {
     fn take(mouse: bool) -> io::Result<Self> {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
+            GIVEN_BACK.store(true, Ordering::Relaxed);
             Self::give_back();
             before(info);
         }));
@@ -134,7 +150,9 @@ fn serve(terminal: &mut DefaultTerminal, app: &mut App, messages: &Receiver<Msg>
     let size = terminal.size()?;
     app.update(Msg::Terminal(Event::Resize(size.width, size.height)));
     loop {
-        terminal.draw(|frame| draw(app, frame))?;
+        if !GIVEN_BACK.load(Ordering::Relaxed) {
+            terminal.draw(|frame| draw(app, frame))?;
+        }
         let Ok(first) = messages.recv() else { return Ok(()) };
         let mut next = Some(first);
         let mut patience = Instant::now() + PATIENCE;
@@ -166,6 +184,7 @@ fn serve(terminal: &mut DefaultTerminal, app: &mut App, messages: &Receiver<Msg>
 fn listen(sender: &Sender<Msg>) -> io::Result<()> {
     let keys = sender.clone();
     thread::spawn(move || {
+        let _watch = Watch(keys.clone(), "reading keys");
         loop {
             // An error means that the terminal is gone.
             let (msg, last) =
@@ -181,6 +200,7 @@ fn listen(sender: &Sender<Msg>) -> io::Result<()> {
         let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         let sender = sender.clone();
         thread::spawn(move || {
+            let _watch = Watch(sender.clone(), "waiting for signals");
             if signals.forever().next().is_some() {
                 let _ = sender.send(Msg::Terminate);
             }

@@ -134,6 +134,8 @@ pub struct Desk {
     /// The sums after one layer; those after its neighbours are made from it.
     state: Option<(u16, Arc<StateSums>)>,
     matches: Option<(Query, Range, bool, bool, Arc<Matches>)>,
+    /// What was typed to find a path, and all paths that have it: with more letters only these can.
+    jumped: Option<(String, Vec<NodeId>)>,
 }
 
 impl Desk {
@@ -153,7 +155,8 @@ impl Desk {
                 Some(Msg::Map(number, Level::of(&tree, &view, folder, TILES, LEVELS)))
             }
             Job::Jump(number, job) => {
-                jump(&job.tree, &job.text, stop).map(|(nodes, count)| Msg::Jump(number, nodes, count))
+                self.sit_at(&job.tree);
+                self.jump(&job.tree, job.text.trim(), stop).map(|(nodes, count)| Msg::Jump(number, nodes, count))
             }
             Job::Read(number, job) => {
                 let read = self.read(&job, stop);
@@ -250,11 +253,52 @@ impl Desk {
             }
             _ => {}
         }
+        let before = self.matches.take().filter(|(known, of, with_all, then, _)| {
+            (*of, *with_all, *then) == (range, all, judged) && query.narrows(known)
+        });
+        let before = before.map(|(.., matches)| matches);
         let mut path = Vec::new();
-        let found = Matches::of(tree, range, all, stop, &mut |candidate| query.holds(candidate, &mut path))?;
+        let found = Matches::of(tree, range, all, stop, &mut |candidate| {
+            before.as_ref().is_none_or(|before| before.has(candidate.node)) && query.holds(candidate, &mut path)
+        })?;
         let found = Arc::new(found);
         self.matches = Some((query, range, all, judged, Arc::clone(&found)));
         Some(found)
+    }
+
+    /// The paths that any layer has, also those that are gone in the end, with the letters of a text in this order, the best
+    /// first; and how many there are.
+    fn jump(&mut self, tree: &Tree, text: &str, stop: &AtomicBool) -> Option<(Vec<NodeId>, usize)> {
+        // Only letters that are added narrow: a sign may turn a word round, a blank begins another.
+        let plain = |text: &str, blank: bool| {
+            text.chars().all(|c| c.is_alphanumeric() || "._-/".contains(c) || blank && c == ' ')
+        };
+        let known = self.jumped.take().filter(|(before, _)| {
+            !before.is_empty()
+                && plain(before, true)
+                && text.strip_prefix(before.as_str()).is_some_and(|more| plain(more, false))
+        });
+        let nodes = known.map_or_else(
+            || tree.paths.all().skip(1).filter(|node| tree.events_of(*node).next().is_some()).collect(),
+            |(_, nodes)| nodes,
+        );
+        if text.is_empty() {
+            let count = nodes.len();
+            return Some((nodes.into_iter().take(OFFERED).collect(), count));
+        }
+        // Side by side, as a machine has more than one core.
+        let half = nodes.len() / 2;
+        let (left, right) = thread::scope(|scope| {
+            let other = scope.spawn(|| try_paths(tree, text, &nodes[half..], stop));
+            (try_paths(tree, text, &nodes[..half], stop), other.join().ok().flatten())
+        });
+        let ((mut all, mut best), (more, others)) = (left?, right?);
+        all.extend(more);
+        best.extend(others);
+        let nodes = best.into_sorted_vec().into_iter().take(OFFERED).map(|(.., node)| node).collect();
+        let count = all.len();
+        self.jumped = Some((text.to_owned(), all));
+        Some((nodes, count))
     }
 
     /// Adds up one more layer that nobody asked for yet; false when there is none.
@@ -268,35 +312,37 @@ impl Desk {
     }
 }
 
-/// The paths that any layer has, also those that are gone in the end, with the letters of a text in this order, the best
-/// first; and how many there are.
-fn jump(tree: &Tree, text: &str, stop: &AtomicBool) -> Option<(Vec<NodeId>, usize)> {
-    let pattern = Pattern::parse(text.trim(), CaseMatching::Smart, Normalization::Smart);
+/// Where a path stands among those that are found: the score turned round, then its length, so that the best is the least.
+type Place = (std::cmp::Reverse<u32>, usize, NodeId);
+
+/// Tries some paths: all that have the letters, and the best of them.
+fn try_paths(tree: &Tree, text: &str, nodes: &[NodeId], stop: &AtomicBool) -> Option<(Vec<NodeId>, BinaryHeap<Place>)> {
+    let pattern = Pattern::parse(text, CaseMatching::Smart, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
     let (mut path, mut letters) = (Vec::new(), Vec::new());
-    // The worst of the best on top. Short paths and those that come first win among equals.
+    let mut all = Vec::new();
+    // The worst of the best on top.
     let mut best = BinaryHeap::new();
-    let mut count = 0;
-    for (seen, node) in tree.paths.all().enumerate().skip(1) {
+    for (seen, node) in nodes.iter().copied().enumerate() {
         if seen % 4096 == 0 && stop.load(Ordering::Relaxed) {
             return None;
         }
-        if tree.events_of(node).next().is_none() {
-            continue;
-        }
         tree.paths.write_path(node, &mut path);
         path.insert(0, b'/');
-        let text = String::from_utf8_lossy(&path);
-        if let Some(score) = pattern.score(Utf32Str::new(&text, &mut letters), &mut matcher) {
-            count += 1;
+        let score = if path.is_ascii() {
+            pattern.score(Utf32Str::Ascii(&path), &mut matcher)
+        } else {
+            pattern.score(Utf32Str::new(&String::from_utf8_lossy(&path), &mut letters), &mut matcher)
+        };
+        if let Some(score) = score {
+            all.push(node);
             best.push((std::cmp::Reverse(score), path.len(), node));
             if best.len() > OFFERED {
                 best.pop();
             }
         }
     }
-    let nodes = best.into_sorted_vec().into_iter().map(|(.., node)| node).collect();
-    (!stop.load(Ordering::Relaxed)).then_some((nodes, count))
+    Some((all, best))
 }
 
 /// Sends a message when its thread breaks.
