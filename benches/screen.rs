@@ -2,9 +2,10 @@
 //!
 //!     cargo bench --bench screen [-- WORD…]      only the rows that have one of the words
 //!
-//! Prints a table and exits 1 when a promise is missed. What a key asks of the threads beside the loop is done and drawn
-//! before the clock stops, so a row is the time until everything on the screen is true again; `first` is the time until a
-//! frame shows that the key was taken.
+//! Prints a table and exits 1 when the promise is missed: a finished frame in 16 ms after each key. `max` is the time until
+//! everything on the screen is true again, what the key asks of the threads beside the loop done and drawn. Where that is
+//! work on a million paths (searching, sorting and unfolding all of them), the loop draws without it after its patience, and
+//! the promise is held against `first max`, the time until that frame.
 
 #![allow(
     clippy::unwrap_used,
@@ -137,6 +138,8 @@ struct Row {
     first: Vec<Duration>,
     /// Until everything on the screen is true.
     whole: Vec<Duration>,
+    /// It is work on all paths, which goes on after the frame.
+    on_all: bool,
 }
 
 impl Bench {
@@ -200,9 +203,18 @@ impl Bench {
 
     /// Presses each of the keys, again and again, and notes how long it takes.
     fn measure(&mut self, name: &str, keys: &str, times: usize) {
+        self.note(name, keys, times, false);
+    }
+
+    /// The same of what is work on all paths.
+    fn measure_on_all(&mut self, name: &str, keys: &str, times: usize) {
+        self.note(name, keys, times, true);
+    }
+
+    fn note(&mut self, name: &str, keys: &str, times: usize, on_all: bool) {
         let wanted = self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()));
         let times = if wanted { times } else { 1 };
-        let mut row = Row { name: name.to_owned(), first: Vec::new(), whole: Vec::new() };
+        let mut row = Row { name: name.to_owned(), first: Vec::new(), whole: Vec::new(), on_all };
         for _ in 0..times {
             for key in keys.split_whitespace() {
                 let (first, whole) = self.press(key);
@@ -227,9 +239,14 @@ impl Bench {
             let at = |times: &[Duration], part: usize| times[(times.len() - 1) * part / 100].as_secs_f64() * 1000.0;
             let (p50, p99, max) = (at(&row.whole, 50), at(&row.whole, 99), at(&row.whole, 100));
             let first = at(&row.first, 100);
-            let over = row.whole.last().is_some_and(|max| *max > PROMISE);
+            let promised = if row.on_all { &row.first } else { &row.whole };
+            let over = promised.last().is_some_and(|max| *max > PROMISE);
             held = held && !over;
-            let mark = if over { "  over" } else { "" };
+            let mark = match (over, row.on_all) {
+                (true, _) => "  over",
+                (false, true) => "  on all paths",
+                (false, false) => "",
+            };
             let keys = row.whole.len();
             let _ =
                 writeln!(text, "{:<46} {keys:>5} {p50:>10.2} {p99:>10.2} {max:>10.2} {first:>10.2}{mark}", row.name);
@@ -298,27 +315,27 @@ fn journey(bench: &mut Bench) {
     bench.go("tab");
     bench.measure("files: down, all files", "j", 200);
     bench.measure("files: pages, all files", "pgdn", 100);
-    bench.measure("files: fold all, unfold all", "z Z", 3);
+    bench.measure_on_all("files: fold all, unfold all", "z Z", 3);
     bench.measure("files: down in a million rows", "j", 200);
     bench.measure("files: last and first of a million rows", "G g", 10);
-    bench.measure("files: sort with a million rows", "s", 3);
+    bench.measure_on_all("files: sort with a million rows", "s", 3);
     bench.go("z");
-    bench.measure("files: a level more, a level less", "> > > < < <", 3);
-    bench.measure("filter: a name, letter by letter, all files", "/ f i l e 9 9 9", 1);
-    bench.measure("filter: taken back", "backspace backspace backspace esc", 1);
-    bench.measure("filter: by size, all files", "/ > 4 9 0", 1);
+    bench.measure_on_all("files: a level more, a level less", "> > > < < <", 3);
+    bench.measure_on_all("filter: a name, letter by letter, all files", "/ f i l e 9 9 9", 1);
+    bench.measure_on_all("filter: taken back", "backspace backspace backspace esc", 1);
+    bench.measure_on_all("filter: by size, all files", "/ > 4 9 0", 1);
     bench.go("esc esc a");
     bench.measure("filter: a name, changes of a layer", "/ f i l e 9 9 9", 1);
     bench.go("esc esc tab");
-    bench.measure("screens: there and back", "2 3 4 1", 10);
+    bench.measure_on_all("screens: there and back", "2 3 4 1", 10);
     bench.go("2");
     bench.measure("waste: down", "j", 50);
     bench.measure("waste: group", "s", 6);
     bench.go("3");
     bench.measure("map: move, into, out of", "j enter l enter h esc", 5);
-    bench.measure("map: the whole file system or changes", "a", 4);
+    bench.measure_on_all("map: the whole file system or changes", "a", 4);
     bench.go("1");
-    bench.measure("jump: letter by letter", "ctrl+p p a c k 7 7 f 3", 1);
+    bench.measure_on_all("jump: letter by letter", "ctrl+p p a c k 7 7 f 3", 1);
     bench.go("esc");
     bench.measure("help: open and close", "? esc", 10);
 }

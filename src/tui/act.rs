@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::app::{App, Effect, Focus, Screen};
+use super::app::{App, Effect, Focus, Screen, Toast};
 use super::cursor::Cursor;
 use super::findings::Entry;
 use super::keymap::{Action, Place};
@@ -149,7 +149,10 @@ impl App {
     }
 
     pub(super) fn go_to_screen(&mut self, screen: Screen) {
-        self.screen = screen;
+        if self.screen != screen && self.focus == Focus::Details {
+            self.focus = Focus::Layers;
+        }
+        (self.screen, self.details) = (screen, Cursor::default());
         self.show_map();
     }
 
@@ -161,7 +164,10 @@ impl App {
                 let rows = self.browse.rows().len();
                 self.browse.cursor.step(by, rows);
             }
-            Place::Waste => self.findings.cursor.step(by, self.findings.entries.len()),
+            Place::Waste => {
+                self.findings.cursor.step(by, self.findings.entries.len());
+                self.details = Cursor::default();
+            }
             Place::Map => {
                 let area = super::view::map_area(self);
                 match by {
@@ -211,6 +217,9 @@ impl App {
                     Focus::Files => Focus::Details,
                     Focus::Details => Focus::Layers,
                 };
+            }
+            Screen::Waste => {
+                self.focus = if self.focus == Focus::Details { Focus::Layers } else { Focus::Details };
             }
             // The other screens have one pane; the next one is the next screen.
             screen => {
@@ -263,6 +272,8 @@ impl App {
         let out_of_folder = self.screen == Screen::Map && self.tree().cloned().is_some_and(|tree| self.map.out(&tree));
         if out_of_folder {
             self.show_map();
+        } else if self.screen == Screen::Waste && self.focus == Focus::Details {
+            self.focus = Focus::Layers;
         } else if self.screen != Screen::Layers {
             self.go_to_screen(Screen::Layers);
         } else if self.browse.clear_filter() || self.mark.take().is_some() {
@@ -358,6 +369,10 @@ impl App {
     pub(super) fn filter_typed(&mut self) {
         if self.browse.typed() {
             self.show_again();
+        }
+        // In a narrow pane there is no room for it beside what is typed.
+        if let Some(wrong) = &self.browse.wrong {
+            self.toast = Some(Toast { text: wrong.clone(), error: true });
         }
     }
 

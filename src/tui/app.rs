@@ -344,6 +344,7 @@ impl App {
             (_, Screen::Layers, Focus::Layers) => Place::Layers,
             (_, Screen::Layers, Focus::Files) => Place::Files,
             (_, Screen::Layers, Focus::Details) => Place::Details,
+            (_, Screen::Waste, Focus::Details) => Place::Details,
             (_, Screen::Waste, _) => Place::Waste,
             (_, Screen::Map, _) => Place::Map,
             (_, Screen::Image, _) => Place::Image,

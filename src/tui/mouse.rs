@@ -4,6 +4,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
 use super::app::{App, Focus, Screen};
+use super::cursor::Cursor;
 use super::keymap::Action;
 use super::overlay::Overlay;
 use super::view::{self, Areas};
@@ -56,7 +57,13 @@ impl App {
                 let (height, len) = view::details_size(self);
                 self.details.scroll(by, height, len);
             }
-            Screen::Waste => self.findings.cursor.scroll(by, heights.findings, self.findings.entries.len()),
+            Screen::Waste if view::findings_list(self).contains(at) => {
+                self.findings.cursor.scroll(by, heights.findings, self.findings.entries.len());
+            }
+            Screen::Waste => {
+                let (height, len) = view::details_size(self);
+                self.details.scroll(by, height, len);
+            }
             Screen::Image => {
                 let (height, len) = view::documents_size(self);
                 self.documents.scroll(by, height, len);
@@ -83,7 +90,9 @@ impl App {
             Screen::Layers => self.click_in_panes(at, &areas),
             Screen::Waste => {
                 let list = view::findings_list(self);
+                self.focus = if list.contains(at) { Focus::Layers } else { Focus::Details };
                 if let Some(place) = row_at(list, at, self.findings.cursor.top, self.findings.entries.len()) {
+                    self.details = Cursor::default();
                     let again = self.findings.cursor.at == place;
                     self.findings.cursor.at = place;
                     if again {

@@ -4,6 +4,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
 use super::frame::noted_pane;
+use super::layers::NO_HISTORY;
 use super::{Areas, inner};
 use crate::bytes::shown_text;
 use crate::image::{Image, readable};
@@ -151,7 +152,7 @@ fn history(page: &mut Page<'_>, image: &Image) {
     for (place, row) in image.history.iter().enumerate() {
         let layer = image.layers.iter().position(|layer| layer.history == Some(place));
         let name = layer.map_or_else(|| "no layer".to_owned(), |layer| format!("layer {layer}"));
-        let text = row.created_by.as_deref().map_or_else(|| "(nothing)".to_owned(), readable);
+        let text = row.created_by.as_deref().map_or_else(|| NO_HISTORY.to_owned(), readable);
         page.says(&name, &text);
         page.says("", row.comment.as_deref().filter(|text| !text.starts_with("buildkit")).unwrap_or_default());
     }

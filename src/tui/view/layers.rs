@@ -11,9 +11,13 @@ use crate::bytes::shown_text;
 use crate::image::Image;
 use crate::inspect::Inspection;
 use crate::report::{bytes, exact};
-use crate::tui::app::{App, Focus};
+use crate::tree::NodeId;
+use crate::tui::app::{App, Focus, Screen};
 use crate::tui::text::{cut_end, wrap};
 use crate::waste::Waste;
+
+/// What stands in the place of an instruction that nobody recorded.
+pub(super) const NO_HISTORY: &str = "(no history)";
 
 /// Columns of the size bar.
 const BAR: usize = 6;
@@ -135,7 +139,7 @@ fn row(app: &App, image: &Image, layer: usize, largest: u64, columns: &Columns, 
         spans.push(Span::styled(format!("{text:>8} "), theme.wasted));
     }
     let used: usize = spans.iter().map(Span::width).sum();
-    let text = image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
+    let text = image.instruction(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
     // Most instructions are RUN: the word would push out what differs.
     let text = shown_text(text.strip_prefix("RUN ").unwrap_or(&text));
     let base = app.found.as_ref().is_some_and(|found| app.judged && layer < found.waste.base.layers);
@@ -146,6 +150,10 @@ fn row(app: &App, image: &Image, layer: usize, largest: u64, columns: &Columns, 
 
 /// Rows of the details that are seen, and rows that there are.
 pub(in crate::tui) fn details_size(app: &App) -> (usize, usize) {
+    if app.screen == Screen::Waste {
+        let inside = inner(super::waste_areas(app)[1]);
+        return (inside.height.into(), super::waste::detail_lines(app, inside.width.into()).len());
+    }
     let inside = inner(Areas::of(app).details);
     (inside.height.into(), detail_lines(app, inside.width.into()).len())
 }
@@ -188,10 +196,16 @@ fn detail_lines(app: &App, width: usize) -> Vec<Line<'static>> {
     let Some(about) = image.layers.get(layer) else { return Vec::new() };
     let mut lines: Vec<Line<'static>> = Vec::new();
     if let Some(found) = &app.found {
-        lines.extend(numbers(app, found, layer));
+        lines.extend(numbers(app, found, layer, width));
     }
-    let text = image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
-    lines.extend(wrap(&shown_text(&text), width).into_iter().map(Line::raw));
+    for own in usize::from(app.range().first)..=usize::from(app.range().last) {
+        let text = image.instruction(own).unwrap_or_else(|| NO_HISTORY.to_owned());
+        let front = if app.range().first < app.range().last { format!("{own}: ") } else { String::new() };
+        lines.extend(wrap(&format!("{front}{}", shown_text(&text)), width).into_iter().map(Line::raw));
+    }
+    if app.range().first < app.range().last {
+        return lines;
+    }
     // What to change, of the largest waste that this layer stores.
     let finding = app.found.as_ref().and_then(|found| {
         found.waste.findings.iter().find(|finding| usize::from(finding.stored_in) == layer && finding.kind.counts())
@@ -223,7 +237,7 @@ fn detail_lines(app: &App, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn numbers(app: &App, found: &Inspection, layer: usize) -> Vec<Line<'static>> {
+fn numbers(app: &App, found: &Inspection, layer: usize, width: usize) -> Vec<Line<'static>> {
     let theme = &app.theme;
     let mut lines = Vec::new();
     let (Some(events), Some(facts)) = (found.tree.layers.get(layer), found.layers.get(layer)) else { return lines };
@@ -233,12 +247,26 @@ fn numbers(app: &App, found: &Inspection, layer: usize) -> Vec<Line<'static>> {
         lines.push(Line::styled(format!("joined into one they would save {saved}"), theme.wasted));
     }
     let base = if app.judged && layer < found.waste.base.layers { "  base image" } else { "" };
+    // Of a stretch what it comes to, once that is known; of a layer its own.
+    let own = [events.added, events.modified, events.removed.len() as u64];
+    let of_range = app.browse.shown_rows().filter(|rows| rows.view().range == range && range.first < range.last);
+    let of_range =
+        of_range.map(|rows| rows.view().folders.sum(NodeId::ROOT).map_or([0; 3], |sum| sum.changes.map(u64::from)));
+    let [added, modified, removed] = of_range.unwrap_or(own);
+    let words = if width >= 44 { [" added", " stored again", " removed"] } else { ["", "", ""] };
     lines.push(Line::from(vec![
-        Span::styled(format!("+{} added ", exact(events.added)), theme.added),
-        Span::styled(format!(" ~{} changed ", exact(events.modified)), theme.modified),
-        Span::styled(format!(" -{} removed", exact(events.removed.len() as u64)), theme.removed),
+        Span::styled(format!("+{}{}  ", exact(added), words[0]), theme.added),
+        Span::styled(format!("~{}{}  ", exact(modified), words[1]), theme.modified),
+        Span::styled(format!("-{}{}", exact(removed), words[2]), theme.removed),
         Span::styled(base, theme.faint),
     ]));
+    if range.first < range.last {
+        let stretch = usize::from(range.first)..=usize::from(range.last);
+        let stored = found.tree.layers.get(stretch).into_iter().flatten();
+        let stored = stored.fold(0_u64, |sum, layer| sum.saturating_add(layer.content_bytes));
+        lines.push(Line::styled(format!("{} of files in all of them", bytes(stored)), theme.faint));
+        return lines;
+    }
     let mut text = format!("{} of files, {} as tar", bytes(events.content_bytes), bytes(facts.tar_bytes));
     if let Some(compressed) = facts.compressed_bytes {
         let _ = write!(text, ", {} {}", bytes(compressed), facts.compression.name());

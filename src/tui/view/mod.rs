@@ -89,11 +89,18 @@ pub(super) fn file_rows(app: &App, area: Rect) -> Rect {
 /// The list of findings and the selected one's details.
 fn waste_areas(app: &App) -> [Rect; 2] {
     let body = Areas::of(app).body;
+    // Where there is no room for both, the one that has the keys has it all.
+    if body.height < 14 && body.width < 130 {
+        let nothing = Rect { width: 0, height: 0, ..body };
+        return if app.focus == Focus::Details { [nothing, body] } else { [body, nothing] };
+    }
     if body.width >= 130 {
         return body.layout(&Layout::horizontal([Constraint::Percentage(55), Constraint::Min(0)]));
     }
-    // Details need a dozen rows; in a small terminal the list goes first.
-    let details = if body.height >= 8 { (body.height / 2).clamp(6, 16) } else { 0 };
+    let details = match app.focus {
+        Focus::Details => body.height * 2 / 3,
+        _ => (body.height / 2).clamp(6, 16),
+    };
     body.layout(&Layout::vertical([Constraint::Min(0), Constraint::Length(details)]))
 }
 

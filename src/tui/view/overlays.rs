@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::files::sign;
 use super::frame::{noted_pane, pane, select};
+use super::layers::NO_HISTORY;
 use super::{history_rows, jump_rows};
 use crate::bytes::{shown, shown_text};
 use crate::report::{bytes, date, exact, permissions};
@@ -119,7 +120,8 @@ pub(super) fn history(app: &App, history: &PathHistory, area: Rect, buffer: &mut
             spans.push(Span::styled(format!("{mode:<37}"), app.theme.faint));
         }
         let used: usize = spans.iter().map(Span::width).sum();
-        let text = app.image().and_then(|image| image.instruction(moment.layer.into())).unwrap_or_default();
+        let text = app.image().and_then(|image| image.instruction(moment.layer.into()));
+        let text = text.unwrap_or_else(|| NO_HISTORY.to_owned());
         spans.push(Span::raw(cut_end(&shown_text(&text), usize::from(row.width).saturating_sub(used))));
         Text::from(spans).render(row, buffer);
         if place == history.cursor.at {

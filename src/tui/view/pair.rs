@@ -10,6 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::files::sign;
 use super::frame::{noted_pane, pane, select};
 use super::layer_rows;
+use super::layers::NO_HISTORY;
 use crate::bytes::{shown, shown_text};
 use crate::compare::{Aligned, Fate, Pairing};
 use crate::report::{aspects, bytes, exact, signed};
@@ -84,7 +85,7 @@ fn instruction(pair: &Pair, layer: &Aligned) -> String {
         (None, Some(layer)) => pair.before.image.instruction(layer),
         (None, None) => None,
     };
-    text.unwrap_or_else(|| "(no history)".to_owned())
+    text.unwrap_or_else(|| NO_HISTORY.to_owned())
 }
 
 /// What the list has no room for: of the selected file where the files have the keys, else of the layer.
@@ -125,7 +126,7 @@ pub(super) fn detail_lines(app: &App, pair: &Pair, width: usize) -> Vec<Line<'st
     lines.push(Line::styled(format!("{mark} {words}"), style));
     for (name, found, layer) in [("A", &pair.before, layer.before), ("B", &pair.after, layer.after)] {
         let Some(layer) = layer else { continue };
-        let text = found.image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
+        let text = found.image.instruction(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
         let size = found.tree.layers.get(layer).map(|events| bytes(events.content_bytes)).unwrap_or_default();
         lines.push(Line::styled(format!("{name}: layer {layer}, {size}"), app.theme.faint));
         lines.extend(wrap(&shown_text(&text), width).into_iter().map(Line::raw));

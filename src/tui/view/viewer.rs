@@ -9,6 +9,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::frame::noted_pane;
 use super::inner;
+use super::layers::NO_HISTORY;
 use crate::bytes::shown_text;
 use crate::report::{bytes, exact};
 use crate::tui::app::App;
@@ -107,7 +108,8 @@ fn bottom(app: &App, viewer: &Viewer, line: Rect, buffer: &mut Buffer) {
         return Line::from(spans).render(line, buffer);
     }
     let Some(image) = app.image().filter(|_| app.pair.is_none()) else { return };
-    let by = image.instruction(viewer.file().layer.into()).map(|text| shown_text(&text)).unwrap_or_default();
+    let by =
+        image.instruction(viewer.file().layer.into()).map_or_else(|| NO_HISTORY.to_owned(), |text| shown_text(&text));
     let text = format!("layer {} stores it: {by}", viewer.file().layer);
     Line::styled(cut_end(&text, width), app.theme.faint).render(line, buffer);
 }

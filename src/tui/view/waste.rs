@@ -6,10 +6,11 @@ use ratatui::widgets::Widget as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::frame::{noted_pane, pane, select};
+use super::layers::NO_HISTORY;
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
 use crate::report::{bytes, exact};
-use crate::tui::app::App;
+use crate::tui::app::{App, Focus};
 use crate::tui::findings::{Entry, Grouping, Head};
 use crate::tui::text::{cut_end, cut_middle, wrap};
 use crate::waste::{Finding, Kind};
@@ -26,7 +27,7 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     let total = bytes(found.waste.total_bytes());
     let title = format!("Waste: {total}, {} findings", found.waste.findings.len());
-    let inside = noted_pane(app, &title, app.findings.grouping.words(), true, area, buffer);
+    let inside = noted_pane(app, &title, app.findings.grouping.words(), app.focus != Focus::Details, area, buffer);
     if app.findings.entries.is_empty() {
         let why = "nothing is wasted: no layer hides what another stores, and no rule names what is left";
         for (row, text) in inside.rows().zip(wrap(why, usize::from(inside.width))) {
@@ -50,7 +51,7 @@ pub(super) fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         };
         Line::from(spans.unwrap_or_default()).render(line, buffer);
         if place == app.findings.cursor.at {
-            select(app, true, line, 0, buffer);
+            select(app, app.focus != Focus::Details, line, 0, buffer);
         }
     }
 }
@@ -110,31 +111,36 @@ fn finding(app: &App, found: &Inspection, finding: &Finding, width: usize) -> Ve
 
 /// The selected finding: what it is, who did it, what to change, and where.
 pub(super) fn details(app: &App, area: Rect, buffer: &mut Buffer) {
-    if area.height == 0 {
+    if area.height == 0 || area.width == 0 {
         return;
     }
-    let inside = pane(app, "Cause and fix", false, area, buffer);
-    let Some(found) = app.found.as_ref().filter(|_| app.judged) else { return };
-    let width = usize::from(inside.width);
-    let lines = match app.findings.selected() {
-        _ if app.pair.is_some() => {
-            app.pair.as_ref().map(|pair| super::pair::about_finding(app, pair, width)).unwrap_or_default()
-        }
+    let focused = app.focus == Focus::Details;
+    let lines = detail_lines(app, usize::from(area.width.saturating_sub(2)));
+    let hidden = lines.len() > usize::from(area.height.saturating_sub(2));
+    let note = if hidden && !focused { "Tab for more" } else { "" };
+    let inside = noted_pane(app, "Cause and fix", note, focused, area, buffer);
+    for (row, line) in inside.rows().zip(lines.into_iter().skip(app.details.top)) {
+        line.render(row, buffer);
+    }
+}
+
+/// The same in lines.
+pub(super) fn detail_lines(app: &App, width: usize) -> Vec<Line<'static>> {
+    let Some(found) = app.found.as_ref().filter(|_| app.judged) else { return Vec::new() };
+    if let Some(pair) = &app.pair {
+        return super::pair::about_finding(app, pair, width);
+    }
+    match app.findings.selected() {
         Some(Entry::Head(head)) => about_group(app, found, head, width),
         Some(Entry::Finding(_)) => {
             let finding = app.findings.finding(found);
-            finding.map(|finding| about(app, found, finding, width, inside.height.into())).unwrap_or_default()
+            finding.map(|finding| about(app, found, finding, width)).unwrap_or_default()
         }
-        Some(Entry::Notice(place)) => found
-            .waste
-            .notices
-            .get(*place)
-            .map(|notice| wrap(&crate::report::notice_words(found, notice), width).into_iter().map(Line::raw).collect())
-            .unwrap_or_default(),
+        Some(Entry::Notice(place)) => {
+            let words = found.waste.notices.get(*place).map(|notice| crate::report::notice_words(found, notice));
+            wrap(&words.unwrap_or_default(), width).into_iter().map(Line::raw).collect()
+        }
         None => Vec::new(),
-    };
-    for (row, line) in inside.rows().zip(lines) {
-        line.render(row, buffer);
     }
 }
 
@@ -160,13 +166,13 @@ fn about_group(app: &App, found: &Inspection, head: &Head, width: usize) -> Vec<
     if let Grouping::Layer = app.findings.grouping
         && let Some(layer) = group.first().map(|finding| usize::from(finding.stored_in))
     {
-        let text = found.image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
+        let text = found.image.instruction(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
         say(&shown_text(&text), Style::new());
     }
     lines
 }
 
-fn about(app: &App, found: &Inspection, finding: &Finding, width: usize, height: usize) -> Vec<Line<'static>> {
+fn about(app: &App, found: &Inspection, finding: &Finding, width: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<Line<'static>> = Vec::new();
     let mut say = |text: &str, style: Style| {
         lines.extend(wrap(text, width).into_iter().map(|line| Line::styled(line, style)));
@@ -181,14 +187,14 @@ fn about(app: &App, found: &Inspection, finding: &Finding, width: usize, height:
     if let Some(mount) = &finding.fix_mount {
         say(&format!("or:  {mount}"), app.theme.key);
     }
-    let instruction = |layer: u16| found.image.instruction(layer.into()).unwrap_or_else(|| "(no history)".to_owned());
+    let instruction = |layer: u16| found.image.instruction(layer.into()).unwrap_or_else(|| NO_HISTORY.to_owned());
     let own = finding.instruction.clone().unwrap_or_else(|| instruction(finding.stored_in));
     say(&format!("layer {} stores it: {}", finding.stored_in, shown_text(&own)), Style::new());
     if finding.caused_by != finding.stored_in {
         let by = finding.caused_by;
         say(&format!("layer {by} hides it: {}", shown_text(&instruction(by))), Style::new());
     }
-    for path in finding.paths.iter().take(height) {
+    for path in finding.paths.iter() {
         let files = if path.files == 1 { String::new() } else { format!("  {} files", exact(path.files)) };
         let text = shown(&found.tree.paths.path(path.node));
         lines.push(Line::from(vec![
