@@ -184,7 +184,8 @@ fn to(file: &OsStr, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
     if file == "-" {
         return open_pipe(print(|out| write(out)));
     }
-    write_whole(Path::new(file), |out| write(out))
+    // A pipe may stand there, too: `--report text=/dev/stdout`.
+    open_pipe(write_whole(Path::new(file), |out| write(out)))
 }
 
 /// In a workflow of GitHub: annotations in the log, and the summary of the step.
