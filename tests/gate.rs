@@ -569,6 +569,22 @@ fn reports_are_files_and_whole() {
 }
 
 #[test]
+fn no_report_passes_over_an_image_that_could_not_be_looked_at() {
+    let folder = folder();
+    saved(&folder, "app.tar", &wasteful());
+    let formats = ["text", "sarif", "junit", "github", "markdown", "html"];
+    let reports: Vec<String> = formats.iter().map(|format| format!("--report={format}={format}.out")).collect();
+    let mut arguments = vec!["--ci", "app.tar", "gone.tar"];
+    arguments.extend(reports.iter().map(String::as_str));
+    let output = run(folder.path(), &arguments);
+    assert_eq!(code(&output), 2, "{}", text(&output.stderr));
+    for format in formats {
+        let report = std::fs::read_to_string(folder.path().join(format!("{format}.out"))).unwrap();
+        assert!(report.contains("could not be looked at"), "{format}: {report}");
+    }
+}
+
+#[test]
 fn github_gets_annotations_and_a_summary_of_the_step() {
     let folder = folder();
     saved(&folder, "app.tar", &wasteful());

@@ -138,6 +138,15 @@ pub(super) fn excuse(why: &Excuse) -> String {
     }
 }
 
+/// That some images are not in a report; None when all are.
+pub(super) fn unread_words(unread: usize) -> Option<String> {
+    match unread {
+        0 => None,
+        1 => Some("1 image could not be looked at, and is not here".to_owned()),
+        some => Some(format!("{some} images could not be looked at, and are not here")),
+    }
+}
+
 /// What the whole comes to, in one line.
 pub(super) fn headline(judged: &Judged<'_>) -> String {
     let waste = &judged.found.waste;
