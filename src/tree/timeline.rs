@@ -192,7 +192,7 @@ impl Event {
     }
 }
 
-/// Mode, owner, group and extended attributes: what A.2 of the waste rules calls metadata.
+/// Mode, owner, group and extended attributes: what `docs/waste.md` calls metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Attributes {
     /// Permission bits with setuid, setgid and sticky.
