@@ -569,6 +569,22 @@ fn reports_are_files_and_whole() {
 }
 
 #[test]
+fn no_report_passes_over_an_image_that_could_not_be_looked_at() {
+    let folder = folder();
+    saved(&folder, "app.tar", &wasteful());
+    let formats = ["text", "sarif", "junit", "github", "markdown", "html"];
+    let reports: Vec<String> = formats.iter().map(|format| format!("--report={format}={format}.out")).collect();
+    let mut arguments = vec!["--ci", "app.tar", "gone.tar"];
+    arguments.extend(reports.iter().map(String::as_str));
+    let output = run(folder.path(), &arguments);
+    assert_eq!(code(&output), 2, "{}", text(&output.stderr));
+    for format in formats {
+        let report = std::fs::read_to_string(folder.path().join(format!("{format}.out"))).unwrap();
+        assert!(report.contains("could not be looked at"), "{format}: {report}");
+    }
+}
+
+#[test]
 fn github_gets_annotations_and_a_summary_of_the_step() {
     let folder = folder();
     saved(&folder, "app.tar", &wasteful());
@@ -593,7 +609,7 @@ fn github_gets_annotations_and_a_summary_of_the_step() {
 fn a_reader_that_goes_away_changes_no_verdict() {
     let folder = folder();
     saved(&folder, "app.tar", &wasteful());
-    for arguments in ["", "--json", "--report=text"] {
+    for arguments in ["", "--json", "--report=text", "--report=text=/dev/stdout"] {
         let line = format!(
             "'{}' --ci --base-layers=1 --max-own-wasted-bytes=1 {arguments} app.tar | true; echo ${{PIPESTATUS[0]}}",
             env!("CARGO_BIN_EXE_explore")
@@ -647,6 +663,9 @@ fn hostile_names_do_no_harm() {
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let ci = json["ci"].to_string();
     assert!(!ci.contains("\\u001b") && !ci.contains('\u{202e}'), "{ci}");
+    folder.write("command.tar", &wasteful().name(" ::stop-commands::x").save(Shape::Docker));
+    let output = run(folder.path(), &["--ci", "--max-layers=1", "--summary", "command.tar"]);
+    harmless(&output.stdout);
     folder.write("b.json", b"");
     let output = run(
         folder.path(),

@@ -173,6 +173,42 @@ fn long_names_of_pax_and_gnu() {
 }
 
 #[test]
+fn what_pax_says_may_hold_line_ends() {
+    let records = [pax_record("path", b"a\nb"), pax_record("SCHILY.xattr.user.bits", b"\n=\n\n")].concat();
+    let mut tar = Vec::new();
+    let about = file("", "");
+    raw(&mut tar, tar::EntryType::XHeader, b"pax", b"", &records, &about);
+    raw(&mut tar, tar::EntryType::Regular, b"other", b"", b"123", &about);
+    tar.extend([0; 1024]);
+    let found = of_tar(tar);
+    assert_eq!(size(&found, "a\nb"), 3);
+    assert_eq!(found.damage().next(), None);
+}
+
+#[test]
+fn more_bytes_than_can_be_added_up_are_no_image() {
+    let most = ((1_u64 << 53) - 1).to_string();
+    let mut tar = Vec::new();
+    let about = file("", "");
+    for number in 0..200 {
+        let name = format!("claim{number}");
+        let records: Vec<u8> = [("GNU.sparse.size", &*most), ("GNU.sparse.name", &name), ("GNU.sparse.map", "0,1")]
+            .iter()
+            .flat_map(|(key, value)| pax_record(key, value.as_bytes()))
+            .collect();
+        raw(&mut tar, tar::EntryType::XHeader, b"pax", b"", &records, &about);
+        raw(&mut tar, tar::EntryType::Regular, b"sparse", b"", b"x", &about);
+    }
+    tar.extend([0; 1024]);
+    let folder = folder();
+    let path = folder.write("image.tar", &image().tar(tar).save(Shape::Docker));
+    let output = common::explore(&["--ci", "--max-image-size=1MB", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = common::text(&output.stderr);
+    assert!(error.contains("more bytes than can be added up"), "{error}");
+}
+
+#[test]
 fn names_that_are_split_over_two_fields() {
     let mut header = tar::Header::new_ustar();
     let path = format!("{}/{}", "d".repeat(120), "f".repeat(90));

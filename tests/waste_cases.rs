@@ -1,4 +1,4 @@
-//! The micro-examples of the waste rules (part A.11), as they stand there.
+//! Small images whose waste can be worked out by hand, one for each rule of counting (`waste-cases.txt`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 

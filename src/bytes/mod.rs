@@ -18,7 +18,7 @@ pub use compression::{Compression, sniff};
 pub use human::human;
 pub use input::{Flowing, Hopping, Input, Stored};
 pub use read_ahead::{Consumed, Counted, Feeder, ReadAhead, Tee};
-pub use shown::{shown, shown_text};
+pub use shown::{is_hostile, shown, shown_text};
 pub use stopping::Stopping;
 pub use tar::{Entry, EntryKind, TarError, Walker};
 pub use window::Window;

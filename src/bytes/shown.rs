@@ -25,14 +25,20 @@ pub fn shown(bytes: &[u8]) -> String {
 /// Text from an image that people read (an instruction, a label): as [`shown`], but `\` stays, since it is common there
 /// and nobody reads it back.
 pub fn shown_text(text: &str) -> String {
-    text.chars()
-        .flat_map(|letter| {
-            let hostile = letter.is_control() || is_deceptive(letter);
-            if hostile { shown(letter.encode_utf8(&mut [0; 4]).as_bytes()) } else { letter.to_string() }
-                .chars()
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_hostile(letter) {
+            out.push_str(&shown(letter.encode_utf8(&mut [0; 4]).as_bytes()));
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// What a terminal would obey, or a reader would not see.
+pub fn is_hostile(letter: char) -> bool {
+    letter.is_control() || is_deceptive(letter)
 }
 
 /// Unicode's bidirectional controls, zero-width characters, line separators and the byte order mark.

@@ -8,7 +8,7 @@
 
 use std::io;
 
-use tar::{GnuExtSparseHeader, Header, PaxExtensions};
+use tar::{GnuExtSparseHeader, Header};
 use thiserror::Error;
 
 use super::Input;
@@ -520,12 +520,12 @@ impl<I: Input> io::Read for Content<'_, I> {
 
 impl Extensions {
     /// Takes the records of a pax header; None when they are malformed. An empty value unsets.
-    fn pax(&mut self, data: &[u8]) -> Option<()> {
-        for record in PaxExtensions::new(data) {
-            let record = record.ok()?;
-            let value = record.value_bytes();
+    fn pax(&mut self, mut data: &[u8]) -> Option<()> {
+        while !data.is_empty() {
+            let (key, value, rest) = record(data)?;
+            data = rest;
             let set = |value: &[u8]| (!value.is_empty()).then(|| value.to_vec());
-            match record.key_bytes() {
+            match key {
                 b"path" => self.path = set(value),
                 b"GNU.sparse.name" => self.sparse_name = set(value),
                 b"linkpath" => self.link = set(value),
@@ -550,6 +550,17 @@ impl Extensions {
         }
         (self.sparse_map.len() <= 2 * MAX_SEGMENTS).then_some(())
     }
+}
+
+/// The first record of a pax header, `length key=value` and a line end, and what follows it. The length alone says where it
+/// ends: values may hold line ends, as the bits of a capability or a name do.
+fn record(data: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let blank = data.iter().position(|byte| *byte == b' ')?;
+    let len: usize = std::str::from_utf8(&data[..blank]).ok()?.parse().ok()?;
+    let (record, rest) = data.split_at_checked(len)?;
+    let body = record.get(blank + 1..)?.strip_suffix(b"\n")?;
+    let equals = body.iter().position(|byte| *byte == b'=')?;
+    Some((&body[..equals], &body[equals + 1..], rest))
 }
 
 /// The segments lie in order, inside the content, and are what is stored.

@@ -165,9 +165,9 @@ fn open_image(image: &OsStr, settings: &Settings, dockerfile: Option<&Path>) -> 
         let judged = [Judged { found: &found, verdict: None }];
         if file == "-" {
             silent = true;
-            print(|out| write_report(format, &judged, out))?;
+            print(|out| write_report(format, &judged, 0, out))?;
         } else {
-            write_whole(Path::new(&file), |out| write_report(format, &judged, out))?;
+            write_whole(Path::new(&file), |out| write_report(format, &judged, 0, out))?;
         }
     }
     if !silent || settings.switch("summary") && json.is_none_or(|file| file != Path::new("-")) {

@@ -160,9 +160,9 @@ fn write(judged: &[Judged<'_>], unread: usize, settings: &Settings) -> Result<()
         to(file.as_os_str(), |mut out| report::write_judged(judged, pretty, &mut out))?;
     }
     for (format, file) in &reports {
-        to(file, |out| write_report(*format, judged, out))?;
+        to(file, |out| write_report(*format, judged, unread, out))?;
     }
-    github(judged, taken, &reports)?;
+    github(judged, unread, taken, &reports)?;
     if taken {
         say(&report::verdict_line(judged, unread));
         return Ok(());
@@ -184,11 +184,17 @@ fn to(file: &OsStr, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
     if file == "-" {
         return open_pipe(print(|out| write(out)));
     }
-    write_whole(Path::new(file), |out| write(out))
+    // A pipe may stand there, too: `--report text=/dev/stdout`.
+    open_pipe(write_whole(Path::new(file), |out| write(out)))
 }
 
 /// In a workflow of GitHub: annotations in the log, and the summary of the step.
-fn github(judged: &[Judged<'_>], taken: bool, reports: &[(ReportFormat, OsString)]) -> Result<(), Failure> {
+fn github(
+    judged: &[Judged<'_>],
+    unread: usize,
+    taken: bool,
+    reports: &[(ReportFormat, OsString)],
+) -> Result<(), Failure> {
     if std::env::var("GITHUB_ACTIONS").ok().and_then(|text| explore::settings::switch(&text)) != Some(true) {
         return Ok(());
     }
@@ -196,15 +202,15 @@ fn github(judged: &[Judged<'_>], taken: bool, reports: &[(ReportFormat, OsString
         // The runner takes them from either stream.
         if taken {
             let failed = |error| Failure::Write { name: "standard error".to_owned(), error };
-            open_pipe(write_report(ReportFormat::Github, judged, &mut io::stderr()).map_err(failed))?;
+            open_pipe(write_report(ReportFormat::Github, judged, unread, &mut io::stderr()).map_err(failed))?;
         } else {
-            open_pipe(print(|out| write_report(ReportFormat::Github, judged, out)))?;
+            open_pipe(print(|out| write_report(ReportFormat::Github, judged, unread, out)))?;
         }
     }
     let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return Ok(()) };
     let failed = |error| Failure::Write { name: Path::new(&file).display().to_string(), error };
     let mut text = Vec::new();
-    report::write_step_summary(judged, &mut text).map_err(failed)?;
+    report::write_step_summary(judged, unread, &mut text).map_err(failed)?;
     // Other steps' summaries stand there already.
     let summary = OpenOptions::new().append(true).create(true).open(&file);
     summary.and_then(|mut summary| summary.write_all(&text)).map_err(failed)

@@ -10,8 +10,9 @@ use crate::inspect::Inspection;
 use crate::layer::{Batch, ContentId, Record, RecordKind};
 use crate::tree::{Event, EventKind, EventRef, LayerEvents, NodeId, Tree, TreeError};
 
-/// Records that are handed over at once.
+/// Records that are handed over at once, and bytes of their texts.
 const STEP: usize = 4096;
+const TEXTS: usize = 256 * 1024;
 
 pub(super) struct Merged {
     pub(super) tree: Tree,
@@ -179,7 +180,8 @@ impl<'t> Writer<'t> {
 
     fn push(&mut self, record: Record) -> Result<(), TreeError> {
         self.batch.records.push(record);
-        if self.batch.records.len() < STEP { Ok(()) } else { self.hand_over() }
+        let full = self.batch.records.len() >= STEP || self.batch.texts.len() >= TEXTS;
+        if full { self.hand_over() } else { Ok(()) }
     }
 
     fn hand_over(&mut self) -> Result<(), TreeError> {

@@ -16,13 +16,10 @@ pub struct SettingChange {
 
 /// Settings that differ, platform first.
 pub(super) fn changes(a: &Inspection, b: &Inspection) -> Vec<SettingChange> {
-    let mut keys: Vec<String> = Vec::new();
     let sides = [all(a), all(b)];
-    for (key, _) in sides.iter().flatten() {
-        if !keys.contains(key) {
-            keys.push(key.clone());
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let keys = sides.iter().flatten().map(|(key, _)| key).filter(|key| seen.insert(*key));
+    let keys: Vec<String> = keys.cloned().collect();
     let maps = sides.map(|side| side.into_iter().collect::<BTreeMap<_, _>>());
     let change = |key: String| {
         let [before, after] = [0, 1].map(|side: usize| maps[side].get(&key).cloned());

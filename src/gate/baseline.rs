@@ -69,7 +69,8 @@ impl Known {
         }
         let mut bytes = BTreeMap::new();
         for line in file.findings {
-            *bytes.entry(line.fingerprint).or_default() += line.bytes;
+            let sum: &mut u64 = bytes.entry(line.fingerprint).or_default();
+            *sum = sum.saturating_add(line.bytes);
         }
         Ok(Self { whose: Whose::Baseline, bytes })
     }
@@ -139,5 +140,17 @@ impl Gate {
             .collect();
         let list = if lines.is_empty() { String::new() } else { format!("\n    {}\n  ", lines.join(",\n    ")) };
         format!("{{\n  \"explore_baseline\": {VERSION},\n  \"findings\": [{list}]\n}}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_a_baseline_never_overflow() {
+        let line = format!(r#"{{"fingerprint": "f", "bytes": {}, "rule": "r", "path": "p"}}"#, u64::MAX);
+        let known = Known::parse(&format!(r#"{{"explore_baseline": 1, "findings": [{line}, {line}]}}"#));
+        assert_eq!(known.map(|known| known.bytes("f")).ok(), Some(Some(u64::MAX)));
     }
 }

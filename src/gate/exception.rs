@@ -49,7 +49,18 @@ impl Exception {
         parts.into_iter().flatten().map(|part| crate::bytes::shown_text(part)).collect::<Vec<_>>().join(", ")
     }
 
-    pub(super) fn fit(&self, finding: &Finding, found: &Inspection) -> Fit {
+    /// Its pattern of paths, understood. None where it has none.
+    pub(super) fn pattern(&self) -> Option<Result<PathPattern, String>> {
+        self.path.as_deref().map(PathPattern::new)
+    }
+
+    /// `pattern` is its own, which takes long to understand.
+    pub(super) fn fit(
+        &self,
+        pattern: Option<&Result<PathPattern, String>>,
+        finding: &Finding,
+        found: &Inspection,
+    ) -> Fit {
         let rule = self.rule.as_deref().is_none_or(|rule| is_named(finding, rule));
         let print = self.fingerprint.as_deref().is_none_or(|print| finding.fingerprint == print);
         let instruction = || finding.instruction.clone().or_else(|| found.image.instruction(finding.stored_in.into()));
@@ -57,9 +68,11 @@ impl Exception {
         if !(rule && print && said) {
             return Fit::No;
         }
-        // Patterns were tried when the settings were read.
-        let Some(pattern) = self.path.as_deref().and_then(|path| PathPattern::new(path).ok()) else {
-            return Fit::Whole;
+        let pattern = match pattern {
+            None => return Fit::Whole,
+            Some(Ok(pattern)) => pattern,
+            // Patterns were tried when the settings were read; what is none excuses nothing.
+            Some(Err(_)) => return Fit::No,
         };
         let covered = finding.paths.iter().filter(|path| pattern.covers(&found.tree.paths.path(path.node))).count();
         match (covered, finding.paths.len()) {

@@ -28,6 +28,7 @@ impl Gate {
     pub fn judge(&self, found: &Inspection) -> Verdict {
         let mut verdict = Verdict::default();
         let now = by_fingerprint(found);
+        let patterns: Vec<_> = self.exceptions.iter().map(Exception::pattern).collect();
         for (place, finding) in found.waste.findings.iter().enumerate() {
             let known = |finding: &Finding| {
                 let known = self.known.as_ref().filter(|_| finding.kind != Kind::Secret)?;
@@ -35,7 +36,7 @@ impl Gate {
             };
             let why = self
                 .is_beside(finding)
-                .or_else(|| self.exception(finding, found, &mut verdict))
+                .or_else(|| self.exception(&patterns, finding, found, &mut verdict))
                 .or_else(|| known(finding));
             if let Some(why) = why {
                 verdict.excused.push(Excused { finding: place, why });
@@ -69,11 +70,17 @@ impl Gate {
         }
     }
 
-    fn exception(&self, finding: &Finding, found: &Inspection, verdict: &mut Verdict) -> Option<Excuse> {
+    fn exception(
+        &self,
+        patterns: &[Option<Result<PathPattern, String>>],
+        finding: &Finding,
+        found: &Inspection,
+        verdict: &mut Verdict,
+    ) -> Option<Excuse> {
         let valid = self.exceptions.iter().enumerate().filter(|(_, exception)| !exception.is_over(self.today));
         let mut partly = Vec::new();
         for (place, exception) in valid {
-            match exception.fit(finding, found) {
+            match exception.fit(patterns[place].as_ref(), finding, found) {
                 Fit::Whole => {
                     verdict.used.push(place);
                     return Some(Excuse::Ignored(shown_text(&exception.reason)));

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::bytes::shown_text;
+
 /// What an image runs on: `os/architecture[/variant]` (OCI image spec, "platform" of a descriptor).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Platform {
@@ -66,10 +68,11 @@ impl Platform {
     }
 }
 
+/// Made harmless: the words are an image's own.
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+        write!(f, "{}/{}", shown_text(&self.os), shown_text(&self.architecture))?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{}", shown_text(variant)))
     }
 }
 
@@ -94,5 +97,12 @@ mod tests {
         }
         assert_eq!(Platform::parse("linux/amd64/v1/x"), None);
         assert_eq!(Platform::parse(""), None);
+    }
+
+    #[test]
+    fn words_of_an_image_are_harmless() {
+        let hostile =
+            Platform { os: "a\u{1b}[31m".into(), architecture: "b\u{202e}".into(), variant: Some("\u{7}".into()) };
+        assert_eq!(hostile.to_string(), "a\\x1b[31m/b\\xe2\\x80\\xae/\\x07");
     }
 }

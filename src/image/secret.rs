@@ -61,7 +61,7 @@ pub(super) fn hide(text: &str) -> (String, Vec<HiddenSecret>) {
     (hidden, found)
 }
 
-/// Whether a variable of that name holds a secret (waste rules, `secret-in-history`).
+/// Whether a variable of that name holds a secret.
 fn speaks_of_a_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let not = name.ends_with("_KEY_ID")

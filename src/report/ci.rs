@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::formats::Judged;
 use super::size::{bytes, exact};
+use super::words::image_name;
 use crate::bytes::{shown, shown_text};
 use crate::gate::{Check, Excuse, Quantity, Verdict};
 use crate::inspect::Inspection;
@@ -60,7 +61,7 @@ fn failing(verdict: &Verdict) -> impl Iterator<Item = &Check> {
 }
 
 fn write_image(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}  {}  {}", name(found), found.image.platform, found.image.source)?;
+    writeln!(out, "{}  {}  {}", image_name(found), found.image.platform, found.image.source)?;
     write_checks(verdict, out)?;
     write_findings(found, verdict, out)?;
     write_excused(found, verdict, out)?;
@@ -68,11 +69,6 @@ fn write_image(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -> i
         writeln!(out, "note: {}", shown_text(note))?;
     }
     Ok(())
-}
-
-/// How an image is called: by its tag, where it has one, else as it was typed.
-fn name(found: &Inspection) -> String {
-    shown_text(found.image.tags.first().unwrap_or(&found.reference))
 }
 
 fn write_checks(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {

@@ -59,22 +59,27 @@ pub struct Judged<'a> {
     pub verdict: Option<&'a Verdict>,
 }
 
-/// Writes one or several images in a format.
+/// Writes one or several images in a format. `unread` is how many more could not be looked at, which no report passes over.
 ///
 /// # Errors
 /// When `out` can't be written.
-pub fn write_report(format: ReportFormat, images: &[Judged<'_>], mut out: &mut dyn Write) -> io::Result<()> {
+pub fn write_report(
+    format: ReportFormat,
+    images: &[Judged<'_>],
+    unread: usize,
+    mut out: &mut dyn Write,
+) -> io::Result<()> {
     match format {
-        ReportFormat::Text if images.iter().any(|image| image.verdict.is_some()) => {
-            super::write_verdicts(images, 0, &mut out)
+        ReportFormat::Text if unread > 0 || images.iter().any(|image| image.verdict.is_some()) => {
+            super::write_verdicts(images, unread, &mut out)
         }
         ReportFormat::Text => images.iter().try_for_each(|each| super::write_summary(each.found, &mut out)),
         ReportFormat::Json => super::write_judged(images, JsonOptions::default(), &mut out),
-        ReportFormat::Sarif => super::sarif::write(images, out),
-        ReportFormat::Junit => super::junit::write(images, out),
+        ReportFormat::Sarif => super::sarif::write(images, unread, out),
+        ReportFormat::Junit => super::junit::write(images, unread, out),
         ReportFormat::Gitlab => super::gitlab::write(images, out),
-        ReportFormat::Github => super::github::write(images, out),
-        ReportFormat::Markdown => super::markdown::write(images, out),
-        ReportFormat::Html => super::html::write(images, out),
+        ReportFormat::Github => super::github::write(images, unread, out),
+        ReportFormat::Markdown => super::markdown::write(images, unread, out),
+        ReportFormat::Html => super::html::write(images, unread, out),
     }
 }

@@ -35,8 +35,15 @@ struct Annotation {
 }
 
 /// Writes nothing for an image that is well: an annotation is for what somebody has to do.
-pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
-    let all: Vec<Annotation> = images.iter().flat_map(annotations).collect();
+pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -> io::Result<()> {
+    let lacking = words::unread_words(unread).map(|message| Annotation {
+        level: Level::Error,
+        title: "explore".to_owned(),
+        message,
+        place: None,
+        bytes: 0,
+    });
+    let all: Vec<Annotation> = lacking.into_iter().chain(images.iter().flat_map(annotations)).collect();
     for level in [Level::Error, Level::Warning] {
         let own: Vec<&Annotation> = all.iter().filter(|each| each.level == level).collect();
         let shown = if own.len() > SHOWN { SHOWN - 1 } else { own.len() };

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
+use super::harmless::Harmless;
 use super::size::docker;
 use super::time::{ago, valid};
 use crate::bytes::shown_text;
@@ -80,7 +81,7 @@ pub fn write_history(
     match format {
         HistoryFormat::Json => {
             for row in rows {
-                serde_json::to_writer(&mut *out, &row)?;
+                serde_json::to_writer(Harmless(&mut *out), &row)?;
                 writeln!(out)?;
             }
             Ok(())

@@ -30,10 +30,11 @@ struct Page<'a> {
     script: &'a str,
     version: &'static str,
     made: String,
+    lacking: String,
     images: Vec<rows::Image>,
 }
 
-pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -> io::Result<()> {
     let each = images.len().max(1);
     let name = |count: usize| if count == 1 { "1 image".to_owned() } else { format!("{count} images") };
     let title = match images {
@@ -47,6 +48,7 @@ pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()
         script: SCRIPT,
         version: env!("CARGO_PKG_VERSION"),
         made: super::date(super::time::now()),
+        lacking: words::unread_words(unread).unwrap_or_default(),
         images: images
             .iter()
             .enumerate()

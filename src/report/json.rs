@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
 use super::formats::Judged;
+use super::harmless::Harmless;
 use super::listing::About;
 use super::time::valid;
 use crate::bytes::shown;
@@ -295,6 +296,7 @@ pub fn write_judged(images: &[Judged<'_>], options: JsonOptions, out: &mut impl 
 }
 
 fn to_json<T: Serialize + ?Sized>(value: &T, pretty: bool, out: &mut impl Write) -> serde_json::Result<()> {
+    let out = Harmless(out);
     if pretty { serde_json::to_writer_pretty(out, value) } else { serde_json::to_writer(out, value) }
 }
 

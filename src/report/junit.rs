@@ -14,10 +14,17 @@ use crate::waste::{Finding, Kind};
 /// Findings that are told beside a limit.
 const TOLD: usize = 20;
 
-pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -> io::Result<()> {
     let mut report = Report::new("explore");
     for each in images {
         report.add_test_suite(suite(each));
+    }
+    if let Some(text) = words::unread_words(unread) {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(text).set_type("unread");
+        let mut suite = TestSuite::new("explore");
+        suite.add_test_case(named("read", "explore", status));
+        report.add_test_suite(suite);
     }
     report.serialize(out).map_err(io::Error::other)
 }

@@ -21,8 +21,9 @@ const FIX: usize = 300;
 pub(super) const MARK: &str = "<!-- explore -->";
 
 /// Writes a comment; nothing at all when no image has anything that a reader has to know.
-pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
-    if images.iter().any(Judged::has_something_to_say) { write_always(images, false, out) } else { Ok(()) }
+pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -> io::Result<()> {
+    let speaks = unread > 0 || images.iter().any(Judged::has_something_to_say);
+    if speaks { write_always(images, unread, false, out) } else { Ok(()) }
 }
 
 /// Writes the summary of a job (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>,
@@ -30,12 +31,15 @@ pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()
 ///
 /// # Errors
 /// When `out` can't be written.
-pub fn write_step_summary(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
-    write_always(images, true, out)
+pub fn write_step_summary(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -> io::Result<()> {
+    write_always(images, unread, true, out)
 }
 
-fn write_always(images: &[Judged<'_>], layers: bool, out: &mut dyn Write) -> io::Result<()> {
+fn write_always(images: &[Judged<'_>], unread: usize, layers: bool, out: &mut dyn Write) -> io::Result<()> {
     let mut text = format!("{MARK}\n");
+    if let Some(lacking) = words::unread_words(unread) {
+        let _ = writeln!(text, "> **Not all:** {lacking}\n");
+    }
     for each in images {
         if layers || images.len() == 1 || each.has_something_to_say() {
             image(each, layers, &mut text);

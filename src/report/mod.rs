@@ -8,6 +8,7 @@ mod diff;
 mod formats;
 mod github;
 mod gitlab;
+mod harmless;
 mod history;
 mod html;
 mod images;

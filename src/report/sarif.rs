@@ -17,7 +17,7 @@ const HOME: &str = env!("CARGO_PKG_REPOSITORY");
 const RESULTS: usize = 25_000;
 
 /// Writes one run with the findings of all images.
-pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -> io::Result<()> {
     let catalogue: Vec<&Rules> = images.iter().map(|each| &*each.found.waste.rules).collect();
     let ids = rule_ids(&catalogue);
     let index = |id: &str| ids.iter().position(|(known, _)| known == id);
@@ -29,7 +29,9 @@ pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()
         }
     }
     results.truncate(RESULTS);
-    let notifications: Vec<Value> = images.iter().flat_map(notifications).collect();
+    let mut notifications: Vec<Value> = images.iter().flat_map(notifications).collect();
+    let lacking = words::unread_words(unread);
+    notifications.extend(lacking.map(|text| json!({ "level": "error", "message": { "text": text } })));
     let mut driver = json!({
         "name": env!("CARGO_PKG_NAME"),
         "semanticVersion": env!("CARGO_PKG_VERSION"),
@@ -38,7 +40,7 @@ pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()
     if !HOME.is_empty() {
         driver["informationUri"] = json!(HOME);
     }
-    let complete = images.iter().all(|each| each.found.damage().next().is_none());
+    let complete = unread == 0 && images.iter().all(|each| each.found.damage().next().is_none());
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

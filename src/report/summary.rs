@@ -17,8 +17,7 @@ const CAUSES: usize = 8;
 pub fn write_summary(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
     let Inspection { image, tree, waste, .. } = found;
     let counts = tree.final_counts();
-    let name = image.tags.first().unwrap_or(&found.reference);
-    write!(out, "{}  {}  {}", shown_text(name), image.platform, image.source)?;
+    write!(out, "{}  {}  {}", super::words::image_name(found), image.platform, image.source)?;
     if let Some(day) = image.config.created.as_ref().and_then(|time| time.get(..10)) {
         write!(out, "  created {}", shown_text(day))?;
     }

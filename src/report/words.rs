@@ -26,10 +26,11 @@ impl<'a> Judged<'a> {
         let verdict = self.verdict;
         self.found.waste.findings.iter().enumerate().map(move |(index, finding)| {
             let standing = match verdict {
-                Some(verdict) if verdict.counted.contains(&index) => Standing::Counts,
+                // Both are in the order of the judgement.
+                Some(verdict) if verdict.counted.binary_search(&index).is_ok() => Standing::Counts,
                 Some(verdict) => {
-                    let excused = verdict.excused.iter().find(|excused| excused.finding == index);
-                    excused.map_or(Standing::Told, |excused| Standing::Excused(&excused.why))
+                    let excused = verdict.excused.binary_search_by_key(&index, |excused| excused.finding);
+                    excused.map_or(Standing::Told, |place| Standing::Excused(&verdict.excused[place].why))
                 }
                 None if finding.severity == Severity::Note => Standing::Told,
                 None => Standing::Counts,
@@ -78,7 +79,9 @@ pub(super) fn is_secret(finding: &Finding) -> bool {
 
 /// What to call an image: its first name, else as the user typed it.
 pub(super) fn image_name(found: &Inspection) -> String {
-    shown_text(found.image.tags.first().unwrap_or(&found.reference))
+    let name = shown_text(found.image.tags.first().unwrap_or(&found.reference));
+    // Lines begin with it, and one that begins so is a command to GitHub's runner.
+    if name.trim_start().starts_with("::") { name.replacen(':', "\\x3a", 1) } else { name }
 }
 
 /// A finding's rule, or its kind where no rule names it.
@@ -132,6 +135,15 @@ pub(super) fn excuse(why: &Excuse) -> String {
         Excuse::Against(known) => format!("the image that is compared with has it too, with {}", bytes(*known)),
         Excuse::Uncounted => "no limit is about it".to_owned(),
         Excuse::Floor => "so little is wasted in all that nothing is said".to_owned(),
+    }
+}
+
+/// That some images are not in a report; None when all are.
+pub(super) fn unread_words(unread: usize) -> Option<String> {
+    match unread {
+        0 => None,
+        1 => Some("1 image could not be looked at, and is not here".to_owned()),
+        some => Some(format!("{some} images could not be looked at, and are not here")),
     }
 }
 

@@ -156,7 +156,7 @@ pub const SETTINGS: &[Setting] = &[
         )
     },
     gate("max-image-size", Takes::Size, "Content of all layers, uncompressed", "\"500MB\""),
-    gate("max-layers", Takes::CountLimit, "Layers with content", "20"),
+    gate("max-layers", Takes::CountLimit, "Layers, also those without an entry", "20"),
     gate("max-layer-size", Takes::Size, "Content of the largest layer, uncompressed", "\"200MB\""),
     gate(
         "limit",

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use crate::bytes::shown_text;
+use crate::gate::PathPattern;
 use crate::image::Platform;
 use crate::report::{ReportFormat, parse_size};
 
@@ -138,10 +139,10 @@ impl Takes {
             Self::Platform => Platform::parse(text)
                 .map(Value::Platform)
                 .ok_or_else(|| format!("`{said}` is no platform; write os/architecture, as linux/amd64")),
-            Self::Globs => match globset::GlobBuilder::new(text).literal_separator(true).build() {
+            Self::Globs => match PathPattern::new(text) {
                 Ok(_) if !text.is_empty() => Ok(Value::Word(word.to_owned())),
                 Ok(_) => Err("a pattern is expected, and it is empty".to_owned()),
-                Err(error) => Err(format!("`{said}` is no pattern: {}", error.kind())),
+                Err(error) => Err(format!("`{said}` is no pattern: {error}")),
             },
             Self::Stretches => stretch(text),
             Self::Reports => report(text),
@@ -271,6 +272,7 @@ mod tests {
             (Takes::Size, "20 apples"),
             (Takes::Switch, "perhaps"),
             (Takes::Globs, "a[b"),
+            (Takes::Globs, "\\/**"),
             (Takes::Globs, ""),
             (Takes::Reports, "juint=a.xml"),
             (Takes::Reports, "junit="),

@@ -1,5 +1,5 @@
-//! Putting one layer on top of those below: whiteouts first, then entries in tar order (part A.2 of the waste rules;
-//! OCI image spec, "Applying Changesets").
+//! Putting one layer on top of those below: whiteouts first, then entries in tar order
+//! (OCI image spec, "Applying Changesets").
 
 use super::path::NodeId;
 use super::timeline::{Attributes, Change, Event, EventKind, EventRef, LayerEvents, Tree};

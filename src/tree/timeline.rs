@@ -192,7 +192,7 @@ impl Event {
     }
 }
 
-/// Mode, owner, group and extended attributes: what A.2 of the waste rules calls metadata.
+/// Mode, owner, group and extended attributes: what `docs/waste.md` calls metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Attributes {
     /// Permission bits with setuid, setgid and sticky.
@@ -252,8 +252,17 @@ pub struct FinalCounts {
 
 /// The tree can't hold more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the image has more paths than can be kept (four billion bytes of names)")]
-pub struct TreeError;
+pub enum TreeError {
+    /// Too many paths.
+    #[error("the image has more paths than can be kept (four billion bytes of names)")]
+    Full,
+    /// Too many bytes, which holes in sparse files make easy to claim.
+    #[error("the image's files claim to hold more bytes than can be added up (10^18)")]
+    Claims,
+}
+
+/// Bytes of all files of an image together: sums of sums of them still fit.
+const MAX_BYTES: u64 = 1 << 60;
 
 /// All layers' paths and their timelines.
 #[derive(Debug, Default)]
@@ -264,6 +273,8 @@ pub struct Tree {
     pub(super) last: Vec<EventRef>,
     /// The layers that are stacked, the base first.
     pub layers: Vec<LayerEvents>,
+    /// Bytes of all files that were taken.
+    claimed: u64,
     pub(super) attributes: Interner<Attributes>,
     texts: Interner<Box<[u8]>>,
     devices: Vec<(u32, u32)>,
@@ -313,7 +324,7 @@ impl Tree {
     /// come in tar order.
     ///
     /// # Errors
-    /// When the tree is full.
+    /// When the tree is full, or the files claim more bytes than can be added up.
     pub fn collect(&mut self, layer: &mut LayerEvents, batch: &Batch) -> Result<(), TreeError> {
         let mut folder = (NodeId::ROOT, &[][..]);
         for record in &batch.records {
@@ -324,7 +335,11 @@ impl Tree {
                 RecordKind::Opaque => layer.whiteouts.push((node, true)),
                 RecordKind::Entry(kind) => {
                     let event = self.event(node, kind, record, batch)?;
-                    layer.content_bytes = layer.content_bytes.saturating_add(event.size);
+                    self.claimed = self.claimed.saturating_add(event.size);
+                    if self.claimed > MAX_BYTES {
+                        return Err(TreeError::Claims);
+                    }
+                    layer.content_bytes += event.size;
                     layer.events.push(event);
                     layer.pull.extend(record.pull_bytes);
                     layer.listed += 1;
@@ -340,17 +355,17 @@ impl Tree {
             return if path.is_empty() {
                 Ok(NodeId::ROOT)
             } else {
-                self.paths.make_child(NodeId::ROOT, path).map_err(|_| TreeError)
+                self.paths.make_child(NodeId::ROOT, path).map_err(|_| TreeError::Full)
             };
         };
         if folder.1 != &path[..slash] {
             let mut node = NodeId::ROOT;
             for name in path[..slash].split(|byte| *byte == b'/') {
-                node = self.paths.make_child(node, name).map_err(|_| TreeError)?;
+                node = self.paths.make_child(node, name).map_err(|_| TreeError::Full)?;
             }
             *folder = (node, &path[..slash]);
         }
-        self.paths.make_child(folder.0, &path[slash + 1..]).map_err(|_| TreeError)
+        self.paths.make_child(folder.0, &path[slash + 1..]).map_err(|_| TreeError::Full)
     }
 
     fn event(&mut self, node: NodeId, kind: EventKind, record: &Record, batch: &Batch) -> Result<Event, TreeError> {

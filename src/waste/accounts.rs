@@ -1,4 +1,4 @@
-//! Who an instruction runs as: a mount in it belongs to root unless it says whose it is (waste rules, B.3).
+//! Who an instruction runs as: a mount in it belongs to root unless it says whose it is.
 
 use crate::image::{Image, readable};
 

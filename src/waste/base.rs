@@ -1,6 +1,6 @@
 use crate::image::{Digest, HistoryRow, Image, Relative, readable};
 
-/// Which layers are the base image's, and how that is known (waste rules, A.6).
+/// Which layers are the base image's, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
     /// The first so many.

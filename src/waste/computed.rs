@@ -1,4 +1,4 @@
-//! Advice that no pattern of paths can give: what package databases say of the packages that are there (waste rules, B.4).
+//! Advice that no pattern of paths can give: what package databases say of the packages that are there.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! What keeps live files from being called waste, although a rule names them (waste rules, B.2). Guards only ever reduce
+//! What keeps live files from being called waste, although a rule names them. Guards only ever reduce
 //! what is reported.
 
 use globset::GlobSet;

@@ -2,7 +2,7 @@ use rustc_hash::FxHashMap;
 
 use crate::tree::{EventRef, Tree};
 
-/// Why bytes need not be there (waste rules, A.3).
+/// Why bytes need not be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A later layer took the last name away.

@@ -1,4 +1,4 @@
-//! Live bytes that should not be there: masked by a mount, left over, or stored twice (waste rules, A.3 and A.5).
+//! Live bytes that should not be there: masked by a mount, left over, or stored twice.
 
 use std::cmp::Reverse;
 

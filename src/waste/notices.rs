@@ -5,7 +5,7 @@ use super::findings::Finding;
 use super::live::live_files;
 use crate::tree::{EventKind, EventRef, NodeId, Tree};
 
-/// Something that costs, and is part of no total (waste rules, A.7).
+/// Something that costs, and is part of no total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// `zero-filled`, `header-overhead`, `empty-layer`, `no-op-layer`, `many-layers`, `repeated-cache`,

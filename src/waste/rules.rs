@@ -191,7 +191,7 @@ pub struct Hits {
     pub(super) never: bool,
 }
 
-/// Live files that are never waste, whatever a rule says (waste rules, B.2).
+/// Live files that are never waste, whatever a rule says.
 const NEVER: [&str; 10] = [
     "/etc/ssl/certs/**",
     "/usr/{,local/}share/ca-certificates/**",
@@ -258,7 +258,7 @@ impl Rules {
     }
 
     /// The rules as they are for an image: with its own home directories, and with caches where its variables put them
-    /// (`NAME=value`; waste rules, B.1). None when nothing is elsewhere than usual.
+    /// (`NAME=value`). None when nothing is elsewhere than usual.
     pub fn placed(&self, env: &[String], homes: &[String]) -> Option<Self> {
         let moves = moves(env);
         let usual = |home: &str| home == "/root" || home.strip_prefix("/home/").is_some_and(|name| !name.contains('/'));
@@ -488,7 +488,7 @@ struct Move {
     place: String,
 }
 
-/// What a variable moves (waste rules, B.1).
+/// What a variable moves.
 #[derive(Debug)]
 struct Moved {
     variable: &'static str,

@@ -1,4 +1,4 @@
-//! Dead bytes: content that is stored and not there in the end, each byte charged once (waste rules, A.2 to A.5).
+//! Dead bytes: content that is stored and not there in the end, each byte charged once.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 

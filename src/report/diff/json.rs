@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::super::harmless::Harmless;
 use super::super::listing::About;
 use super::Compared;
 use crate::bytes::{shown, shown_text};
@@ -123,7 +124,7 @@ pub(super) fn write(compared: Compared<'_>, out: &mut dyn Write) -> io::Result<(
         },
         files: comparison.files.iter().map(|each| file(&comparison.tree, each)).collect(),
     };
-    serde_json::to_writer(&mut *out, &document)?;
+    serde_json::to_writer(Harmless(&mut *out), &document)?;
     writeln!(out)
 }
 
