@@ -208,6 +208,43 @@ fn every_screen_of_the_demo() {
 }
 
 #[test]
+fn cause_and_fix_can_be_read_to_their_end_in_any_terminal() {
+    // Both panes, the list alone, the details alone.
+    let mut explorer = Explorer::demo(80, 24);
+    explorer.keys("2").shows("Tab for more").keys("<tab> G").shows("2 files").keys("<esc>").shows("Tab for more");
+    let mut explorer = Explorer::demo(45, 12);
+    explorer.keys("2").hides("fix:").keys("<tab>").shows("fix:").keys("<tab> j").hides("fix:");
+    let (x, y) = (20, 20);
+    Explorer::demo(80, 24).keys("2").mouse(MouseEventKind::ScrollDown, x, y).shows("▾ Wasted by this image's own");
+}
+
+#[test]
+fn bytes_are_searched_from_the_screen_on() {
+    let mut content = vec![0_u8; 4096];
+    for at in [0, 1600, 3200 + 9] {
+        content[at..at + 3].copy_from_slice(b"abc");
+    }
+    let mut explorer = Explorer::of(&image().layer([file("bin", content)]), 100, 20);
+    explorer
+        .keys("<tab> v <pgdn> <pgdn> <pgdn> / a")
+        .shows("00000640  61 62 63")
+        .keys("b c")
+        .shows("00000640  61 62 63");
+    explorer.keys("<enter> n").shows("00000c80").keys("n").shows("00000000  61 62 63").keys("N").shows("00000c80");
+}
+
+#[test]
+fn ctrl_c_leads_out_whatever_settings_say() {
+    let keys = Keymap::with([("quit", Vec::new())]).unwrap();
+    let mut explorer = Explorer::with(80, 24, Look { keys, ..Look::default() });
+    explorer.send(Msg::Ready(Box::new(look(&demo()))));
+    explorer.keys("q");
+    assert!(!explorer.has_quit());
+    explorer.keys("<ctrl+c>");
+    assert!(explorer.has_quit());
+}
+
+#[test]
 fn from_the_layer_that_deletes_to_what_it_deleted() {
     let mut explorer = Explorer::demo(80, 24);
     explorer.keys("jjjjjjjj <tab> jjjj").shows("- ").shows("lists/");
@@ -277,7 +314,11 @@ fn each_change_has_its_sign() {
 fn a_stretch_of_layers_is_shown_as_one_change() {
     let mut explorer = Explorer::of(&eventful(), 100, 30);
     explorer.keys("j <space> j").shows("Changes of layers 1 to 2").shows("1 to 2 as one change");
-    explorer.shows("joined into one they would save 4 B");
+    explorer
+        .shows("joined into one they would save 4 B")
+        .shows("+0  ~1  -0")
+        .shows("8 B of files in all of them")
+        .shows("1: RUN step 1");
     explorer.keys("<esc>").shows("Changes of layer 2");
     // From the first layer on: what dive calls aggregated.
     explorer.keys("G <ctrl+a>").shows("Changes of layers 0 to 4").keys("<ctrl+l>").shows("Changes of layer 4");
@@ -324,6 +365,9 @@ fn filters_take_what_people_type() {
     explorer.keys("j / is:removed").shows("Config.yaml").hides("README").shows("1 found");
     // What can't be read is told, and the last good filter stays.
     explorer.keys("space re:(").shows("no regex: unclosed group").shows("Config.yaml");
+    explorer.resize(80, 24);
+    explorer.keys("<ctrl+c> / >10XB").shows("`10XB` is no size").keys("<ctrl+c> / is:foo").shows("is: takes added");
+    explorer.resize(140, 30);
     explorer.keys("<ctrl+c> / nowhere").shows("nothing here matches the filter");
     // Letters that are added narrow what was found; those that are taken back widen it.
     explorer.keys("<ctrl+c> a / l i b c").shows("libcrypto").hides("libssl").keys("<back>").shows("libssl").keys("xx");
@@ -432,14 +476,12 @@ fn saving_afolder_from_a_layer_where_it_is_gone_later() {
     let mut explorer = Explorer::of(&eventful(), 100, 30);
     let into = folder();
     explorer.keys("jjj <tab>");
-    explorer.keys("/ app.conf <enter> j x").shows("/etc/app.conf as it is after layer 2");
-    // The line has `.` in it.
-    explorer.keys("<back>");
+    explorer.keys("/ app.conf <enter> j x").shows("as app.conf, as of layer 2");
     explorer.send(Msg::Terminal(Event::Paste(into.path().display().to_string())));
     explorer.keys("<enter>").shows("saved ");
     assert_eq!(std::fs::read_to_string(into.path().join("app.conf")).unwrap(), "two\n");
     // A place that is not there is told.
-    explorer.keys("x <ctrl+u>");
+    explorer.keys("x");
     explorer.send(Msg::Terminal(Event::Paste("/nowhere/at/all".to_owned())));
     explorer.keys("<enter>").shows("nothing can be saved to /nowhere/at/all");
 }
@@ -566,7 +608,7 @@ fn two_images_side_by_side() {
     explorer.keys("/ app <enter> j").shows("mode 0644 -> 0600");
     // What is gone is seen, and saved, as the first image has it.
     let into = common::folder();
-    explorer.keys("<esc> <tab> <tab> / old <enter> j x <back>");
+    explorer.keys("<esc> <tab> <tab> / old <enter> j x");
     explorer.send(Msg::Terminal(Event::Paste(into.path().display().to_string())));
     explorer.keys("<enter>").shows("saved ");
     assert_eq!(std::fs::read(into.path().join("old")).unwrap().len(), 4000);

@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use super::browse::{Browse, Of};
 use super::cursor::Cursor;
 use super::findings::FindingList;
-use super::keymap::{Keymap, Place};
+use super::keymap::{Action, Keymap, Place};
 use super::keys::Key;
 use super::map::{Level, Map};
 use super::overlay::Overlay;
@@ -333,6 +333,9 @@ impl App {
             self.key_in_filter(key);
         } else if let Some(action) = self.keys.action(self.place(), key) {
             self.act(action);
+        } else if key.is_ctrl('c') {
+            // Whatever settings say of keys, this one leads out.
+            self.act(Action::Quit);
         }
     }
 
@@ -343,8 +346,7 @@ impl App {
             (Some(Overlay::History(_)), ..) => Place::History,
             (_, Screen::Layers, Focus::Layers) => Place::Layers,
             (_, Screen::Layers, Focus::Files) => Place::Files,
-            (_, Screen::Layers, Focus::Details) => Place::Details,
-            (_, Screen::Waste, Focus::Details) => Place::Details,
+            (_, Screen::Layers | Screen::Waste, Focus::Details) => Place::Details,
             (_, Screen::Waste, _) => Place::Waste,
             (_, Screen::Map, _) => Place::Map,
             (_, Screen::Image, _) => Place::Image,

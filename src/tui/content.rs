@@ -16,6 +16,9 @@ pub(super) const HEX: usize = 16;
 /// have to find its way through it.
 const MAX_COLUMNS: usize = 20_000;
 
+/// Lines that are kept; what is behind them is told and not shown.
+const MAX_LINES: usize = 200_000;
+
 /// How bytes were read as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
@@ -54,6 +57,8 @@ pub(super) struct Text {
     pub(super) encoding: Encoding,
     /// Lines end in CR LF.
     pub(super) crlf: bool,
+    /// There are more lines than are kept.
+    pub(super) cut: bool,
     /// Without what was done to make it harmless, for whoever looks for its structure. Lines end in LF.
     pub(super) plain: String,
     lines: Vec<ShownLine>,
@@ -143,15 +148,48 @@ impl Content {
         }
     }
 
-    fn find_bytes(&self, wanted: &str, from: Option<&Hit>, way: Way) -> Option<Hit> {
-        let needle = hex_digits(wanted).map_or_else(|| Needle::of(wanted), Needle::exact);
-        let start = from.map(|hit| hit.row * HEX + hit.range.start.saturating_sub(HEX_AT) / 3);
-        let at = needle.find_around(&self.bytes, start, way)?;
-        let row = at / HEX;
-        let first = at % HEX;
-        let last = (first + needle.len() - 1).min(HEX - 1);
-        Some(Hit { row, range: hex_column(first)..hex_column(last) + 2 })
+    /// The first place at or behind a byte of a row as it is shown, around the end if it must be.
+    pub(super) fn find_at(&self, wanted: &str, row: usize, byte: usize) -> Option<Hit> {
+        if wanted.is_empty() {
+            return None;
+        }
+        match &self.text {
+            Some(text) if !self.hex => {
+                let needle = Needle::of(wanted);
+                let in_row = |row: usize, from: usize| {
+                    let at = needle.after(text.lines.get(row)?.text.as_bytes(), from)?;
+                    Some(Hit { row, range: at..at + needle.len() })
+                };
+                let rest = (row + 1..text.lines.len()).chain(0..=row);
+                in_row(row, byte).or_else(|| rest.into_iter().find_map(|row| in_row(row, 0)))
+            }
+            _ => {
+                let needle = Needle::of_bytes(wanted);
+                let start = row * HEX + byte_at(byte);
+                let at = needle.after(&self.bytes, start).or_else(|| needle.after(&self.bytes, 0))?;
+                Some(hex_hit(at, needle.len()))
+            }
+        }
     }
+
+    fn find_bytes(&self, wanted: &str, from: Option<&Hit>, way: Way) -> Option<Hit> {
+        let needle = Needle::of_bytes(wanted);
+        let start = from.map(|hit| hit.row * HEX + byte_at(hit.range.start));
+        let at = needle.find_around(&self.bytes, start, way)?;
+        Some(hex_hit(at, needle.len()))
+    }
+}
+
+/// Which byte of a hex row a column is of.
+fn byte_at(column: usize) -> usize {
+    (column.saturating_sub(HEX_AT) / 3).min(HEX - 1)
+}
+
+/// Bytes from a place on, as far as they stand in its row.
+fn hex_hit(at: usize, len: usize) -> Hit {
+    let first = at % HEX;
+    let last = (first + len - 1).min(HEX - 1);
+    Hit { row: at / HEX, range: hex_column(first)..hex_column(last) + 2 }
 }
 
 impl Text {
@@ -159,8 +197,10 @@ impl Text {
         let crlf = decoded.contains("\r\n");
         let plain = if crlf { decoded.replace("\r\n", "\n") } else { decoded.to_owned() };
         let lines = plain.strip_suffix('\n').unwrap_or(&plain).split('\n').map(|line| ShownLine::new(line, tab));
-        let lines = if plain.is_empty() { Vec::new() } else { lines.collect() };
-        Self { encoding, crlf, plain, lines }
+        let mut lines = lines.fuse();
+        let kept = if plain.is_empty() { Vec::new() } else { lines.by_ref().take(MAX_LINES).collect() };
+        let cut = !plain.is_empty() && lines.next().is_some();
+        Self { encoding, crlf, cut, plain, lines: kept }
     }
 
     /// A line as it is shown, from 0.
@@ -325,6 +365,11 @@ struct Needle {
 impl Needle {
     fn of(wanted: &str) -> Self {
         Self { bytes: wanted.as_bytes().to_vec(), any_case: !wanted.chars().any(char::is_uppercase) }
+    }
+
+    /// In rows of bytes digits in pairs are bytes.
+    fn of_bytes(wanted: &str) -> Self {
+        hex_digits(wanted).map_or_else(|| Self::of(wanted), Self::exact)
     }
 
     fn exact(bytes: Vec<u8>) -> Self {

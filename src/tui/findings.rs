@@ -50,7 +50,7 @@ pub(super) enum Entry {
 pub(super) struct Head {
     /// What the group is: words, a rule, a layer.
     pub(super) title: String,
-    /// Bytes of all findings in it that count.
+    /// Bytes of all findings in it; by rule and by layer of those that count.
     pub(super) bytes: u64,
     /// Findings.
     pub(super) count: usize,
@@ -80,7 +80,9 @@ impl FindingList {
                 Grouping::Rule => finding.rule.as_deref().unwrap_or(finding.kind.name()).to_owned(),
                 Grouping::Layer => format!("Layer {}", finding.stored_in),
             };
-            let bytes = finding.bytes;
+            // What does not count has sums only where it stands alone.
+            let adds = finding.kind.counts() || self.grouping == Grouping::Whose;
+            let bytes = if adds { finding.bytes } else { 0 };
             match groups.iter_mut().find(|(known, ..)| *known == title) {
                 Some((_, entries, sum)) => {
                     entries.push(Entry::Finding(place));

@@ -131,7 +131,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(&[Viewer], Action::NextLayer, "]", "", "the version of the file after this one"),
     bind(&[Layers], Action::Aggregate, "ctrl+a", "", "everything from the first layer on as one change"),
     bind(&[Layers], Action::OneLayer, "ctrl+l", "", "only the selected layer's own changes"),
-    bind(&[Map], Action::AllFiles, "a", "changes", "the whole file system after the layer, or only its changes"),
+    bind(&[Map], Action::AllFiles, "a", "all/changes", "the whole file system after the layer, or only its changes"),
     bind(&[], Action::Jump, "ctrl+p", "", "go to a path: type some letters of it"),
     bind(&[Files], Action::NextChange, "n", "", "the next file that is changed"),
     bind(&[Files], Action::PreviousChange, "N", "", "the one before"),
@@ -213,17 +213,29 @@ impl Keymap {
         // A key that is given to an action is taken from those that had it by default.
         for (place, binding) in BINDINGS.iter().enumerate() {
             for (other, rival) in BINDINGS.iter().enumerate() {
-                if place == other || !binding.meets(rival) || !given.contains(&binding.action) {
+                if place == other || binding.action == rival.action || !given.contains(&binding.action) {
                     continue;
                 }
                 let taken = map.keys[place].clone();
-                if given.contains(&rival.action) && rival.action != binding.action {
+                // What was said of both must hold of both, also where one would only hide the other.
+                let both = given.contains(&rival.action) && (binding.meets(rival) || binding.places.is_empty());
+                if !both && !binding.meets(rival) {
+                    continue;
+                }
+                if both || given.contains(&rival.action) && rival.action != binding.action {
                     if let Some(key) = taken.iter().find(|key| map.keys[other].contains(key)) {
                         let message = format!("{} is also the key of `{}`", key.label(), rival.action.name());
                         return Err(KeymapError { action: binding.action.name().to_owned(), message });
                     }
                 } else if rival.action != binding.action {
+                    let had = !map.keys[other].is_empty();
                     map.keys[other].retain(|key| !taken.contains(key));
+                    if had && map.keys[other].is_empty() {
+                        let key = taken.first().map(|key| key.label()).unwrap_or_default();
+                        let message =
+                            format!("{key} is the only key of `{0}`; give `{0}` another one, too", rival.action.name());
+                        return Err(KeymapError { action: binding.action.name().to_owned(), message });
+                    }
                 }
             }
         }
@@ -336,5 +348,10 @@ mod tests {
         assert!(error("quit", "hyper+x").starts_with("keys.quit: `hyper+x` is no key"));
         let twice = Keymap::with([("quit", vec!["x".to_owned()]), ("jump", vec!["x".to_owned()])]).unwrap_err();
         assert!(twice.to_string().contains("x is also the key of `"), "{twice}");
+        // In one place the one would hide the other.
+        let hidden = Keymap::with([("quit", vec!["f".to_owned()]), ("filter", vec!["f".to_owned()])]).unwrap_err();
+        assert!(hidden.to_string().contains("f is also the key of `"), "{hidden}");
+        assert!(error("save", "b").contains("b is the only key of `history`; give `history` another one, too"));
+        assert!(error("quit", "\u{1b}").contains("is no key"));
     }
 }

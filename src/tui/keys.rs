@@ -89,7 +89,7 @@ impl Key {
         let function = || lower.strip_prefix('f')?.parse().ok().filter(|n| (1..=12).contains(n)).map(KeyCode::F);
         let mut letters = rest.chars();
         let code = match (letters.next(), letters.next()) {
-            (Some(letter), None) => KeyCode::Char(letter),
+            (Some(letter), None) if !letter.is_control() => KeyCode::Char(letter),
             _ => named.or_else(function).ok_or_else(wrong)?,
         };
         let shifted = modifiers.contains(KeyModifiers::SHIFT);

@@ -14,11 +14,6 @@ pub(super) struct Line {
 const LONGEST: usize = 4096;
 
 impl Line {
-    /// With text in it, the cursor behind.
-    pub(super) fn with(text: &str) -> Self {
-        Self { input: Input::new(text.to_owned()) }
-    }
-
     pub(super) fn text(&self) -> &str {
         self.input.value()
     }

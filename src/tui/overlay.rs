@@ -108,6 +108,10 @@ impl App {
             (KeyCode::Down, _) => *top += 1,
             (KeyCode::PageUp, _) => *top = top.saturating_sub(10),
             (KeyCode::PageDown, _) => *top += 10,
+            (KeyCode::Home, _) => *top = 0,
+            (KeyCode::End, _) => *top = usize::MAX,
+            // Who is used to `/` before a search need not unlearn it.
+            _ if empty && key.letter() == Some('/') => {}
             _ => {
                 if line.takes(key) {
                     *top = 0;
@@ -150,6 +154,9 @@ impl App {
         let Some(tree) = self.tree() else { return };
         let here = tree.difference(node, range).0 != Change::None || tree.state(node, range.last).is_some();
         let last = tree.events_of(node).next().map(|(at, _)| usize::from(at.layer));
+        if let Some(layer) = last.filter(|_| !here) {
+            self.tell(&format!("layer {layer} is the last that has it"));
+        }
         self.go_to(node, last.filter(|_| !here));
     }
 
@@ -192,7 +199,7 @@ impl App {
     fn copy_selected(&mut self) {
         let Some(Overlay::Copy { items, cursor }) = self.overlays.pop() else { return };
         let Some((what, text)) = items.into_iter().nth(cursor.at) else { return };
-        self.copy(what, text);
+        self.copy(what, &text);
     }
 
     fn act_in_history(&mut self, action: Option<Action>) {
@@ -223,7 +230,7 @@ impl App {
             Some(Action::Copy) => {
                 let Some(tree) = self.tree() else { return };
                 let path = super::work::path_of(tree, node);
-                self.copy("path", path);
+                self.copy("path", &path);
             }
             Some(Action::Help) => self.show_help(),
             Some(Action::Suspend) => self.effect(Effect::Suspend),
@@ -253,16 +260,17 @@ impl App {
             0 => self.tell("there is nothing to copy here"),
             1 => {
                 let (what, text) = items.remove(0);
-                self.copy(what, text);
+                self.copy(what, &text);
             }
             _ => self.overlays.push(Overlay::Copy { items, cursor: Cursor::default() }),
         }
     }
 
     /// Hands text to the terminal's clipboard.
-    fn copy(&mut self, what: &str, text: String) {
+    fn copy(&mut self, what: &str, text: &str) {
         self.tell(&format!("copied the {what}, if the terminal takes it (OSC 52)"));
-        self.effect(Effect::Copy(text));
+        // Who pastes it may paste it into a shell.
+        self.effect(Effect::Copy(crate::bytes::shown_text(text)));
     }
 
     /// What can be copied where the cursor is, what is wanted most first.
@@ -342,7 +350,7 @@ impl App {
 
     /// Asks where a path is to be saved.
     pub(super) fn ask_where_to_save(&mut self, node: NodeId, layer: u16) {
-        self.overlays.push(Overlay::Save { line: Line::with("."), node, layer });
+        self.overlays.push(Overlay::Save { line: Line::default(), node, layer });
     }
 
     /// Closes what lies on top.

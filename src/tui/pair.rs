@@ -8,7 +8,7 @@ use super::findings::Entry;
 use crate::compare::{Comparison, FindingChange};
 use crate::inspect::Inspection;
 use crate::source::Target;
-use crate::waste::Finding;
+use crate::waste::{Finding, Kind};
 
 /// The layer of a comparison's tree that stands for the second image.
 pub(super) const SECOND: u16 = 1;
@@ -58,7 +58,13 @@ impl App {
     pub(super) fn take_pair(&mut self, pair: Pair) {
         self.found = Some(Arc::clone(&pair.after));
         self.judged = true;
-        self.findings.entries = (0..pair.comparison.findings.len()).map(Entry::Finding).collect();
+        let mut changes: Vec<usize> = (0..pair.comparison.findings.len()).collect();
+        // Secrets have no bytes, and matter most.
+        changes.sort_by_key(|place| {
+            let finding = pair.finding(&pair.comparison.findings[*place]);
+            finding.is_none_or(|(_, finding)| finding.kind != Kind::Secret)
+        });
+        self.findings.entries = changes.into_iter().map(Entry::Finding).collect();
         self.findings.cursor = Cursor::default();
         self.map.all = false;
         self.pair = Some(Arc::new(pair));

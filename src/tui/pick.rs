@@ -1,6 +1,9 @@
 //! A list of images to choose from: what is typed narrows it.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::Frame;
@@ -159,10 +162,24 @@ impl Picker {
 /// When the terminal can't be used.
 pub fn pick(choices: Vec<Choice>, silent: Vec<(String, String)>, theme: Theme) -> io::Result<Option<String>> {
     let mut picker = Picker::new(choices, silent, &theme, jiff::Timestamp::now());
+    let asked_to_end = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    let signals = super::run::SIGNALS.map(|signal| signal_hook::flag::register(signal, Arc::clone(&asked_to_end)));
     let mut terminal = ratatui::try_init()?;
-    let chosen = loop {
+    let chosen = 'all: loop {
         if let Err(error) = terminal.draw(|frame| picker.draw(frame)) {
             break Err(error);
+        }
+        // A signal may come between two looks at it, so waiting ends now and then.
+        loop {
+            if asked_to_end.load(Ordering::Relaxed) {
+                break 'all Ok(None);
+            }
+            match crossterm::event::poll(Duration::from_millis(200)) {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(error) => break 'all Err(error),
+            }
         }
         match crossterm::event::read() {
             Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => match picker.press(key.code, key.modifiers) {
@@ -175,6 +192,10 @@ pub fn pick(choices: Vec<Choice>, silent: Vec<(String, String)>, theme: Theme) -
         }
     };
     ratatui::try_restore()?;
+    #[cfg(unix)]
+    for signal in signals.into_iter().flatten() {
+        signal_hook::low_level::unregister(signal);
+    }
     chosen
 }
 

@@ -68,15 +68,16 @@ fn on_screen(
     let mut terminal = ratatui::try_init()?;
     let mouse = look.mouse;
     let mut app = App::new(target.typed.clone(), look);
-    let held = Held::take(mouse)?;
-    listen(&sender)?;
-    let mut lanes = Lanes::start(target, &sender);
-    begin(sender, Arc::clone(&stop));
-    let ended = serve(&mut terminal, &mut app, &messages, &mut lanes);
-    stop.store(true, Ordering::Relaxed);
-    // What is half saved is taken back.
-    lanes.save.end();
-    drop(held);
+    let ended = Held::take(mouse).and_then(|_held| {
+        listen(&sender)?;
+        let mut lanes = Lanes::start(target, &sender);
+        begin(sender, Arc::clone(&stop));
+        let ended = serve(&mut terminal, &mut app, &messages, &mut lanes);
+        stop.store(true, Ordering::Relaxed);
+        // What is half saved is taken back.
+        lanes.save.end();
+        ended
+    });
     // tmux keeps rows of this screen in the other one when it grew meanwhile; empty ones do not show. A terminal that is
     // gone needs none of it. After a panic it was given back already, and to do so again would write over what it said.
     if app.broken.is_none() {
@@ -180,6 +181,11 @@ fn serve(terminal: &mut DefaultTerminal, app: &mut App, messages: &Receiver<Msg>
     }
 }
 
+/// Signals that ask the program to end.
+#[cfg(unix)]
+pub(super) const SIGNALS: [i32; 3] =
+    [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP];
+
 /// Reads keys and signals on threads of their own, which end with the program.
 fn listen(sender: &Sender<Msg>) -> io::Result<()> {
     let keys = sender.clone();
@@ -196,8 +202,13 @@ fn listen(sender: &Sender<Msg>) -> io::Result<()> {
     });
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+        // Who can't wait until everything is tidied up asks twice.
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in SIGNALS {
+            signal_hook::flag::register_conditional_shutdown(signal, 2, Arc::clone(&asked))?;
+            signal_hook::flag::register(signal, Arc::clone(&asked))?;
+        }
+        let mut signals = signal_hook::iterator::Signals::new(SIGNALS)?;
         let sender = sender.clone();
         thread::spawn(move || {
             let _watch = Watch(sender.clone(), "waiting for signals");
@@ -227,15 +238,18 @@ fn inspect_beside(target: Target, options: Options, sender: Sender<Msg>, stop: A
                     let part = of.filter(|of| *of > 0).map(|of| (read.min(of) as f64 / of as f64 * 1000.0) as u16);
                     let rate = rate(read, of, started.elapsed());
                     let text = match layers {
-                        (_, 0) => rate,
+                        (0, 0) => rate,
+                        (read, 0) => format!("{rate}, {read} layers"),
                         (read, of) => format!("{rate}, {read} of {of} layers"),
                     };
                     Msg::Progress(text, part)
                 }
                 Progress::Layer { layer, bytes } => {
                     layers.0 += 1;
-                    let _ =
-                        sender.send(Msg::Progress(format!("{} of {} layers", layers.0, layers.1.max(layers.0)), None));
+                    // Of an archive that passes once it is not known how many there are.
+                    let of = if layers.1 == 0 { String::new() } else { format!(" of {}", layers.1) };
+                    let text = format!("{}{of} layers read", layers.0);
+                    let _ = sender.send(Msg::Progress(text, None));
                     Msg::Layer { layer, bytes }
                 }
                 Progress::Waiting(text) => Msg::Progress(crate::bytes::shown_text(text), None),

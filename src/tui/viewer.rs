@@ -169,24 +169,30 @@ impl Viewer {
         self.top = self.top.saturating_add_signed(by).min(last);
     }
 
-    /// Looks for what is typed, `here` also where the last one is.
+    /// Looks for what is typed: from the last place on, or `here` from that place itself; from the screen where there is none.
     fn find(&mut self, way: Way, here: bool) {
         let State::Read(viewed) = &self.state else { return };
         let wanted = self.search.text();
-        let from = match (&self.hit, here) {
-            (Some(hit), false) => Some(hit.clone()),
-            // From what is on the screen.
-            (None, _) => self.row_at(self.top).0.checked_sub(1).map(|row| Hit { row, range: usize::MAX..usize::MAX }),
-            (Some(hit), true) => match hit.range.start.checked_sub(1) {
-                Some(before) => Some(Hit { row: hit.row, range: before..hit.range.end }),
-                None => hit.row.checked_sub(1).map(|row| Hit { row, range: usize::MAX..usize::MAX }),
-            },
+        let top = self.row_at(self.top).0;
+        self.hit = match (&self.hit, way) {
+            (Some(hit), _) if here => viewed.content.find_at(wanted, hit.row, hit.range.start),
+            (Some(hit), way) => viewed.content.find(wanted, Some(hit), way),
+            (None, Way::Next) => viewed.content.find_at(wanted, top, 0),
+            (None, Way::Previous) => viewed.content.find(wanted, Some(&Hit { row: top, range: 0..0 }), way),
         };
-        let from = from.map(|hit| Hit { range: hit.range.start.min(1 << 30)..hit.range.end, ..hit });
-        self.hit = viewed.content.find(wanted, from.as_ref(), way);
         self.missed = self.hit.is_none() && !wanted.is_empty();
         if let Some(hit) = self.hit.clone() {
             self.show(&hit);
+        }
+    }
+
+    /// A step to the right, as long as a line on the screen goes on there.
+    fn go_right(&mut self) {
+        let Some(viewed) = self.viewed() else { return };
+        let rows = self.top..(self.top + self.size.1).min(self.rows());
+        let widest = rows.map(|row| viewed.content.row(row).width()).max().unwrap_or(0);
+        if self.left + self.size.0 < widest {
+            self.left += STEP;
         }
     }
 
@@ -298,7 +304,7 @@ impl App {
             Some(Action::First) => (viewer.top, viewer.left) = (0, 0),
             Some(Action::Last) => viewer.scroll(isize::MAX),
             Some(Action::Left) => viewer.left = viewer.left.saturating_sub(STEP),
-            Some(Action::Right) if viewer.wrapped.is_none() => viewer.left += STEP,
+            Some(Action::Right) if viewer.wrapped.is_none() => viewer.go_right(),
             Some(Action::Wrap) => {
                 let first = viewer.row_at(viewer.top).0;
                 viewer.wrap = !viewer.wrap;

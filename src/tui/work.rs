@@ -23,7 +23,7 @@ use super::viewer::Viewed;
 use crate::bytes::shown;
 use crate::inspect::{Inspection, Saved, peek, save};
 use crate::source::Target;
-use crate::tree::{EventRef, Folders, Matches, NodeId, Range, Rows, Shown, Sort, StateSums, Tree, View};
+use crate::tree::{Event, EventRef, Folders, Matches, NodeId, Range, Rows, Shown, Sort, StateSums, Tree, View};
 
 /// Something to be done beside the loop. Each has a number, so that late answers are told from the newest.
 #[derive(Debug)]
@@ -312,8 +312,9 @@ impl Desk {
     }
 }
 
-/// Where a path stands among those that are found: the score turned round, then its length, so that the best is the least.
-type Place = (std::cmp::Reverse<u32>, usize, NodeId);
+/// Where a path stands among those that are found: the score counts, then whether it is there in the end, then the
+/// length. The best is the least.
+type Place = (std::cmp::Reverse<u32>, bool, usize, NodeId);
 
 /// Tries some paths: all that have the letters, and the best of them.
 fn try_paths(tree: &Tree, text: &str, nodes: &[NodeId], stop: &AtomicBool) -> Option<(Vec<NodeId>, BinaryHeap<Place>)> {
@@ -336,7 +337,8 @@ fn try_paths(tree: &Tree, text: &str, nodes: &[NodeId], stop: &AtomicBool) -> Op
         };
         if let Some(score) = score {
             all.push(node);
-            best.push((std::cmp::Reverse(score), path.len(), node));
+            let gone = tree.events_of(node).next().is_none_or(|(_, event)| event.until != Event::HOLDS);
+            best.push((std::cmp::Reverse(score), gone, path.len(), node));
             if best.len() > OFFERED {
                 best.pop();
             }
@@ -419,7 +421,7 @@ fn highlighted(name: &[u8], text: &Text) -> Vec<Vec<(Kind, std::ops::Range<usize
         };
         spans.into_iter().map(moved).collect()
     };
-    lines.into_iter().enumerate().map(shown).collect()
+    lines.into_iter().enumerate().take_while(|(row, _)| text.line(*row).is_some()).map(shown).collect()
 }
 
 /// A path as it is shown: with a `/` before it.

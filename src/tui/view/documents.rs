@@ -13,6 +13,8 @@ use crate::report::{bytes, exact};
 use crate::tui::app::App;
 use crate::tui::text::{cut_end, wrap};
 
+/// Lines that are shown; nobody reads more, and each key would have to make them.
+const MOST: usize = 5_000;
 /// Columns of the names on the left.
 const NAMES: usize = 14;
 
@@ -54,6 +56,9 @@ impl Page<'_> {
 
     /// A name and what it stands for; nothing when that is empty.
     fn says(&mut self, name: &str, text: &str) {
+        if self.lines.len() >= MOST {
+            return;
+        }
         let room = self.width.saturating_sub(NAMES).max(1);
         for (place, part) in wrap(&shown_text(text), room).into_iter().enumerate() {
             let head = if place == 0 { cut_end(name, NAMES - 1) } else { String::new() };
@@ -75,6 +80,9 @@ fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
     identity(&mut page, image, app.found.as_deref());
     started(&mut page, image);
     history(&mut page, image);
+    if page.lines.len() >= MOST {
+        page.lines.push(Line::styled("there is more; `explore history` and `--json` have all of it", app.theme.faint));
+    }
     page.lines
 }
 

@@ -68,7 +68,12 @@ fn totals(app: &App) -> (String, Style) {
         Some(found) if app.pair.is_some() => {
             let before = app.pair.as_ref().map_or(0, |pair| pair.before.waste.content_bytes);
             let growth = i128::from(found.waste.content_bytes) - i128::from(before);
-            let text = format!("{} to {} ({})", bytes(before), bytes(found.waste.content_bytes), signed(growth, bytes));
+            let change = signed(growth, bytes);
+            let text = if app.size.0 < 110 {
+                change
+            } else {
+                format!("{} to {} ({change})", bytes(before), bytes(found.waste.content_bytes))
+            };
             (text, app.theme.title)
         }
         Some(found) if !app.judged => {
@@ -153,7 +158,11 @@ pub(super) fn footer(app: &App, area: Rect, buffer: &mut Buffer) {
         _ => &[],
     };
     let hints: Vec<(String, &str)> = if typed.is_empty() {
-        app.keys.hints(app.place()).collect()
+        // Two images have no groups.
+        let of_one = |hint: &str| app.pair.is_some() && matches!(hint, "group" | "mark" | "history");
+        let grouped = app.pair.is_some() && app.screen == Screen::Waste;
+        let hints = app.keys.hints(app.place());
+        hints.filter(|(_, hint)| !(of_one(hint) || grouped && *hint == "fold")).collect()
     } else {
         typed.iter().map(|(key, hint)| ((*key).to_owned(), *hint)).collect()
     };

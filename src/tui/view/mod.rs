@@ -124,7 +124,7 @@ fn below_head(inside: Rect) -> Rect {
 /// Rows of the list of paths to go to: what is typed stands above.
 pub(super) fn jump_rows(area: Rect) -> Rect {
     let inside = inner(area);
-    let head = inside.height.min(2);
+    let head = if inside.height < 5 { inside.height.min(1) } else { 2 };
     Rect { y: inside.y + head, height: inside.height - head, ..inside }
 }
 

@@ -21,10 +21,10 @@ use crate::tui::work::path_of;
 /// Where something lies that lies over a screen of that size.
 pub(in crate::tui) fn overlay_area(overlay: &Overlay, size: (u16, u16)) -> Rect {
     match overlay {
-        Overlay::Help { .. } => middle(size, 110, size.1.saturating_sub(4)),
+        Overlay::Help { .. } => middle(size, 110, size.1.saturating_sub(if size.1 < 14 { 1 } else { 4 })),
         Overlay::Jump(_) | Overlay::History(_) => large(size),
         Overlay::Copy { items, .. } => middle(size, 100, items.len() as u16 + 2),
-        Overlay::Save { .. } => middle(size, 76, 5),
+        Overlay::Save { .. } => middle(size, 76, 6),
         // Nothing else is of interest then: all but the header and the footer.
         Overlay::Viewer(_) => Rect::new(0, 1.min(size.1), size.0, size.1.saturating_sub(2)),
     }
@@ -32,7 +32,8 @@ pub(in crate::tui) fn overlay_area(overlay: &Overlay, size: (u16, u16)) -> Rect 
 
 /// A large part of the screen.
 pub(super) fn large(size: (u16, u16)) -> Rect {
-    middle(size, 110, size.1.saturating_sub(4).min(50))
+    // In a small terminal every row is needed.
+    middle(size, 110, size.1.saturating_sub(if size.1 < 14 { 1 } else { 4 }).min(50))
 }
 
 /// A rectangle in the middle, above the footer.
@@ -155,13 +156,19 @@ pub(super) fn save(app: &App, line: &Line, node: NodeId, layer: u16, area: Rect,
     let Some(tree) = app.tree() else { return };
     let width = usize::from(inside.width);
     let name = shown(tree.paths.name(node));
+    let text = if line.text().is_empty() {
+        Span::styled(". (this folder)", app.theme.faint)
+    } else {
+        Span::styled(cut_end(line.text(), width.saturating_sub(2)), app.theme.title)
+    };
     let lines = [
-        Text::raw(cut_middle(&format!("{} as it is after layer {layer}, into the folder", path_of(tree, node)), width)),
-        Text::from(vec![
-            Span::styled("> ", app.theme.key),
-            Span::styled(cut_end(line.text(), width.saturating_sub(2)), app.theme.title),
-        ]),
-        Text::styled(cut_middle(&format!("as {name}; what is there is never overwritten"), width), app.theme.faint),
+        Text::styled(cut_middle(&path_of(tree, node), width), app.theme.title),
+        Text::from(vec![Span::styled("> ", app.theme.key), text]),
+        Text::styled(
+            cut_end(&format!("the folder that it goes to, as {name}, as of layer {layer}"), width),
+            app.theme.faint,
+        ),
+        Text::styled(cut_end("what is there is never overwritten", width), app.theme.faint),
     ];
     for (row, line) in inside.rows().zip(lines) {
         line.render(row, buffer);

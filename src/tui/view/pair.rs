@@ -16,9 +16,13 @@ use crate::compare::{Aligned, Fate, Pairing};
 use crate::report::{aspects, bytes, exact, signed};
 use crate::tree::Change;
 use crate::tui::app::{App, Focus};
+use crate::tui::findings::Entry;
 use crate::tui::pair::Pair;
 use crate::tui::text::{cut_end, cut_middle, wrap};
 use crate::waste::Kind;
+
+/// Columns that a row of layers needs before sizes are shown as well as changes.
+const WIDE: u16 = 50;
 
 /// The layers of both, those together that belong together.
 pub(super) fn layers(app: &App, pair: &Pair, area: Rect, buffer: &mut Buffer) {
@@ -29,7 +33,12 @@ pub(super) fn layers(app: &App, pair: &Pair, area: Rect, buffer: &mut Buffer) {
     let rows = layer_rows(area);
     if rows.y > inside.y {
         let head = Rect { height: 1, ..inside };
-        let text = cut_end("    A   B     SIZE    CHANGE INSTRUCTION", usize::from(head.width));
+        let text = if head.width < WIDE {
+            "    A   B    CHANGE INSTRUCTION"
+        } else {
+            "    A   B     SIZE    CHANGE INSTRUCTION"
+        };
+        let text = cut_end(text, usize::from(head.width));
         Line::styled(text, app.theme.faint).render(head, buffer);
     }
     for ((place, layer), line) in aligned.iter().enumerate().skip(app.layers.top).zip(rows.rows()) {
@@ -40,12 +49,9 @@ pub(super) fn layers(app: &App, pair: &Pair, area: Rect, buffer: &mut Buffer) {
             Pairing::Same => String::new(),
             _ => signed(i128::from(after.unwrap_or(0)) - i128::from(before.unwrap_or(0)), bytes),
         };
-        let front = format!(
-            "{:>3} {:>3} {:>8} ",
-            number(layer.before),
-            number(layer.after),
-            bytes(after.or(before).unwrap_or(0))
-        );
+        let size =
+            if line.width < WIDE { String::new() } else { format!("{:>8} ", bytes(after.or(before).unwrap_or(0))) };
+        let front = format!("{:>3} {:>3} {size}", number(layer.before), number(layer.after));
         let text = instruction(pair, layer);
         let text = shown_text(text.strip_prefix("RUN ").unwrap_or(&text));
         let room = usize::from(line.width).saturating_sub(front.len() + 2 + 10);
@@ -141,23 +147,29 @@ pub(super) fn detail_lines(app: &App, pair: &Pair, width: usize) -> Vec<Line<'st
 pub(super) fn findings(app: &App, pair: &Pair, area: Rect, buffer: &mut Buffer) {
     let totals = [&pair.before, &pair.after].map(|found| bytes(found.waste.total_bytes()));
     let title = format!("Waste: {} to {}", totals[0], totals[1]);
-    let inside = noted_pane(app, &title, "what is new, grown, shrunk or gone", true, area, buffer);
+    let inside =
+        noted_pane(app, &title, "what is new, grown, shrunk or gone", app.focus != Focus::Details, area, buffer);
     if pair.comparison.findings.is_empty() {
         let why = "the same in both images: nothing more is wasted, and nothing less";
         for (row, text) in inside.rows().zip(wrap(why, usize::from(inside.width))) {
             Line::styled(text, app.theme.faint).render(row, buffer);
         }
     }
-    let changes = pair.comparison.findings.iter().enumerate().skip(app.findings.cursor.top);
+    let entries = app.findings.entries.iter().enumerate().skip(app.findings.cursor.top);
+    let changes = entries.filter_map(|(place, entry)| match entry {
+        Entry::Finding(number) => Some((place, pair.comparison.findings.get(*number)?)),
+        _ => None,
+    });
     for ((place, change), line) in changes.zip(inside.rows()) {
         let (mark, style) = match change.fate {
             Fate::New => sign(app, Change::Added),
             Fate::Grown | Fate::Shrunk => sign(app, Change::Modified),
             Fate::Gone => sign(app, Change::Removed),
         };
-        let growth = signed(change.growth(), bytes);
-        let front = format!("{growth:>10}  {:<7} ", change.fate.name());
         let about = pair.finding(change);
+        let secret = about.is_some_and(|(_, finding)| finding.kind == Kind::Secret);
+        let growth = if secret { "secret".to_owned() } else { signed(change.growth(), bytes) };
+        let front = format!("{growth:>10}  {:<7} ", change.fate.name());
         let name = about.map(|(_, finding)| finding.rule.as_deref().unwrap_or(finding.kind.name()).to_owned());
         let path = about.and_then(|(found, finding)| Some(shown(&found.tree.paths.path(finding.paths.first()?.node))));
         let name = format!("{}  ", name.unwrap_or_default());
@@ -170,7 +182,7 @@ pub(super) fn findings(app: &App, pair: &Pair, area: Rect, buffer: &mut Buffer) 
         ];
         Line::from(spans).render(line, buffer);
         if place == app.findings.cursor.at {
-            select(app, true, line, 2, buffer);
+            select(app, app.focus != Focus::Details, line, 2, buffer);
         }
     }
 }

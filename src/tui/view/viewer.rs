@@ -77,6 +77,9 @@ fn note(app: &App, viewer: &Viewer) -> String {
             if text.crlf {
                 parts.push("CR LF".to_owned());
             }
+            if text.cut {
+                parts.push("not all lines".to_owned());
+            }
         }
         None => parts.push("binary".to_owned()),
     }

@@ -194,7 +194,7 @@ fn about(app: &App, found: &Inspection, finding: &Finding, width: usize) -> Vec<
         let by = finding.caused_by;
         say(&format!("layer {by} hides it: {}", shown_text(&instruction(by))), Style::new());
     }
-    for path in finding.paths.iter() {
+    for path in &finding.paths {
         let files = if path.files == 1 { String::new() } else { format!("  {} files", exact(path.files)) };
         let text = shown(&found.tree.paths.path(path.node));
         lines.push(Line::from(vec![
