@@ -214,6 +214,11 @@ fn cause_and_fix_can_be_read_to_their_end_in_any_terminal() {
     explorer.keys("2").shows("Tab for more").keys("<tab> G").shows("2 files").keys("<esc>").shows("Tab for more");
     let mut explorer = Explorer::demo(45, 12);
     explorer.keys("2").hides("fix:").keys("<tab>").shows("fix:").keys("<tab> j").hides("fix:");
+    // Keys of the files are none here.
+    let mut explorer = Explorer::demo(80, 24);
+    explorer.keys("2 <tab> / x a").shows("Cause and fix").keys("y 1");
+    assert!(explorer.copied().starts_with("RUN apt-get update"));
+    explorer.keys("1").shows("Changes of layer 0").hides("/ x");
     let (x, y) = (20, 20);
     Explorer::demo(80, 24).keys("2").mouse(MouseEventKind::ScrollDown, x, y).shows("▾ Wasted by this image's own");
 }

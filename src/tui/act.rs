@@ -180,7 +180,7 @@ impl App {
                 let (height, len) = super::view::documents_size(self);
                 self.documents.scroll(by, height, len);
             }
-            Place::Details => {
+            Place::Details | Place::Cause => {
                 let (height, len) = super::view::details_size(self);
                 self.details.scroll(by, height, len);
             }
@@ -239,7 +239,7 @@ impl App {
             },
             Place::Waste => self.open_finding(),
             Place::Map => self.open_tile(),
-            Place::Details | Place::Image | Place::Viewer | Place::History => {}
+            Place::Details | Place::Cause | Place::Image | Place::Viewer | Place::History => {}
         }
     }
 
@@ -262,7 +262,7 @@ impl App {
             }
             (Place::Map, _) => self.map.go((-1, 0), super::view::map_area(self)),
             (Place::Waste | Place::Image, _) => self.go_to_screen(Screen::Layers),
-            (Place::Details, _) => self.focus = Focus::Layers,
+            (Place::Details | Place::Cause, _) => self.focus = Focus::Layers,
             _ => {}
         }
     }

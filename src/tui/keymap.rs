@@ -15,6 +15,8 @@ pub enum Place {
     Details,
     /// The list of findings.
     Waste,
+    /// The cause and fix of the selected finding.
+    Cause,
     /// The map.
     Map,
     /// What the documents say.

@@ -293,7 +293,7 @@ impl App {
                 }
                 layer(&mut items, self.layers.at);
             }
-            Place::Waste => {
+            Place::Waste | Place::Cause => {
                 let found = self.found.as_ref();
                 let finding = found.and_then(|found| Some((found, self.findings.finding(found)?)));
                 if let Some((found, finding)) = finding {

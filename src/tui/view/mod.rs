@@ -177,7 +177,7 @@ pub(super) fn page(app: &App) -> usize {
         (_, Place::Viewer) => heights.viewer.1,
         (_, Place::Layers) => heights.layers,
         (_, Place::Files) => heights.files,
-        (_, Place::Details) => details_size(app).0,
+        (_, Place::Details | Place::Cause) => details_size(app).0,
         (_, Place::Waste) => heights.findings,
         (_, Place::Image) => documents_size(app).0,
         (_, Place::Map) => 10,
