@@ -666,6 +666,13 @@ fn hostile_names_do_no_harm() {
     folder.write("command.tar", &wasteful().name(" ::stop-commands::x").save(Shape::Docker));
     let output = run(folder.path(), &["--ci", "--max-layers=1", "--summary", "command.tar"]);
     harmless(&output.stdout);
+    let obeyed = wasteful().name("##[add-mask]o:1").history(json!([
+        {"created_by": "RUN a"}, {"created_by": "RUN echo '##[error]no'"}, {"created_by": "RUN rm big # ##[endgroup]"}
+    ]));
+    folder.write("command.tar", &obeyed.save(Shape::Docker));
+    let output = run(folder.path(), &[&arguments[..], &["command.tar"]].concat());
+    assert!(text(&output.stdout).contains("#\\x23[error]"), "{}", text(&output.stdout));
+    assert!(!text(&output.stdout).contains("##["), "{}", text(&output.stdout));
     folder.write("b.json", b"");
     let output = run(
         folder.path(),

@@ -19,6 +19,14 @@ const FINDINGS: [usize; 2] = [10, 3];
 /// # Errors
 /// When `out` can't be written.
 pub fn write_verdicts(images: &[Judged<'_>], unread: usize, out: &mut impl Write) -> io::Result<()> {
+    let mut text = Vec::new();
+    write_all(images, unread, &mut text)?;
+    // GitHub's runner obeys `##[…]` wherever it stands in a line (actions/runner, `ActionCommand.TryParse`), so names and
+    // instructions must not bring one.
+    out.write_all(String::from_utf8_lossy(&text).replace("##[", "#\\x23[").as_bytes())
+}
+
+fn write_all(images: &[Judged<'_>], unread: usize, out: &mut Vec<u8>) -> io::Result<()> {
     for image in images {
         let Some(verdict) = image.verdict else { continue };
         write_image(image.found, verdict, out)?;

@@ -132,8 +132,9 @@ struct Lanes {
 
 impl Lanes {
     fn start(target: &Target, answers: &Sender<Msg>) -> Self {
-        let lane = || Lane::start(Desk::new(target.clone()), answers.clone());
-        Self { view: lane(), map: lane(), jump: lane(), read: lane(), save: lane() }
+        let lane = |ahead| Lane::start(Desk::new(target.clone()), ahead, answers.clone());
+        // Layers are looked at one by one; sums for the others are made once they are asked for.
+        Self { view: lane(true), map: lane(false), jump: lane(false), read: lane(false), save: lane(false) }
     }
 
     fn post(&mut self, job: Job) {

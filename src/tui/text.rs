@@ -35,7 +35,7 @@ pub(super) fn cut_middle(text: &str, width: usize) -> String {
 }
 
 /// As much of the front as fits.
-fn front(text: &str, width: usize) -> &str {
+pub(super) fn front(text: &str, width: usize) -> &str {
     let mut used = 0;
     for (at, letter) in text.char_indices() {
         used += letter.width().unwrap_or(0);

@@ -367,10 +367,11 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Starts a thread, which ends when nobody can send it jobs any more.
-    pub(super) fn start(desk: Desk, answers: Sender<Msg>) -> Self {
+    /// Starts a thread, which ends when nobody can send it jobs any more. With `ahead` it adds up layers while it has
+    /// nothing to do.
+    pub(super) fn start(desk: Desk, ahead: bool, answers: Sender<Msg>) -> Self {
         let (jobs, waiting) = channel();
-        let thread = thread::spawn(move || serve(desk, &waiting, &answers));
+        let thread = thread::spawn(move || serve(desk, ahead, &waiting, &answers));
         Self { jobs, current: Arc::default(), thread }
     }
 
@@ -391,11 +392,11 @@ impl Lane {
     }
 }
 
-fn serve(mut desk: Desk, waiting: &Receiver<(Job, Arc<AtomicBool>)>, answers: &Sender<Msg>) {
+fn serve(mut desk: Desk, ahead: bool, waiting: &Receiver<(Job, Arc<AtomicBool>)>, answers: &Sender<Msg>) {
     let _watch = Watch(answers.clone(), "a thread of the screen");
     loop {
         let next = match waiting.try_recv() {
-            Err(TryRecvError::Empty) if desk.get_ahead() => continue,
+            Err(TryRecvError::Empty) if ahead && desk.get_ahead() => continue,
             Err(TryRecvError::Empty) => waiting.recv().ok(),
             other => other.ok(),
         };

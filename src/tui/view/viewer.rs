@@ -15,7 +15,7 @@ use crate::report::{bytes, exact};
 use crate::tui::app::App;
 use crate::tui::highlight::Kind;
 use crate::tui::pair::Pair;
-use crate::tui::text::{cut_end, cut_middle, wrap};
+use crate::tui::text::{cut_end, cut_middle, front, wrap};
 use crate::tui::viewer::{State, Viewed, Viewer, versions};
 use crate::tui::work::path_of;
 
@@ -135,7 +135,7 @@ fn draw_row(app: &App, viewer: &Viewer, file: &Viewed, row: usize, area: Rect, b
     let mut room = usize::from(area.width);
     while at < part.end && room > 0 {
         let (style, end) = style_at(app, meanings, hit.as_ref(), at, part.end);
-        let piece = cut_columns(text.get(at..end).unwrap_or_default(), room);
+        let piece = front(text.get(at..end).unwrap_or_default(), room);
         if piece.is_empty() {
             break;
         }
@@ -200,16 +200,4 @@ fn skip(text: &str, columns: usize) -> usize {
         used += letter.width().unwrap_or(0);
     }
     text.len()
-}
-
-/// As much of the front as fits.
-fn cut_columns(text: &str, columns: usize) -> &str {
-    let mut used = 0;
-    for (at, letter) in text.char_indices() {
-        used += letter.width().unwrap_or(0);
-        if used > columns {
-            return &text[..at];
-        }
-    }
-    text
 }
