@@ -20,6 +20,7 @@ mod notices;
 mod rules;
 mod secrets;
 mod shadow;
+mod twins;
 
 pub use accounts::Accounts;
 pub use base::{Base, GivenBase, NotTheBase};
