@@ -509,7 +509,7 @@ fn a_folder_that_is_copied_is_linked_as_a_folder() {
             file(format!("srv/{top}/lib/one"), "0123456789"),
             file(format!("srv/{top}/lib/deep/two"), "abcdefghij-"),
             file(format!("srv/{top}/empty"), ""),
-            symlink(&format!("srv/{top}/link"), "lib/one"),
+            symlink(format!("srv/{top}/link"), "lib/one"),
             file(format!("srv/{top}/last"), last),
         ]
     };

@@ -15,6 +15,7 @@ mod guards;
 mod kind;
 mod live;
 mod magic;
+mod metadata;
 mod named;
 mod notices;
 mod rules;
