@@ -8,7 +8,7 @@ use clap::{
     Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
 };
 
-use crate::settings::{Given, Group, SETTINGS, Setting, Takes};
+use crate::settings::{Given, Group, SETTINGS, Setting, Takes, nearest};
 
 /// See what a container image is made of: its layers, the files that each added, changed or removed, and the bytes that
 /// are wasted.
@@ -433,6 +433,15 @@ impl Cli {
         }
         Ok(cli)
     }
+}
+
+/// The command that a word was most likely meant to be: one that a letter or two make of it.
+pub fn command_meant(word: &str) -> Option<String> {
+    let command = Cli::command();
+    let names = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    let meant = nearest(word, names)?;
+    let most = word.chars().count().div_ceil(3).min(2);
+    (strsim::damerau_levenshtein(word, meant) <= most).then(|| meant.to_owned())
 }
 
 /// Prints the man page or completions.

@@ -352,6 +352,229 @@ fn fixes_are_made_from_the_instruction() {
     assert_eq!(mounted("USER 0:0").as_deref(), Some(want));
 }
 
+fn findings_of(instructions: &[&str], base: usize, layers: &[&[Entry]]) -> Inspection {
+    let built = layers.iter().fold(image(), ImageBuilder::layer).history(rows(instructions));
+    judge_with(&built, &Options { base_layers: Some(base), advice: true, ..Options::default() })
+}
+
+fn finding(found: &Inspection, kind: Kind) -> &Finding {
+    found.waste.findings.iter().find(|each| each.kind == kind).unwrap_or_else(|| panic!("{:?}", found.waste.findings))
+}
+
+#[test]
+fn an_owner_is_given_by_names_only_where_they_are_known() {
+    let passwd = || file("etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1500:1501::/srv:/bin/sh\n");
+    let group = || file("etc/group", "root:x:0:\napp:x:1501:\n");
+    let made = || file("srv/x", "0123456789");
+    let owned = || made().owner(1500, 1501);
+    let chown = "RUN chown -R app:app /srv";
+    let fix = |instructions: &[&str], layers: &[&[Entry]]| {
+        let found = findings_of(instructions, 0, layers);
+        let metadata = finding(&found, Kind::Metadata);
+        (metadata.fix.clone(), metadata.fix_in)
+    };
+    let user = &[passwd(), group()][..];
+    let by_number = "by number, as `app:app` may not be known there: COPY --chown=1500:1501 . /srv";
+    for (what, instructions, layers, want, at) in [
+        (
+            "made later",
+            &["COPY . /srv", "RUN useradd app", chown][..],
+            &[&[made()][..], user, &[owned()]][..],
+            by_number,
+            0,
+        ),
+        (
+            "made by the step itself",
+            &["COPY . /srv", "RUN useradd app && chown -R app:app /srv"],
+            &[&[made()], &[passwd(), group(), owned()]],
+            by_number,
+            0,
+        ),
+        (
+            "made before",
+            &["RUN useradd app", "COPY . /srv", chown],
+            &[user, &[made()], &[owned()]],
+            "COPY --chown=app:app . /srv",
+            1,
+        ),
+        (
+            "the user's own group",
+            &["RUN useradd app", "COPY . /srv", "RUN chown -R app: /srv"],
+            &[user, &[made()], &[owned()]],
+            "by number, as `app:` may not be known there: COPY --chown=1500:1501 . /srv",
+            1,
+        ),
+        (
+            "a RUN before the user",
+            &["RUN make", "RUN useradd app", chown],
+            &[&[made()], user, &[owned()]],
+            "do it where the files are written: RUN make && chown -R 1500:1501 /srv",
+            0,
+        ),
+        (
+            "a RUN after the user",
+            &["RUN useradd app", "RUN make", chown],
+            &[user, &[made()], &[owned()]],
+            "do it where the files are written: RUN make && chown -R app:app /srv",
+            1,
+        ),
+        (
+            "the classic builder",
+            &["COPY dir:0123456789abcdef in /srv", "RUN useradd app", chown],
+            &[&[made()], user, &[owned()]],
+            "by number, as `app:app` may not be known there: add `--chown=1500:1501` to the COPY into /srv (layer 0)",
+            0,
+        ),
+        (
+            "a mode in letters",
+            &["COPY . /srv", "RUN chmod -R g+w /srv"],
+            &[&[made()], &[made().mode(0o664)]],
+            "with `# syntax=docker/dockerfile:1.14` or later: COPY --chmod=g+w . /srv",
+            0,
+        ),
+        (
+            "modes that find picks",
+            &["COPY . /srv", "RUN find /srv -type f -exec chmod 664 {} +"],
+            &[&[made()], &[made().mode(0o664)]],
+            "give them their mode and owner as they are copied: `--chmod=…` or `--chown=…` in `COPY . /srv` (layer 0), and \
+             leave them alone in `RUN find /srv -type f -exec chmod 664 {} +`",
+            0,
+        ),
+    ] {
+        assert_eq!(fix(instructions, layers), (want.to_owned(), Some(at)), "{what}");
+    }
+}
+
+#[test]
+fn the_place_is_that_of_the_instruction_that_the_fix_changes() {
+    let folder = folder();
+    let built = image()
+        .layer([file("bin/sh", "sh")])
+        .layer([file("srv/x", "0123456789")])
+        .layer([file("srv/x", "0123456789").owner(5, 5)])
+        .history(rows(&["ADD rootfs /", "COPY . /srv", "RUN /bin/sh -c chown -R 5:5 /srv # buildkit"]));
+    let saved = folder.write("i.tar", &built.save(Shape::Docker));
+    let lines = folder.write("Dockerfile", b"FROM base\nCOPY . /srv\nRUN chown -R 5:5 /srv\n");
+    let arguments = [saved.to_str().unwrap(), "--json", "--base-layers=1", "--dockerfile", lines.to_str().unwrap()];
+    let found: Value = serde_json::from_str(&run(&arguments)).unwrap();
+    let finding = &found["waste"]["findings"][0];
+    assert_eq!(finding["fix"], "COPY --chown=5:5 . /srv");
+    assert_eq!(
+        (&finding["dockerfile"]["line"], &finding["fix_in"], &finding["stored_in"]),
+        (&json!(2), &json!(1), &json!(2))
+    );
+}
+
+#[test]
+fn a_folder_that_went_as_a_whole_is_left_out_as_a_whole() {
+    let lib = |name: &str| file(format!("srv/node_modules/typescript/lib/{name}"), "0123456789");
+    let layers: &[&[Entry]] =
+        &[&[lib("a.js"), lib("largest.generated.js.map"), lib("c.js")], &[gone("srv/node_modules/typescript")]];
+    for (copy, line) in [
+        ("COPY dir:0123456789abcdef in /srv/node_modules", "`**/typescript`"),
+        ("COPY node_modules /srv/node_modules", "`node_modules/typescript`"),
+    ] {
+        let found = findings_of(&[copy, "RUN rm -rf /srv/node_modules/typescript"], 0, layers);
+        let fix = &finding(&found, Kind::Deleted).fix;
+        assert!(fix.starts_with(&format!("do not copy it: add {line} to .dockerignore")), "{fix}");
+    }
+}
+
+#[test]
+fn a_key_that_is_copied_is_never_to_be_copied() {
+    let key = || file("root/.ssh/id_rsa", KEY);
+    let want = "never copy it, and rotate it; give it only to the step that needs it: RUN \
+                --mount=type=secret,id=id_rsa,target=/root/.ssh/id_rsa …";
+    let copy = "COPY id_rsa /root/.ssh/id_rsa";
+    let clone = "RUN chmod 600 /root/.ssh/id_rsa && git clone x && rm /root/.ssh/id_rsa";
+    let found = findings_of(&[copy, clone], 0, &[&[key()], &[gone("root/.ssh/id_rsa")]]);
+    let deleted = finding(&found, Kind::Deleted);
+    assert_eq!((deleted.fix.as_str(), deleted.fix_mount.as_deref()), (want, None));
+    let found = findings_of(&[copy, "RUN chmod 600 /root/.ssh/id_rsa"], 0, &[&[key()], &[key().mode(0o600)]]);
+    assert_eq!(finding(&found, Kind::Metadata).fix, want);
+    // A folder that has one is not to be mounted either.
+    let folder = [file("srv/a/large", KEY.repeat(9)), file("srv/a/id_rsa", KEY)];
+    let found = findings_of(&["COPY a /srv/a", "RUN rm -r /srv/a"], 0, &[&folder, &[gone("srv/a")]]);
+    let fix = &finding(&found, Kind::Deleted).fix;
+    assert!(fix.contains("add `a` to .dockerignore") && !fix.contains("mount"), "{fix}");
+    // What is no secret may be.
+    let found = findings_of(&["COPY a /a", "RUN sh /a && rm /a"], 0, &[&[file("a", "echo")], &[gone("a")]]);
+    assert!(finding(&found, Kind::Deleted).fix.contains("--mount=type=bind,source=a,target=/a"));
+}
+
+#[test]
+fn a_folder_that_is_copied_is_linked_as_a_folder() {
+    let half = |top: &str, last: &str| {
+        vec![
+            file(format!("srv/{top}/lib/one"), "0123456789"),
+            file(format!("srv/{top}/lib/deep/two"), "abcdefghij-"),
+            file(format!("srv/{top}/empty"), ""),
+            symlink(format!("srv/{top}/link"), "lib/one"),
+            file(format!("srv/{top}/last"), last),
+        ]
+    };
+    let copy = "RUN cp -r /srv/a /srv/b";
+    let see = |instructions: &[&str], layers: &[&[Entry]]| {
+        let found = findings_of(instructions, 0, layers);
+        let twice = finding(&found, Kind::Duplicate);
+        (twice.message.clone(), twice.fix.clone())
+    };
+    let (message, fix) = see(&["COPY a /srv/a", copy], &[&half("a", "last"), &half("b", "last")]);
+    assert_eq!(message, "srv/b (3 files): the same files as srv/a (layer 0)");
+    assert_eq!(fix, "link the folder instead of copying it: `ln -s /srv/a /srv/b`, in the RUN of layer 1");
+    let (_, fix) = see(&["COPY a /srv/a", "COPY a /srv/b"], &[&half("a", "last"), &half("b", "last")]);
+    assert_eq!(fix, "copy the folder once, and make the other a symbolic link: RUN ln -s /srv/a /srv/b");
+    // Where something else differs, only what is the same is linked.
+    let (_, fix) = see(&["COPY a /srv/a", copy], &[&half("a", "last"), &half("b", "else")]);
+    assert_eq!(fix, "link the folder instead of copying it: `ln -s /srv/a/lib /srv/b/lib`, in the RUN of layer 1");
+    let (_, fix) = see(
+        &["COPY a /srv/a", copy],
+        &[&half("a", "last"), &[file("srv/b/lib/deep/two", "abcdefghij-"), file("srv/b/lib/deep/own", "x")]],
+    );
+    assert!(fix.contains("`ln -s /srv/a/lib/deep/two /srv/b/lib/deep/two`"), "{fix}");
+}
+
+#[test]
+fn what_only_the_history_has_is_in_no_layer() {
+    let built = one([file("a", "a")]).history(rows(&["ADD a", "ENV API_KEY=s3cr3t-V4lue"]));
+    let folder = folder();
+    let path = folder.write("i.tar", &built.save(Shape::Docker));
+    let output = run(&[path.to_str().unwrap(), "--summary"]);
+    assert!(output.contains("the history: ENV API_KEY=") && !output.contains("layer 0: ENV"), "{output}");
+    assert!(output.contains("and in no layer"), "{output}");
+    let found = judge(&built);
+    assert_eq!(finding(&found, Kind::Secret).kept_by(), "the history");
+    let gate = common::undisturbed(&mut Command::new(env!("CARGO_BIN_EXE_explore")))
+        .args([path.to_str().unwrap(), "--ci", "--deny-secrets", "--base-layers=0"])
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&gate.stdout).into_owned();
+    assert!(output.contains("the history: ENV API_KEY=") && !output.contains("layer 0: ADD"), "{output}");
+}
+
+#[test]
+fn nothing_is_advised_for_steps_of_the_base() {
+    let pip = |name: &str| [file(format!("root/.cache/pip/{name}"), "0123456789")];
+    let steps = ["RUN pip install a", "RUN pip install b", "RUN pip install c"];
+    let layers = [pip("a"), pip("b"), pip("c")];
+    let told = |base: usize| -> Vec<String> {
+        let found = findings_of(&steps, base, &[&layers[0], &layers[1], &layers[2]]);
+        found.waste.notices.iter().map(|each| each.message.clone()).collect()
+    };
+    assert!(told(0)[0].contains("is in layers 0, 1, 2"), "{:?}", told(0));
+    assert!(told(1)[0].contains("is in layers 1, 2"), "{:?}", told(1));
+    assert_eq!(told(2), Vec::<String>::new());
+    let moved: &[&[Entry]] = &[&[file("opt/a", "0123456789")], &[gone("opt/a"), file("srv/a", "0123456789")]];
+    let found = findings_of(&["ADD rootfs /", "RUN mv /opt/a /srv/a"], 1, moved);
+    let fix = &finding(&found, Kind::Moved).fix;
+    assert!(fix.starts_with("leave it where the base image has it") && fix.contains("(layer 1)"), "{fix}");
+    let owned: &[&[Entry]] = &[&[file("opt/a", "0123456789")], &[file("opt/a", "0123456789").owner(5, 5)]];
+    let found = findings_of(&["COPY rootfs /", "RUN chown 5:5 /opt/a"], 1, owned);
+    let metadata = finding(&found, Kind::Metadata);
+    assert!(metadata.fix.contains("they are the base image's (layer 0)"), "{}", metadata.fix);
+    assert_eq!(metadata.fix_in, Some(1));
+}
+
 #[test]
 fn a_clean_up_that_comes_too_late_is_told() {
     let found = judge(

@@ -162,6 +162,41 @@ fn mistakes_name_file_line_key_and_what_was_meant() {
     folder.write("config.toml", b"max-layer = 3\nfloor = \"x\"\n");
     let said = text(&run(folder.path(), &["config", "check", "config.toml"]).stderr);
     assert_eq!(said.lines().count(), 2, "{said}");
+    // And in the order of the lines, whatever is found out first.
+    let file = "[keys]\nquitt = \"x\"\nhelp = \"no such key\"\nmark = 3\n[screen]\ntheme = \"drak\"\n\
+                [[ignore]]\nrule = \"apt-lits\"\nreason = \"r\"\n[limit]\napt-lists = \"x\"\n";
+    folder.write("config.toml", &[b"zzz = 1\nmax-layers = \"many\"\n", file.as_bytes()].concat());
+    for arguments in [&["config", "check", "config.toml"][..], &["config", "show", "--config=config.toml"][..]] {
+        let said = text(&run(folder.path(), arguments).stderr);
+        let lines: Vec<usize> = said
+            .lines()
+            .filter_map(|line| line.split("config.toml:").nth(1)?.split(':').next()?.parse().ok())
+            .collect();
+        assert_eq!(lines, [1, 2, 4, 5, 6, 8, 9, 13], "{said}");
+        assert!(said.contains("keys.quitt: there is no such action; did you mean `quit`?"), "{said}");
+    }
+}
+
+#[test]
+fn a_misspelt_command_is_told() {
+    let folder = folder();
+    let said = |arguments: &[&str]| {
+        let output = run(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        text(&output.stderr)
+    };
+    for (arguments, meant) in [
+        (&["dif", "a", "b"][..], "did you mean `explore diff`?"),
+        (&["histroy", "a"], "did you mean `explore history`?"),
+        (&["extrct", "a", "b"], "did you mean `explore extract`?"),
+    ] {
+        assert!(said(arguments).contains(meant), "{}", said(arguments));
+    }
+    let plain = said(&["redis", "a"]);
+    assert!(plain.contains("several images are judged with --ci") && !plain.contains("did you mean"), "{plain}");
+    // A file of that name is what is meant.
+    folder.write("dif", b"");
+    assert!(!said(&["dif", "a", "b"]).contains("did you mean"));
 }
 
 #[test]

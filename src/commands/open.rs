@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use explore::bytes::shown_text;
 use explore::cli::{BuildFlags, BuildWith, Open};
 use explore::report::{self, JsonOptions, Judged, write_report};
 use explore::settings::{Group, Origin, SETTINGS, Settings, switch};
@@ -31,7 +32,20 @@ pub(super) fn open(flags: &Open) -> Result<ExitCode, Failure> {
             Some(image) => open_image(&image, &settings, None),
             None => Ok(ExitCode::SUCCESS),
         },
-        _ => Err(Failure::Usage("several images are judged with --ci; without it, name one".to_owned())),
+        [first, ..] => Err(Failure::Usage(several(first))),
+    }
+}
+
+/// Why several words are no image to open; the first may be a command that is misspelt.
+fn several(first: &OsStr) -> String {
+    let says = "several images are judged with --ci; without it, name one";
+    let meant = first.to_str().filter(|_| !Path::new(first).exists()).and_then(explore::cli::command_meant);
+    match meant {
+        Some(meant) => format!(
+            "there is no command `{}`: did you mean `explore {meant}`? ({says})",
+            shown_text(&first.to_string_lossy())
+        ),
+        None => says.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::formats::Judged;
 use super::size::{bytes, exact};
-use super::words::image_name;
+use super::words::{image_name, instruction_of};
 use crate::bytes::{shown, shown_text};
 use crate::gate::{Check, Excuse, Quantity, Verdict};
 use crate::inspect::Inspection;
@@ -133,8 +133,9 @@ fn write_findings(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -
     for (place, finding) in secrets.iter().chain(&waste).take(most) {
         let size = if finding.kind == Kind::Secret { "secret".to_owned() } else { bytes(finding.bytes) };
         writeln!(out, "\n  {size:>9}  {}", message(finding))?;
-        if let Some(instruction) = found.image.instruction(finding.stored_in.into()) {
-            writeln!(out, "  {:>9}  layer {}: {}", "", finding.stored_in, cut(&shown_text(&instruction)))?;
+        let instruction = instruction_of(found, finding);
+        if !instruction.is_empty() {
+            writeln!(out, "  {:>9}  {}: {}", "", finding.kept_by(), cut(&instruction))?;
         }
         if let Some(place) = &finding.dockerfile {
             writeln!(out, "  {:>9}  {}:{}", "", shown_text(&place.path), place.line)?;

@@ -488,7 +488,7 @@ fn finding<'a>(found: &'a Inspection, each: &'a crate::waste::Finding) -> Findin
         owner: if each.in_base { "base" } else { "own" },
         stored_in: each.stored_in,
         caused_by: each.caused_by,
-        fix_in: (!each.in_base).then_some(each.stored_in),
+        fix_in: each.fix_in,
         instruction: each.instruction.clone().or_else(|| found.image.instruction(each.stored_in.into())),
         cause_instruction: found.image.instruction(each.caused_by.into()),
         dockerfile: each.dockerfile.as_ref().map(|place| Lines {

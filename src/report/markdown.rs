@@ -105,7 +105,7 @@ fn table(found: &Inspection, findings: &[&Finding], text: &mut String) {
             "| {} | {} | {} {} | {} | {place}{} |",
             bytes(finding.bytes),
             words::pull_of(finding).unwrap_or_default(),
-            finding.stored_in,
+            finding.spoken_in.map_or_else(|| finding.stored_in.to_string(), |_| "–".to_owned()),
             code(&cut_end(&words::instruction_of(found, finding), INSTRUCTION)),
             prose(&finding.message),
             advice(&cut_end(&finding.fix, FIX)),

@@ -167,6 +167,7 @@ fn result(each: &Judged<'_>, finding: &Finding, standing: Standing<'_>, id: &str
     let place = words::place_of(finding);
     let name = words::image_name(found);
     let layer = finding.stored_in;
+    let inner = finding.spoken_in.map_or_else(|| format!("layers/{layer}"), |_| "history".to_owned());
     let mut result = json!({
         "ruleId": id,
         "level": level(finding, standing),
@@ -177,8 +178,8 @@ fn result(each: &Judged<'_>, finding: &Finding, standing: Standing<'_>, id: &str
                 "region": { "startLine": place.line, "endLine": place.end_line },
             },
             "logicalLocations": [{
-                "name": format!("layer {layer}"),
-                "fullyQualifiedName": format!("{name}/layers/{layer}"),
+                "name": finding.kept_by(),
+                "fullyQualifiedName": format!("{name}/{inner}"),
                 "kind": "module",
             }],
         }],

@@ -158,7 +158,8 @@ fn list(found: &Inspection, findings: &[&Finding], out: &mut impl Write) -> io::
         writeln!(out, "{size:>9}  {}", finding.message)?;
         let (a, b) = (finding.stored_in, finding.caused_by);
         let own = finding.instruction.as_deref().map(|text| cut_end(&shown_text(text), WIDTH));
-        writeln!(out, "{:9}  layer {a}: {}", "", own.unwrap_or_else(|| instruction(found, a.into(), WIDTH)))?;
+        let keeper = finding.kept_by();
+        writeln!(out, "{:9}  {keeper}: {}", "", own.unwrap_or_else(|| instruction(found, a.into(), WIDTH)))?;
         if a != b {
             writeln!(out, "{:9}  layer {b}: {}", "", instruction(found, b.into(), WIDTH))?;
         }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use super::dive::DIVE_FILE;
 use super::file::{FILE_NAME, FileSettings};
 use super::merged::{Settings, SettingsError};
-use super::origin::{Given, Origin, Problem, Said};
+use super::origin::{Given, Origin, Problem, Said, in_order};
 use super::table::{SETTINGS, nearest};
 use crate::bytes::shown_text;
+use crate::waste::Rules;
 
 /// Where settings are looked for.
 #[derive(Debug, Clone)]
@@ -67,10 +68,7 @@ pub fn load(flags: &Given, around: &Surroundings) -> Result<Settings, SettingsEr
     let merged = Settings::merge(&sources, &mut problems);
     let merged = Settings { keys, exceptions, files, ..merged };
     merged.check_screen(&mut problems);
-    if !problems.is_empty() {
-        return Err(SettingsError::Problems(problems));
-    }
-    Ok(merged)
+    all_right(merged, problems)
 }
 
 /// Looks at one settings file alone.
@@ -95,10 +93,22 @@ pub fn check(file: &Path) -> Result<Settings, SettingsError> {
     let merged = Settings::merge(&[found.given], &mut problems);
     let merged = Settings { keys: found.keys, exceptions: found.exceptions, files: vec![file.to_owned()], ..merged };
     merged.check_screen(&mut problems);
-    if !problems.is_empty() {
-        return Err(SettingsError::Problems(problems));
+    all_right(merged, problems)
+}
+
+/// The settings, or all that is wrong with them, in the order of the lines of each file.
+fn all_right(settings: Settings, mut problems: Vec<Problem>) -> Result<Settings, SettingsError> {
+    if problems.is_empty() {
+        return Ok(settings);
     }
-    Ok(merged)
+    // Names of rules are held against the catalogue later; a user has to hear of them now.
+    if settings.path("rules").is_none()
+        && let Err(SettingsError::Problems(names)) = settings.check_rules(Rules::built_in())
+    {
+        problems.extend(names);
+    }
+    in_order(&mut problems);
+    Err(SettingsError::Problems(problems))
 }
 
 fn shown_name(file: &Path) -> String {

@@ -249,7 +249,7 @@ impl Settings {
         {
             problems.push(Problem::new(origin, format!("screen.theme: {text}")));
         }
-        problems.extend(super::screen::check_keys(&screen.keys).err());
+        problems.extend(super::screen::check_keys(&screen.keys));
     }
 
     /// Holds names of rules against the catalogue that the image will be judged by.

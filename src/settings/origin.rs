@@ -53,6 +53,27 @@ impl Problem {
     }
 }
 
+/// Puts problems in the order of the lines of each file; files, flags and variables stay in the order that they were met.
+pub(super) fn in_order(problems: &mut [Problem]) {
+    let parts = |problem: &Problem| match problem.place.split(':').collect::<Vec<_>>()[..] {
+        // A place may go on with the key: `FILE:LINE: KEY`.
+        [ref file @ .., line] if line.parse::<usize>().is_ok() => (file.join(":"), line.parse().unwrap_or(0)),
+        [ref file @ .., line, _] if line.parse::<usize>().is_ok() => (file.join(":"), line.parse().unwrap_or(0)),
+        _ => (problem.place.clone(), 0_usize),
+    };
+    let mut met: Vec<String> = Vec::new();
+    for problem in problems.iter() {
+        let (file, _) = parts(problem);
+        if !met.contains(&file) {
+            met.push(file);
+        }
+    }
+    problems.sort_by_key(|problem| {
+        let (file, line) = parts(problem);
+        (met.iter().position(|known| *known == file), line)
+    });
+}
+
 /// What one place says, in words that are not read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {

@@ -16,11 +16,22 @@ pub(super) fn check_theme(name: &str) -> Result<(), String> {
     Err(format!("there is no theme `{}`{meant}", shown_text(name)))
 }
 
-/// Whether actions can have these keys.
-pub(super) fn check_keys(bindings: &[KeyBinding]) -> Result<(), Problem> {
-    let changes = bindings.iter().map(|binding| (binding.action.as_str(), binding.keys.clone()));
-    let Err(error) = Keymap::with(changes) else { return Ok(()) };
-    let origin =
-        bindings.iter().find(|binding| binding.action == error.action).map(|binding| binding.origin.to_string());
-    Err(Problem::new(origin.unwrap_or_default(), shown_text(&error.to_string())))
+/// Why actions can't have these keys: each line by itself, then those that are right against each other.
+pub(super) fn check_keys(bindings: &[KeyBinding]) -> Vec<Problem> {
+    let change = |binding: &KeyBinding| (binding.action.clone(), binding.keys.clone());
+    let fails = |some: &[&KeyBinding]| {
+        let changes: Vec<_> = some.iter().map(|binding| change(binding)).collect();
+        let error = Keymap::with(changes.iter().map(|(action, keys)| (action.as_str(), keys.clone()))).err()?;
+        let origin = some.iter().find(|binding| binding.action == error.action).map(|binding| &binding.origin);
+        Some(Problem::new(origin.map(ToString::to_string).unwrap_or_default(), shown_text(&error.to_string())))
+    };
+    let (mut problems, mut right) = (Vec::new(), Vec::new());
+    for binding in bindings {
+        match fails(&[binding]) {
+            Some(problem) => problems.push(problem),
+            None => right.push(binding),
+        }
+    }
+    problems.extend(fails(&right));
+    problems
 }

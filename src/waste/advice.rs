@@ -5,6 +5,7 @@ use super::computed::SYMBOLS_RULE;
 use super::copied::{Copied, Source, is_archive, workdir_of};
 use super::findings::{FindingPath, common_folder};
 use super::kind::Kind;
+use super::metadata::metadata_fix;
 use super::named::rooted;
 use super::rules::{Rule, Rules};
 use crate::bytes::{shown, shown_text};
@@ -36,7 +37,24 @@ pub(super) struct Advice<'a> {
     pub(super) paths: &'a [FindingPath],
     /// Of duplicates: the largest, and the file that has the same content.
     pub(super) twin: Option<(EventRef, EventRef)>,
+    /// Of duplicates: the folder that has them all, and the one that holds the same.
+    pub(super) twin_folders: Option<(NodeId, NodeId)>,
+    /// The base image stored the same content before.
+    pub(super) first_in_base: bool,
+    pub(super) secret: Secrecy,
+    /// User and group of all files, where they are the same.
+    pub(super) owner: Option<(u32, u32)>,
     pub(super) files: u64,
+}
+
+/// Whether a rule for secrets names what is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    None,
+    /// The file with the most bytes is one.
+    Secret,
+    /// Another file is one.
+    HoldsOne,
 }
 
 /// What is said of it.
@@ -44,6 +62,8 @@ pub(super) struct Words {
     pub(super) message: String,
     pub(super) fix: String,
     pub(super) fix_mount: Option<String>,
+    /// The layer whose instruction the fix changes.
+    pub(super) fix_in: u16,
 }
 
 /// Paths that a command is written out for; more of them are told by a folder.
@@ -51,14 +71,14 @@ const SPELLED_OUT: usize = 4;
 
 /// What an instruction is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Run,
     Copy,
     CopyFromStage,
     Other,
 }
 
-fn step(instruction: &str) -> Step {
+pub(super) fn step(instruction: &str) -> Step {
     let (word, rest) = instruction.split_once(' ').unwrap_or((instruction, ""));
     match word {
         "RUN" => Step::Run,
@@ -78,7 +98,7 @@ fn is_from_stage(instruction: &str) -> bool {
 }
 
 /// The command of a RUN.
-fn command(instruction: &str) -> &str {
+pub(super) fn command(instruction: &str) -> &str {
     instruction.strip_prefix("RUN ").unwrap_or(instruction)
 }
 
@@ -92,9 +112,42 @@ pub(super) fn advise(about: &Advice<'_>) -> Words {
             Kind::Duplicate | Kind::Advice => "in the base image: nothing in this Dockerfile can change it",
             _ => "in the base image; a later `rm` can not shrink it: use a smaller base, or ask its maintainer",
         };
-        return Words { message, fix: fix.to_owned(), fix_mount: None };
+        return Words { message, fix: fix.to_owned(), fix_mount: None, fix_in: about.stored_in };
     }
-    Words { message, fix: shown_text(&fix(about)), fix_mount: fix_mount(about).map(|text| shown_text(&text)) }
+    if let Some(words) = copied_secret(about, &message) {
+        return words;
+    }
+    Words {
+        message,
+        fix: shown_text(&fix(about)),
+        fix_mount: fix_mount(about).map(|text| shown_text(&text)),
+        fix_in: changed_by_fix(about),
+    }
+}
+
+/// The layer whose instruction a fix changes: where the files come from, when that is what should be done otherwise.
+fn changed_by_fix(about: &Advice<'_>) -> u16 {
+    match (about.kind, step(about.first_by)) {
+        (Kind::Metadata, Step::Run | Step::Copy | Step::CopyFromStage) | (Kind::Moved, _) if !about.first_in_base => {
+            about.first_in
+        }
+        _ => about.stored_in,
+    }
+}
+
+/// A secret that is copied for a later step is never to be stored, whatever the later step does with it.
+fn copied_secret(about: &Advice<'_>, message: &str) -> Option<Words> {
+    let origin = if about.kind == Kind::Deleted { about.stored_by } else { about.first_by };
+    let copied = matches!(step(origin), Step::Copy | Step::CopyFromStage) && about.kind.is_dead();
+    let node = about.largest.filter(|_| copied && about.secret == Secrecy::Secret)?;
+    let path = about.tree.paths.path(node);
+    let name = String::from_utf8_lossy(about.tree.paths.name(node)).into_owned();
+    let id: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    let mount = format!("--mount=type=secret,id={id},target={}", quoted(&path));
+    let fix = format!("never copy it, and rotate it; give it only to the step that needs it: RUN {mount} …");
+    let fix_in = if about.kind == Kind::Deleted { about.stored_in } else { about.first_in };
+    Some(Words { message: message.to_owned(), fix: shown_text(&fix), fix_mount: None, fix_in })
 }
 
 fn sentence(about: &Advice<'_>) -> String {
@@ -139,6 +192,11 @@ fn sentence(about: &Advice<'_>) -> String {
             let what = about.rule.map(|rule| rule.what.as_str()).unwrap_or_default();
             format!("{what}{from}{}{}", late_cleaning(about), why_kept(about))
         }
+        Kind::Duplicate if about.twin_folders.is_some() => {
+            let layer = about.twin.map_or(0, |(_, kept)| kept.layer);
+            let folder = about.twin_folders.map(|(_, kept)| cut(&shown(&about.tree.paths.path(kept))));
+            format!("the same files as {} (layer {layer})", folder.unwrap_or_default())
+        }
         Kind::Duplicate => match about.twin {
             Some((_, kept)) => {
                 let kept_path = cut(&shown(&about.tree.paths.path(about.tree.event_at(kept).node)));
@@ -151,6 +209,10 @@ fn sentence(about: &Advice<'_>) -> String {
     };
     let name = about.rule.map(|rule| format!("{}: ", rule.id)).unwrap_or_default();
     let at = match (about.kind, about.twin) {
+        (Kind::Duplicate, Some(_)) if about.twin_folders.is_some() => {
+            let folder = about.twin_folders.map(|(own, _)| cut(&shown(&about.tree.paths.path(own))));
+            format!("{} ({files})", folder.unwrap_or_default())
+        }
         (Kind::Duplicate, Some((file, _))) if about.files > 1 => {
             let path = cut(&shown(&about.tree.paths.path(about.tree.event_at(file).node)));
             format!("{path} and others ({files})")
@@ -198,7 +260,7 @@ fn secret_words(about: &Advice<'_>, message: String) -> Words {
     let fix_mount = rule.and_then(|rule| about.rules.fix_mount(rule)).map(str::to_owned);
     let fix = rule.map(|rule| rule.fix_run.clone()).unwrap_or_default();
     let fix = if fix.contains("rotate") { fix } else { format!("rotate it; {fix}") };
-    Words { message, fix, fix_mount }
+    Words { message, fix, fix_mount, fix_in: about.stored_in }
 }
 
 /// A path in a sentence: both ends of it, when it is long.
@@ -350,7 +412,12 @@ fn ignore_lines(about: &Advice<'_>) -> String {
     if let Some(lines) = lines.filter(|lines| !lines.is_empty()) {
         return lines.concat().join(" and ");
     }
-    let whole = nodes.first().copied().filter(|node| about.paths.iter().all(|path| path.node != *node));
+    if about.kind == Kind::Deleted && !same_name && nodes.len() <= SPELLED_OUT {
+        // What went away went as a whole: a folder has all that is told of it.
+        return nodes.iter().map(|node| format!("`**/{}`", shown(name(*node)))).collect::<Vec<_>>().join(" and ");
+    }
+    let is_whole = |node: &NodeId| about.kind == Kind::Deleted || about.paths.iter().all(|path| path.node != *node);
+    let whole = nodes.first().copied().filter(is_whole);
     let node = whole.or(about.largest).or(nodes.first().copied());
     format!("`**/{}`", node.map(|node| shown(name(node))).unwrap_or_default())
 }
@@ -400,6 +467,7 @@ fn borrowed_fix(about: &Advice<'_>) -> String {
             let mount = format!("--mount=type=bind,source={source},target={}", quoted(target.as_bytes()));
             format!("do not copy it; read it where it is needed: RUN {mount} {text}")
         }
+        _ if about.secret != Secrecy::None => copied_fix(about),
         _ => format!(
             "do not copy it: add {} to .dockerignore, or read it in the RUN that needs it with \
              `--mount=type=bind,source={source}`",
@@ -482,6 +550,15 @@ fn fix(about: &Advice<'_>) -> String {
                 "copy it once: keep it out of `{stored_by}` (layer {stored_in}), since `{caused_by_text}` replaces it"
             )
         }
+        (Kind::Rewritten, Step::Copy | Step::CopyFromStage) if about.first_in_base => {
+            format!("remove what is unchanged from `{stored_by}` (layer {stored_in}): the base image has it")
+        }
+        (Kind::Rewritten, _) if about.first_in_base => {
+            format!("leave the files alone in `{stored_by}`: the base image has them")
+        }
+        (Kind::Moved, _) if about.first_in_base => format!(
+            "leave it where the base image has it, and make a symbolic link to it in `{stored_by}` (layer {stored_in})"
+        ),
         (Kind::Rewritten, Step::Copy | Step::CopyFromStage) => format!(
             "remove what is unchanged from `{stored_by}` (layer {stored_in}): `{first_by}` (layer {first_in}) has it"
         ),
@@ -561,6 +638,15 @@ fn cruft_fix(about: &Advice<'_>) -> String {
 }
 
 fn duplicate_fix(about: &Advice<'_>) -> String {
+    if let Some((own, kept)) = about.twin_folders {
+        let link = format!("ln -s {} {}", quoted(&about.tree.paths.path(kept)), quoted(&about.tree.paths.path(own)));
+        return match step(about.stored_by) {
+            Step::Run => {
+                format!("link the folder instead of copying it: `{link}`, in the RUN of layer {}", about.stored_in)
+            }
+            _ => format!("copy the folder once, and make the other a symbolic link: RUN {link}"),
+        };
+    }
     let Some((file, kept)) = about.twin else { return "store it once, and make symbolic links".to_owned() };
     let path = |file: EventRef| quoted(&about.tree.paths.path(about.tree.event_at(file).node));
     let (own, other) = (path(file), path(kept));
@@ -572,43 +658,6 @@ fn duplicate_fix(about: &Advice<'_>) -> String {
             format!("make a symbolic link instead: `ln -s {other} {own}`, in the RUN of layer {}", about.stored_in)
         }
         _ => format!("copy it once, and make the other a symbolic link: RUN ln -s {other} {own}"),
-    }
-}
-
-/// `COPY --chown=…` or `--chmod=…` from what the later RUN says.
-fn metadata_fix(about: &Advice<'_>) -> String {
-    let words: Vec<&str> = about.caused_by_text.split_whitespace().collect();
-    let argument = |name: &str| {
-        let at = words.iter().position(|word| *word == name || word.ends_with(&format!("/{name}")))?;
-        words[at + 1..].iter().copied().find(|word| !word.starts_with('-'))
-    };
-    let flags: Vec<String> = [("chown", "--chown"), ("chmod", "--chmod")]
-        .iter()
-        .filter_map(|(tool, flag)| {
-            let value = argument(tool)?;
-            // COPY takes octal modes everywhere, symbolic ones only in new builders.
-            let usable = *tool == "chown" || value.bytes().all(|byte| byte.is_ascii_digit());
-            usable.then(|| format!("{flag}={value}"))
-        })
-        .collect();
-    match (step(about.first_by), flags.is_empty()) {
-        (Step::Copy | Step::CopyFromStage, false) => {
-            let (word, rest) = about.first_by.split_once(' ').unwrap_or((about.first_by, ""));
-            match rest.split_once(" in ").filter(|(source, _)| source.contains(':')) {
-                // The classic builder does not record what was copied, only where to.
-                Some((_, to)) => {
-                    format!("add `{}` to the {word} into {to} (layer {})", flags.join(" "), about.first_in)
-                }
-                None => format!("{word} {} {rest}", flags.join(" ")),
-            }
-        }
-        (Step::Run, _) if step(about.caused_by_text) == Step::Run => {
-            format!("do it where the files are written: {} && {}", about.first_by, command(about.caused_by_text))
-        }
-        _ => format!(
-            "change fewer files in `{}`, or give them their mode and owner where they come from (layer {})",
-            about.caused_by_text, about.first_in
-        ),
     }
 }
 

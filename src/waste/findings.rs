@@ -1,14 +1,15 @@
 //! Charges that have one cause, put together and put into words.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::accounts::Accounts;
-use super::advice::{Advice, advise};
+use super::advice::{Advice, Secrecy, advise};
 use super::base::Base;
 use super::dockerfile::{Lines, Place};
 use super::kind::{Charge, Kind, RuleId, Weights};
 use super::rules::{Level, Rules};
 use super::secrets::{SpokenSecret, is_for_show};
+use super::twins::twin_folders;
 use crate::image::Image;
 use crate::tree::{EventRef, NodeId, Tree};
 
@@ -63,6 +64,10 @@ pub struct Finding {
     pub caused_by: u16,
     /// The instruction that has a secret, where that made no layer.
     pub instruction: Option<String>,
+    /// Where a secret is that no layer stores: `the history` or `the environment`.
+    pub spoken_in: Option<&'static str>,
+    /// The layer whose instruction should change; None where that is the base image's.
+    pub fix_in: Option<u16>,
     /// Where in the Dockerfile the instruction is that should change.
     pub dockerfile: Option<Place>,
     /// What it is, in a sentence.
@@ -77,6 +82,13 @@ pub struct Finding {
     pub fingerprint: String,
     /// Places in charged files (offsets from their headers on), evenly spread over their bytes.
     pub sample: Vec<(EventRef, u64)>,
+}
+
+impl Finding {
+    /// What has the bytes, or the secret: `layer 2`, `the history`, `the environment`.
+    pub fn kept_by(&self) -> String {
+        self.spoken_in.map_or_else(|| format!("layer {}", self.stored_in), str::to_owned)
+    }
 }
 
 /// A place of a finding: a file, or a folder with several.
@@ -163,8 +175,10 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
         let rule = named.get(&(kind, stored_in, caused_by, place)).copied().filter(|_| together);
         causes.entry(Cause { rule, kind, stored_in, caused_by, for_show: false }).or_default().push(*charge);
     }
+    let secrets: FxHashSet<EventRef> =
+        words.charges.iter().filter(|charge| charge.kind == Kind::Secret).map(|charge| charge.file).collect();
     let mut findings: Vec<Finding> =
-        causes.into_iter().map(|(cause, charges)| finding(words, &places, cause, &charges)).collect();
+        causes.into_iter().map(|(cause, charges)| finding(words, &places, &secrets, cause, &charges)).collect();
     findings.extend(words.spoken.iter().map(|spoken| spoken_finding(words, spoken)));
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.severity, finding.stored_in, finding.caused_by, finding.kind);
@@ -173,7 +187,13 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
     findings
 }
 
-fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Charge]) -> Finding {
+fn finding(
+    words: &Words<'_>,
+    places: &Places<'_>,
+    secrets: &FxHashSet<EventRef>,
+    cause: Cause,
+    charges: &[Charge],
+) -> Finding {
     let Words { tree, weights, image, rules, base, kept, .. } = words;
     let Cause { rule, kind, stored_in, caused_by, for_show } = cause;
     let rule = rule.map(|id| rules.rule(id));
@@ -209,6 +229,14 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         first_by: &first_by,
         paths: &paths,
         twin,
+        twin_folders: twin.and_then(|twin| twin_folders(tree, twin, charges)),
+        first_in_base: usize::from(first_in) < base.layers,
+        secret: match largest {
+            Some(largest) if secrets.contains(&largest.file) => Secrecy::Secret,
+            _ if charges.iter().any(|charge| secrets.contains(&charge.file)) => Secrecy::HoldsOne,
+            _ => Secrecy::None,
+        },
+        owner: alike(charges, |file| (tree.attributes(file).uid, tree.attributes(file).gid)),
         files: charges.len() as u64,
     });
     let counted = |charge: &Charge| if kind == Kind::Secret { 0 } else { weights.of(charge) };
@@ -249,13 +277,21 @@ fn finding(words: &Words<'_>, places: &Places<'_>, cause: Cause, charges: &[Char
         stored_in,
         caused_by,
         instruction: None,
-        dockerfile: words.place(stored_in).filter(|_| !in_base),
+        spoken_in: None,
+        fix_in: (!in_base).then_some(advice.fix_in),
+        dockerfile: words.place(advice.fix_in).filter(|_| !in_base),
         message: advice.message,
         fix: advice.fix,
         fix_mount: advice.fix_mount,
         paths,
         sample: sample(tree, charges),
     }
+}
+
+/// What all charged files have alike.
+fn alike<T: PartialEq>(charges: &[Charge], of: impl Fn(EventRef) -> T) -> Option<T> {
+    let first = of(charges.first()?.file);
+    charges.iter().all(|charge| of(charge.file) == first).then_some(first)
 }
 
 /// Places that stand for all charged bytes: of few bytes all that are 32 KiB apart.
@@ -287,7 +323,8 @@ fn spoken_finding(words: &Words<'_>, spoken: &SpokenSecret) -> Finding {
     let word = instruction.split(' ').next().unwrap_or_default();
     let place = if row.is_some() { "the history" } else { "the environment" };
     let message = format!(
-        "{RULE}: {} ({} characters) is in {place}, in an {} instruction: everyone who has the image can read it",
+        "{RULE}: {} ({} characters) is in {place}, in an {} instruction, and in no layer: everyone who has the image can \
+         read it",
         secret.name,
         secret.length,
         if word.is_empty() { "unknown" } else { word }
@@ -306,6 +343,8 @@ fn spoken_finding(words: &Words<'_>, spoken: &SpokenSecret) -> Finding {
         stored_in: *layer,
         caused_by: *layer,
         instruction: Some(instruction.clone()),
+        spoken_in: Some(place),
+        fix_in: row.is_none_or(|row| row >= words.base.rows(&words.image.history)).then_some(*layer),
         dockerfile: row.and_then(|row| words.lines.place(row)).cloned(),
         message: crate::bytes::shown_text(&message),
         fix: format!("rotate it; {}", text(|rule| &rule.fix_run)),

@@ -15,11 +15,13 @@ mod guards;
 mod kind;
 mod live;
 mod magic;
+mod metadata;
 mod named;
 mod notices;
 mod rules;
 mod secrets;
 mod shadow;
+mod twins;
 
 pub use accounts::Accounts;
 pub use base::{Base, GivenBase, NotTheBase};

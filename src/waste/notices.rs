@@ -122,7 +122,8 @@ pub(super) fn notices(tree: &Tree, tar_bytes: &[u64], evidence: &Evidence, findi
         notices.push(Notice { id: "many-layers", layer: None, path: None, bytes: None, message });
     }
     let mut caches: FxHashMap<&str, (Vec<u16>, u64)> = FxHashMap::default();
-    for finding in findings.iter().filter(|finding| finding.kind.counts()) {
+    // Steps of the base image are no one's to join.
+    for finding in findings.iter().filter(|finding| finding.kind.counts() && !finding.in_base) {
         // What install steps rewrite is no cache.
         let Some(rule) = finding.rule.as_deref().filter(|rule| *rule != "pkgdb-churn") else { continue };
         let (layers, bytes) = caches.entry(rule).or_default();
