@@ -326,7 +326,7 @@ fn the_screen_is_there_before_anything_is_read_and_leaves_at_once() {
         let file = tmux.explore(pipe.to_str().unwrap());
         let mut other = writer(&pipe);
         other.write_all(&archive[..archive.len() / 2]).unwrap();
-        tmux.until("1 of ");
+        tmux.until("1 layer");
         let pid = self::pid(&file);
         let asked = Instant::now();
         tmux.keys(&[key]);
@@ -341,7 +341,7 @@ fn the_screen_is_there_before_anything_is_read_and_leaves_at_once() {
     tmux.until("opening");
     let mut other = writer(&pipe);
     other.write_all(&archive[..archive.len() / 2]).unwrap();
-    tmux.until("1 of ");
+    tmux.until("1 layer");
     other.write_all(&archive[archive.len() / 2..]).unwrap();
     drop(other);
     tmux.until("Changes of layer 0");

@@ -240,6 +240,7 @@ fn inspect_beside(target: Target, options: Options, sender: Sender<Msg>, stop: A
                     let rate = rate(read, of, started.elapsed());
                     let text = match layers {
                         (0, 0) => rate,
+                        (1, 0) => format!("{rate}, 1 layer"),
                         (read, 0) => format!("{rate}, {read} layers"),
                         (read, of) => format!("{rate}, {read} of {of} layers"),
                     };
@@ -248,8 +249,11 @@ fn inspect_beside(target: Target, options: Options, sender: Sender<Msg>, stop: A
                 Progress::Layer { layer, bytes } => {
                     layers.0 += 1;
                     // Of an archive that passes once it is not known how many there are.
-                    let of = if layers.1 == 0 { String::new() } else { format!(" of {}", layers.1) };
-                    let text = format!("{}{of} layers read", layers.0);
+                    let text = match layers {
+                        (1, 0) => "1 layer read".to_owned(),
+                        (read, 0) => format!("{read} layers read"),
+                        (read, of) => format!("{read} of {of} layers read"),
+                    };
                     let _ = sender.send(Msg::Progress(text, None));
                     Msg::Layer { layer, bytes }
                 }

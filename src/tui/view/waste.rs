@@ -189,7 +189,7 @@ fn about(app: &App, found: &Inspection, finding: &Finding, width: usize) -> Vec<
     }
     let instruction = |layer: u16| found.image.instruction(layer.into()).unwrap_or_else(|| NO_HISTORY.to_owned());
     let own = finding.instruction.clone().unwrap_or_else(|| instruction(finding.stored_in));
-    say(&format!("layer {} stores it: {}", finding.stored_in, shown_text(&own)), Style::new());
+    say(&format!("{} stores it: {}", finding.kept_by(), shown_text(&own)), Style::new());
     if finding.caused_by != finding.stored_in {
         let by = finding.caused_by;
         say(&format!("layer {by} hides it: {}", shown_text(&instruction(by))), Style::new());
