@@ -405,6 +405,13 @@ fn an_owner_is_given_by_names_only_where_they_are_known() {
             1,
         ),
         (
+            "an owner that it has already",
+            &["COPY --chown=7:7 --link . /srv", "RUN chown 1500 /srv/x"],
+            &[&[made().owner(7, 7)], &[made().owner(1500, 7)]],
+            "COPY --chown=1500:7 --link . /srv",
+            0,
+        ),
+        (
             "a RUN before the user",
             &["RUN make", "RUN useradd app", chown],
             &[&[made()], user, &[owned()]],

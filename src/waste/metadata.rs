@@ -66,7 +66,9 @@ fn copied_with(about: &Advice<'_>, words: &[&str]) -> String {
             flags.push(format!("--chown={said}"));
         } else if let Some((uid, gid)) = about.owner {
             flags.push(format!("--chown={uid}:{gid}"));
-            why.push(format!("by number, as `{said}` may not be known there"));
+            if said.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+                why.push(format!("by number, as `{said}` may not be known there"));
+            }
         }
     }
     let found = words.contains(&"find") || words.iter().any(|word| word.ends_with("/find"));
@@ -85,6 +87,10 @@ fn copied_with(about: &Advice<'_>, words: &[&str]) -> String {
     }
     let why = if why.is_empty() { String::new() } else { format!("{}: ", why.join(", ")) };
     let (word, rest) = first_by.split_once(' ').unwrap_or((first_by, ""));
+    // What it says of them now is said anew.
+    let name = |flag: &str| flag.split_once('=').map(|(name, _)| name.to_owned());
+    let is_old = |word: &&str| word.starts_with("--") && flags.iter().any(|flag| name(flag) == name(word));
+    let rest = rest.split(' ').filter(|word| !is_old(word)).collect::<Vec<_>>().join(" ");
     match rest.split_once(" in ").filter(|(source, _)| source.contains(':')) {
         // The classic builder does not record what was copied, only where to.
         Some((_, to)) => format!("{why}add `{}` to the {word} into {to} (layer {first_in})", flags.join(" ")),
