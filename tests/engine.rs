@@ -475,12 +475,13 @@ fn built(name: &str, recipe: &Path, builder: Builder) -> Value {
         "--dockerfile",
         dockerfile.to_str().unwrap(),
     ]);
-    // Each own finding points to its lines: those of the instruction that the layer was made by.
+    // Each own finding points to lines: those of the instruction that should change.
     let lines: Vec<String> = text(&std::fs::read(&dockerfile).unwrap()).lines().map(str::to_owned).collect();
     for finding in found["waste"]["findings"].as_array().unwrap().iter().filter(|each| each["owner"] == "own") {
         let place = &finding["dockerfile"];
         let line = place["line"].as_u64().unwrap_or_else(|| panic!("{name}: {finding:#}")) as usize;
-        let word = finding["instruction"].as_str().unwrap().split(' ').next().unwrap();
+        let to_change = &found["layers"][finding["fix_in"].as_u64().unwrap() as usize]["instruction"];
+        let word = to_change.as_str().unwrap().split(' ').next().unwrap();
         assert!(lines[line - 1].starts_with(word), "{name}: {} is {finding:#}", lines[line - 1]);
         // The classic builder does not record what was copied.
         let sure = word == "RUN" || builder == Builder::BuildKit;
