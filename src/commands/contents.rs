@@ -68,14 +68,18 @@ pub(super) fn ls(
     Ok(end(&found, &settings))
 }
 
+/// What is kept of a source that passes only once, when a path of it is asked for.
+pub(super) fn kept(path: &OsStr) -> Keep {
+    let mut normal = Vec::new();
+    explore::layer::normal_path(path.as_bytes(), &mut normal);
+    Keep { path: normal, limit: 64 * 1024 * 1024 }
+}
+
 /// Writes a file's content.
 pub(super) fn cat(image: &OsStr, path: &OsStr, reading: &Reading, layer: Option<usize>) -> Result<ExitCode, Failure> {
     let target = Target::parse(image)?;
-    let mut normal = Vec::new();
-    explore::layer::normal_path(path.as_bytes(), &mut normal);
-    let keep = Keep { path: normal, limit: 64 * 1024 * 1024 };
     let settings = settings(&reading.given)?;
-    let found = look(&target, &Options { keep: Some(keep), ..options(&settings) })?;
+    let found = look(&target, &Options { keep: Some(kept(path)), ..options(&settings) })?;
     let shown_path = shown(path.as_bytes());
     let no_path = |when: String| Failure::NoPath { path: shown_path.clone(), when };
     let Some(layer) = state(&found, layer)? else { return Err(no_path(", which has no layers".to_owned())) };

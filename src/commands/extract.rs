@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use explore::bytes::shown;
 use explore::cli::Extract;
 use explore::inspect::{Options, SaveProgress, Saved, save};
-use explore::layer::Keep;
 use explore::report::{bytes, exact};
 use explore::source::Target;
 use explore::tree::NodeId;
 
-use super::contents::{find, state};
+use super::contents::{find, kept, state};
 use super::failure::Failure;
 use super::look::{end, look, options, settings};
 use super::output::{print, say};
@@ -26,11 +25,8 @@ const TOLD: usize = 20;
 /// Saves what is asked for, and says where it is.
 pub(super) fn extract(wanted: &Extract) -> Result<ExitCode, Failure> {
     let target = Target::parse(&wanted.image)?;
-    let mut normal = Vec::new();
-    explore::layer::normal_path(wanted.path.as_bytes(), &mut normal);
-    let keep = Keep { path: normal, limit: 64 * 1024 * 1024 };
     let settings = settings(&wanted.reading.given)?;
-    let found = look(&target, &Options { keep: Some(keep), ..options(&settings) })?;
+    let found = look(&target, &Options { keep: Some(kept(&wanted.path)), ..options(&settings) })?;
     let absent = || Failure::NoPath { path: shown(wanted.path.as_bytes()), when: ", which has no layers".to_owned() };
     let layer = state(&found, wanted.layer)?.ok_or_else(absent)?;
     let node = find(&found, &wanted.path, layer, true)?.map_or(NodeId::ROOT, |(node, _)| node);

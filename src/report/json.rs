@@ -78,10 +78,15 @@ struct CiExcused<'a> {
     known_bytes: Option<u64>,
 }
 
+/// What wrote it, in every JSON that this program writes.
 #[derive(Serialize)]
-struct Tool {
+pub(super) struct Tool {
     name: &'static str,
     version: &'static str,
+}
+
+impl Tool {
+    pub(super) const THIS: Self = Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
 }
 
 #[derive(Serialize)]
@@ -350,7 +355,7 @@ fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
     let sums = &waste.sums;
     Document {
         schema: 1,
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        tool: Tool::THIS,
         image: Image {
             reference: &found.reference,
             source: image.source,

@@ -1,6 +1,7 @@
 use std::io::{self, Write};
 
 use super::size::{bytes, exact, percent};
+use super::words::cut_end;
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
 use crate::waste::{Finding, Kind, Notice, Severity, Waste};
@@ -203,14 +204,6 @@ fn base_evidence(evidence: &str) -> &'static str {
 fn instruction(found: &Inspection, layer: usize, width: usize) -> String {
     let text = found.image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
     cut_end(&shown_text(&text), width)
-}
-
-/// Cut at the end, as commands are read from the front.
-fn cut_end(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// Writes each stage's seconds and the bytes that it read.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::super::harmless::Harmless;
+use super::super::json::Tool;
 use super::super::listing::About;
 use super::Compared;
 use crate::bytes::{shown, shown_text};
@@ -26,12 +27,6 @@ struct Document<'a> {
     findings: Vec<Finding<'a>>,
     summary: Summary,
     files: Vec<File>,
-}
-
-#[derive(Serialize)]
-struct Tool {
-    name: &'static str,
-    version: &'static str,
 }
 
 #[derive(Serialize)]
@@ -104,7 +99,7 @@ pub(super) fn write(compared: Compared<'_>, out: &mut dyn Write) -> io::Result<(
     let [added, modified, removed] = comparison.counts();
     let document = Document {
         schema: 1,
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        tool: Tool::THIS,
         differs: comparison.differs(),
         strict: comparison.options.strict,
         before: image(compared.before),
