@@ -19,6 +19,7 @@ use crate::image::Image;
 use crate::inspect::{InspectError, Inspection, Saved};
 use crate::report::{bytes, exact};
 use crate::tree::{NodeId, Range, Rows, Tree};
+use crate::waste::Waste;
 
 /// What can happen.
 #[derive(Debug)]
@@ -152,6 +153,8 @@ pub struct App {
     pub(super) layers: Cursor,
     /// The layer that was marked: what is between it and the selected one is shown as one change.
     pub(super) mark: Option<usize>,
+    /// Bytes that joining the layers of that stretch would save.
+    pub(super) joined: u64,
     pub(super) browse: Browse,
     pub(super) findings: FindingList,
     pub(super) map: Map,
@@ -194,6 +197,7 @@ impl App {
             focus: Focus::Layers,
             layers: Cursor::default(),
             mark: None,
+            joined: 0,
             browse: Browse::new(look.chains),
             findings: FindingList::default(),
             map: Map::default(),
@@ -370,6 +374,8 @@ impl App {
         let Some(tree) = self.tree().filter(|tree| usize::from(range.last) < tree.layers.len()).cloned() else {
             return;
         };
+        // Asked for once and not for each frame: it goes over all files that die in the stretch.
+        self.joined = if range.first < range.last { Waste::squashed(&tree, range.first, range.last) } else { 0 };
         let of = Of { tree: &tree, judged: self.judged, layer: range.last.into(), range };
         let job = job(&mut self.browse, &of);
         self.effects.push(Effect::Work(job));

@@ -14,7 +14,6 @@ use crate::report::{bytes, exact};
 use crate::tree::NodeId;
 use crate::tui::app::{App, Focus, Screen};
 use crate::tui::text::{cut_end, wrap};
-use crate::waste::Waste;
 
 /// What stands in the place of an instruction that nobody recorded.
 pub(super) const NO_HISTORY: &str = "(no history)";
@@ -243,7 +242,7 @@ fn numbers(app: &App, found: &Inspection, layer: usize, width: usize) -> Vec<Lin
     let (Some(events), Some(facts)) = (found.tree.layers.get(layer), found.layers.get(layer)) else { return lines };
     let range = app.range();
     if range.first < range.last {
-        let saved = bytes(Waste::squashed(&found.tree, range.first, range.last));
+        let saved = bytes(app.joined);
         lines.push(Line::styled(format!("joined into one they would save {saved}"), theme.wasted));
     }
     let base = if app.judged && layer < found.waste.base.layers { "  base image" } else { "" };
