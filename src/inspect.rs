@@ -1,21 +1,14 @@
 //! Runs the stages in order: opens, reads every layer once, stacks them, asks for the content that must be compared,
 //! judges. Says how far it is as it goes. Owns the threads; everything that it calls is plain code over `Read`.
 
-mod again;
 mod blob;
 mod builder;
-mod contents;
 mod engine;
-mod gather;
 mod kept;
 mod loaded;
 mod members;
-mod peek;
 mod pull;
-mod reader;
 mod recompress;
-mod save;
-mod stage;
 mod stream;
 
 use std::sync::Arc;
@@ -31,10 +24,7 @@ use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
-pub use contents::contents;
-pub use peek::{Peeked, peek};
-pub use reader::{ReadError, read_file};
-pub use save::{SaveError, SaveProgress, Saved, Skip, save};
+pub(crate) use stream::may_be_layer;
 
 /// What to look at, and how closely.
 #[derive(Debug, Clone, Default)]
@@ -199,7 +189,7 @@ pub struct Inspection {
     /// Stretches of layers of which is to be told what joining them would save.
     pub asked_squashes: Vec<(u16, u16)>,
     /// Contents that were kept, by the entry.
-    kept: Vec<(EventRef, Vec<u8>)>,
+    pub(crate) kept: Vec<(EventRef, Vec<u8>)>,
 }
 
 impl Inspection {

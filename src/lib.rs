@@ -1,13 +1,14 @@
 //! See what a container image is made of: its layers, every file's history, and the bytes that are wasted.
 //!
 //! The folders stand in the order that data travels, and a folder uses only those before it:
-//! `bytes`, `source`, `image`, `layer`, `tree`, `waste`, `inspect`, `compare`, `gate`, then `report` and `tui` side by side.
+//! `bytes`, `source`, `image`, `layer`, `tree`, `waste`, `inspect`, `content`, `compare`, `gate`, then `report` and `tui` side by side.
 //! `cli` and `settings` stand beside them, before the commands of the program.
 //! `docs/architecture.md` is the plan of the house.
 
 pub mod bytes;
 pub mod cli;
 pub mod compare;
+pub mod content;
 pub mod gate;
 pub mod image;
 pub mod inspect;

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use explore::bytes::shown;
 use explore::cli::Reading;
-use explore::inspect::{Inspection, Options, read_file};
+use explore::content::read_file;
+use explore::inspect::{Inspection, Options};
 use explore::layer::Keep;
 use explore::report::{self, HistoryFormat, ListFormat};
 use explore::source::Target;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use explore::bytes::shown;
 use explore::cli::Extract;
-use explore::inspect::{Options, SaveProgress, Saved, save};
+use explore::content::{SaveProgress, Saved, save};
+use explore::inspect::Options;
 use explore::report::{bytes, exact};
 use explore::source::Target;
 use explore::tree::NodeId;

@@ -3,8 +3,9 @@
 use std::io;
 
 use explore::compare::CompareError;
+use explore::content::{ReadError, SaveError};
 use explore::gate::BaselineError;
-use explore::inspect::{InspectError, ReadError, SaveError};
+use explore::inspect::InspectError;
 use explore::settings::SettingsError;
 use explore::source::TargetError;
 use explore::tui::ScreenError;

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::inspect::{Inspection, ReadError, contents};
+use crate::content::{ReadError, contents};
+use crate::inspect::Inspection;
 use crate::source::Target;
 use crate::tree::{Change, EventRef, NodeId, Tree, TreeError};
 

@@ -235,7 +235,7 @@ pub(super) fn feed_members<'scope>(
 }
 
 /// A compressed blob, a tar, zeros (an empty tar), or nothing at all.
-pub(super) fn may_be_layer(head: &[u8]) -> bool {
+pub(crate) fn may_be_layer(head: &[u8]) -> bool {
     head.is_empty()
         || sniff(head) != Compression::None
         || head.get(257..262) == Some(b"ustar")

@@ -21,7 +21,8 @@ use super::map::Level;
 use super::query::Query;
 use super::viewer::Viewed;
 use crate::bytes::shown;
-use crate::inspect::{Inspection, Saved, peek, save};
+use crate::content::{Saved, peek, save};
+use crate::inspect::Inspection;
 use crate::source::Target;
 use crate::tree::{Event, EventRef, Folders, Matches, NodeId, Range, Rows, Shown, Sort, StateSums, Tree, View};
 

@@ -1,0 +1,211 @@
+//! Reads the blobs of some layers a second time, from whichever source they came.
+
+use std::collections::HashMap;
+use std::io::{BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::reader::ReadError;
+use crate::bytes::{Flowing, Stopping, Window, sniff};
+use crate::inspect::Inspection;
+use crate::inspect::may_be_layer;
+use crate::source::{EngineImage, Member, Members, Opened, Pass, Stop, Stream, Target, open};
+
+/// The bytes of a blob, as stored.
+pub(super) enum Bytes<'b> {
+    /// They can be read in any order.
+    At(Window),
+    /// They pass once.
+    Flow(&'b mut (dyn Read + Send)),
+}
+
+/// A blob, read a second time.
+pub(super) struct StoredBlob<'b> {
+    /// The name of the member that it is.
+    pub(super) name: &'b str,
+    /// The layers that it is, or may be.
+    pub(super) layers: &'b [u16],
+    /// False for what a daemon exports: which layer it is shows only by what is in it.
+    pub(super) sure: bool,
+    pub(super) bytes: Bytes<'b>,
+}
+
+/// Whether the callback wants more blobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Read the next blob.
+    More,
+    /// Stop.
+    Enough,
+}
+
+/// Callback invoked for each blob.
+pub(super) type Visit<'v> = dyn FnMut(StoredBlob<'_>) -> Result<Next, ReadError> + 'v;
+
+/// Calls `visit` once for each blob of `layers`, in the order that is cheapest to read, until it returns
+/// [`Next::Enough`] or `stop` is true. A missing blob is an error, returned after all other blobs were visited.
+pub(super) fn for_each_blob(
+    target: &Target,
+    inspection: &Inspection,
+    layers: &[u16],
+    stop: &AtomicBool,
+    visit: &mut Visit<'_>,
+) -> Result<(), ReadError> {
+    let opened = open(target, &Arc::default())?;
+    let done = match &opened {
+        Opened::Members(members) => over_members(members, members_of(inspection, layers), visit),
+        Opened::Stream(stream) => over_stream(stream, members_of(inspection, layers), stop, visit),
+        Opened::Engine(engine) => over_export(engine, inspection, layers, stop, visit),
+    };
+    // What was broken off on purpose failed somewhere, for no reason that matters.
+    done.map_err(|error| if stop.load(Ordering::Relaxed) { ReadError::Stopped } else { error })
+}
+
+/// The members that some layers are, and which: an image may name one blob several times.
+fn members_of(inspection: &Inspection, layers: &[u16]) -> Vec<(String, Vec<u16>)> {
+    let mut members: Vec<(String, Vec<u16>)> = Vec::new();
+    for layer in layers {
+        let name = &inspection.image.layers[usize::from(*layer)].member;
+        match members.iter_mut().find(|(own, _)| own == name) {
+            Some((_, layers)) => layers.push(*layer),
+            None => members.push((name.clone(), vec![*layer])),
+        }
+    }
+    members
+}
+
+fn over_members(members: &Members, wanted: Vec<(String, Vec<u16>)>, visit: &mut Visit<'_>) -> Result<(), ReadError> {
+    let mut missing = None;
+    for (name, layers) in wanted {
+        let Some(window) = members.get(&name)? else {
+            missing = missing.or_else(|| layers.first().copied());
+            continue;
+        };
+        if visit(StoredBlob { name: &name, layers: &layers, sure: true, bytes: Bytes::At(window) })? == Next::Enough {
+            return Ok(());
+        }
+    }
+    missing.map_or(Ok(()), |layer| Err(ReadError::Missing(layer)))
+}
+
+fn over_stream(
+    stream: &Stream,
+    wanted: Vec<(String, Vec<u16>)>,
+    stop: &AtomicBool,
+    visit: &mut Visit<'_>,
+) -> Result<(), ReadError> {
+    if !stream.repeatable() {
+        return Err(ReadError::Once);
+    }
+    let mut wanted: HashMap<String, Vec<u16>> = wanted.into_iter().collect();
+    loop {
+        let mut links = HashMap::new();
+        let next = std::thread::scope(|scope| -> Result<Next, ReadError> {
+            let mut pass = stream.pass_until(scope, stop)?;
+            while let Some(member) = pass.next_member()? {
+                match member {
+                    Member::File { name, mut content, .. } => {
+                        let Some(layers) = wanted.remove(&name) else { continue };
+                        let bytes = Bytes::Flow(&mut content);
+                        let next = visit(StoredBlob { name: &name, layers: &layers, sure: true, bytes })?;
+                        if next == Next::Enough || wanted.is_empty() {
+                            return Ok(Next::Enough);
+                        }
+                    }
+                    Member::Link { name, target } => {
+                        links.insert(name, target);
+                    }
+                }
+            }
+            Ok(Next::More)
+        })?;
+        if next == Next::Enough {
+            return Ok(());
+        }
+        // A link comes before or after what it names, whose own pass may be over.
+        let mut named: HashMap<String, Vec<u16>> = HashMap::new();
+        for (name, layers) in wanted {
+            let real = real_name(&links, &name).filter(|real| *real != name).ok_or(ReadError::Missing(layers[0]))?;
+            named.entry(real.to_owned()).or_default().extend(layers);
+        }
+        wanted = named;
+    }
+}
+
+/// The name that a chain of links ends in; None when it leads around in circles.
+fn real_name<'n>(links: &'n HashMap<String, String>, name: &'n str) -> Option<&'n str> {
+    let mut name = name;
+    for _ in 0..128 {
+        match links.get(name) {
+            Some(target) => name = target,
+            None => return Some(name),
+        }
+    }
+    None
+}
+
+/// Shows all that may be a layer of what a daemon exports; which is which has to be found out from what is in it.
+fn over_export(
+    engine: &EngineImage,
+    inspection: &Inspection,
+    layers: &[u16],
+    stop: &AtomicBool,
+    visit: &mut Visit<'_>,
+) -> Result<(), ReadError> {
+    if engine.facts.id != inspection.image.id.as_str() {
+        return Err(ReadError::Retagged {
+            name: inspection.reference.clone(),
+            was: inspection.image.id.to_string(),
+            now: engine.facts.id.clone(),
+        });
+    }
+    let bell = Arc::new(Stop::default());
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            // A daemon may take a minute to begin, and no read returns meanwhile.
+            while !over.load(Ordering::Relaxed) {
+                if stop.load(Ordering::Relaxed) {
+                    bell.ring();
+                }
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+        });
+        let done = (|| -> Result<(), ReadError> {
+            let name = format!("{} at {}", engine.facts.engine, engine.daemon.endpoint);
+            let stream = engine.daemon.export(&engine.facts.id, Arc::default(), &bell);
+            let mut pass = Pass::over(name, Box::new(stream), scope)?;
+            while let Some(member) = pass.next_member()? {
+                let Member::File { name, mut content, .. } = member else { continue };
+                let mut head = Vec::new();
+                if content.by_ref().take(512).read_to_end(&mut head).is_err() || !may_be_layer(&head) {
+                    continue;
+                }
+                let mut whole = Cursor::new(head).chain(content);
+                let bytes = Bytes::Flow(&mut whole);
+                if visit(StoredBlob { name: &name, layers, sure: false, bytes })? == Next::Enough {
+                    break;
+                }
+            }
+            Ok(())
+        })();
+        over.store(true, Ordering::Relaxed);
+        bell.ring();
+        watcher.thread().unpark();
+        done
+    })
+}
+
+/// What a blob inflates to, until `stop` is true.
+pub(super) fn inflate<'b>(
+    mut stored: impl Read + Send + 'b,
+    stop: &'b AtomicBool,
+) -> std::io::Result<Flowing<BufReader<impl Read + 'b>>> {
+    let mut head = Vec::new();
+    stored.by_ref().take(6).read_to_end(&mut head)?;
+    let compression = sniff(&head);
+    let whole = Cursor::new(head).chain(stored);
+    let plain = compression.decode(BufReader::with_capacity(256 * 1024, whole))?;
+    Ok(Flowing::new(BufReader::with_capacity(256 * 1024, Stopping::new(plain, stop))))
+}

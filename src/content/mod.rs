@@ -1,0 +1,15 @@
+//! Reads what files of an inspected image contain, after the inspection: one file, the start of one, or many at once.
+//! Owns reading blobs a second time and saving to disk; the inspection itself is made in `inspect`.
+
+mod blobs;
+mod gather;
+mod identify;
+mod peek;
+mod reader;
+mod save;
+mod stage;
+
+pub use identify::contents;
+pub use peek::{Peeked, peek};
+pub use reader::{ReadError, read_file};
+pub use save::{SaveError, SaveProgress, Saved, Skip, save};

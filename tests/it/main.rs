@@ -1,0 +1,31 @@
+//! All tests that run the program or use it as a library, in one binary: `cargo test --test it MODULE::TEST`.
+
+#![allow(missing_docs, unreachable_pub, reason = "nothing outside of this binary uses it")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "clippy.toml allows these in tests, which helpers of tests are not"
+)]
+#![allow(clippy::too_many_lines, reason = "a table of cases is long")]
+
+mod common;
+
+mod catalogue;
+mod daemon;
+mod diff;
+mod engine;
+mod gate;
+mod judging;
+mod laws;
+mod layers;
+mod reading;
+mod reports;
+mod saving;
+mod screen;
+mod settings;
+mod terminal;
+mod tree;
+mod trees;
+mod waste_cases;
