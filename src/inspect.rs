@@ -59,6 +59,8 @@ pub struct Options {
     pub tree_only: bool,
     /// Stretches of layers, both ends in it, of which is to be told what joining them would save.
     pub squash: Vec<(u16, u16)>,
+    /// Do not estimate the bytes to pull: no output shows them.
+    pub skip_pull_estimates: bool,
     /// A path whose content is to be kept when the source passes only once.
     pub keep: Option<Keep>,
 }
@@ -355,7 +357,9 @@ pub fn inspect(
     let mut waste = Waste::judge(case, dead);
     drop(named);
     timings.push(clock.lap("judgement"));
-    pull::estimate(&mut loaded, &mut waste, options, &shared)?;
+    if !options.skip_pull_estimates {
+        pull::estimate(&mut loaded, &mut waste, options, &shared)?;
+    }
     waste.notices.extend(waste::compression_notices(&loaded.stored_layers()));
     timings.push(clock.lap("pull"));
     Ok(loaded.finish(target, waste, options, timings))

@@ -40,7 +40,11 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
         Some(folder) => Options { cache: Some(explore::layer::Cache::new(folder.path().to_owned())), ..options },
         None => options,
     };
-    let options = Options { share_layers: names.len() > 1 || settings.is_set("against"), ..options };
+    let options = Options {
+        share_layers: names.len() > 1 || settings.is_set("against"),
+        skip_pull_estimates: !shows_pull_bytes(settings),
+        ..options
+    };
     let mut gate = gate(settings, &options)?;
     let mut worst = 0;
     let mut found = Vec::new();
@@ -97,6 +101,11 @@ fn listed(list: &Path) -> Result<Vec<OsString>, Failure> {
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let names = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
     Ok(names.map(|line| OsString::from_vec(line.to_vec())).collect())
+}
+
+/// Whether any of the outputs shows bytes to pull. The text of the verdict does not.
+fn shows_pull_bytes(settings: &Settings) -> bool {
+    settings.switch("summary") || settings.path("json").is_some() || !settings.reports().is_empty() || on_github()
 }
 
 fn gate(settings: &Settings, options: &Options) -> Result<Gate, Failure> {
@@ -188,14 +197,19 @@ fn to(file: &OsStr, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
     open_pipe(write_whole(Path::new(file), |out| write(out)))
 }
 
-/// In a workflow of GitHub: annotations in the log, and the summary of the step.
+/// Whether a GitHub workflow runs this program.
+fn on_github() -> bool {
+    std::env::var("GITHUB_ACTIONS").ok().and_then(|text| explore::settings::switch(&text)) == Some(true)
+}
+
+/// In a GitHub workflow: annotations in the log, and the summary of the step.
 fn github(
     judged: &[Judged<'_>],
     unread: usize,
     taken: bool,
     reports: &[(ReportFormat, OsString)],
 ) -> Result<(), Failure> {
-    if std::env::var("GITHUB_ACTIONS").ok().and_then(|text| explore::settings::switch(&text)) != Some(true) {
+    if !on_github() {
         return Ok(());
     }
     if !reports.iter().any(|(format, _)| *format == ReportFormat::Github) {

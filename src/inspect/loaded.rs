@@ -74,24 +74,25 @@ fn unread(file: EventRef, error: ContentError) -> InspectError {
     InspectError::Content { layer: file.layer.into(), error }
 }
 
-/// Does the same with each item, on all threads; what comes out is in the order of the items.
+/// Maps `work` over the items on all threads and returns the results in the order of the items.
 pub(super) fn side_by_side<T: Sync, R: Send>(
     items: &[T],
     options: &Options,
     shared: &Shared,
     work: impl Fn(&T) -> Result<Option<R>, InspectError> + Sync,
 ) -> Result<Vec<R>, InspectError> {
-    const STEP: usize = 64;
+    // Many small items are taken together; few large ones are spread over the threads.
+    let step = (items.len() / (threads(options) * 8)).clamp(1, 64);
     let next = AtomicUsize::new(0);
     let share = || -> Result<Vec<(usize, Vec<R>)>, InspectError> {
         let mut done = Vec::new();
         while !shared.stop.load(Ordering::Relaxed) {
-            let from = next.fetch_add(STEP, Ordering::Relaxed);
+            let from = next.fetch_add(step, Ordering::Relaxed);
             if from >= items.len() {
                 break;
             }
-            let mut some = Vec::with_capacity(STEP.min(items.len() - from));
-            for item in &items[from..items.len().min(from + STEP)] {
+            let mut some = Vec::with_capacity(step.min(items.len() - from));
+            for item in &items[from..items.len().min(from + step)] {
                 some.extend(work(item)?);
             }
             done.push((from, some));
@@ -99,7 +100,7 @@ pub(super) fn side_by_side<T: Sync, R: Send>(
         Ok(done)
     };
     let mut all = std::thread::scope(|scope| {
-        let workers = threads(options).min(items.len().div_ceil(STEP));
+        let workers = threads(options).min(items.len().div_ceil(step));
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
         let mut all = Vec::new();
         for worker in workers {
