@@ -8,6 +8,7 @@
 mod compression;
 mod human;
 mod input;
+mod os;
 mod read_ahead;
 mod shown;
 mod stopping;
@@ -17,6 +18,7 @@ mod window;
 pub use compression::{Compression, sniff};
 pub use human::human;
 pub use input::{Flowing, Hopping, Input, Stored};
+pub use os::{cache_home, os_name, os_path};
 pub use read_ahead::{Consumed, Counted, Feeder, ReadAhead, Tee};
 pub use shown::{is_hostile, shown, shown_text};
 pub use stopping::Stopping;

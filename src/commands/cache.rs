@@ -1,8 +1,6 @@
 //! The cache of layer indexes.
 
-use std::ffi::OsStr;
 use std::io::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 
 use explore::bytes::shown;
@@ -17,7 +15,7 @@ use super::output::print;
 /// Shows, prunes or clears it.
 pub(super) fn tend(what: Option<&CacheDo>) -> Result<ExitCode, Failure> {
     let cache = cache().ok_or(Failure::NoCache)?;
-    let folder = shown(OsStr::as_bytes(cache.folder().as_os_str()));
+    let folder = shown(cache.folder().as_os_str().as_encoded_bytes());
     let words = |used: CacheUse| {
         format!(
             "{} ({} layers, {} images)",

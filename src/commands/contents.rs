@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufWriter, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 
 use explore::bytes::shown;
@@ -55,7 +54,7 @@ pub(super) fn ls(
     let found = look(&Target::parse(image)?, &options(&settings))?;
     let path = path.unwrap_or_default();
     // A link that is named itself is listed, as `ls -d` would; one that ends in a slash is followed.
-    let follow = path.as_bytes().ends_with(b"/");
+    let follow = path.as_encoded_bytes().ends_with(b"/");
     let Some(layer) = state(&found, layer)? else {
         print(|out| if format == ListFormat::Json { writeln!(out, "[]") } else { Ok(()) })?;
         return Ok(end(&found, &settings));
@@ -72,7 +71,7 @@ pub(super) fn ls(
 /// What is kept of a source that passes only once, when a path of it is asked for.
 pub(super) fn kept(path: &OsStr) -> Keep {
     let mut normal = Vec::new();
-    explore::layer::normal_path(path.as_bytes(), &mut normal);
+    explore::layer::normal_path(path.as_encoded_bytes(), &mut normal);
     Keep { path: normal, limit: 64 * 1024 * 1024 }
 }
 
@@ -81,7 +80,7 @@ pub(super) fn cat(image: &OsStr, path: &OsStr, reading: &Reading, layer: Option<
     let target = Target::parse(image)?;
     let settings = settings(&reading.given)?;
     let found = look(&target, &Options { keep: Some(kept(path)), ..options(&settings) })?;
-    let shown_path = shown(path.as_bytes());
+    let shown_path = shown(path.as_encoded_bytes());
     let no_path = |when: String| Failure::NoPath { path: shown_path.clone(), when };
     let Some(layer) = state(&found, layer)? else { return Err(no_path(", which has no layers".to_owned())) };
     let no_file = |kind| Failure::NoFile { path: shown_path.clone(), kind };
@@ -116,15 +115,15 @@ pub(super) fn find(
     layer: u16,
     follow: bool,
 ) -> Result<Option<(NodeId, explore::tree::EventRef)>, Failure> {
-    let text = || shown(path.as_bytes());
-    match found.tree.lookup(path.as_bytes(), layer, follow) {
+    let text = || shown(path.as_encoded_bytes());
+    match found.tree.lookup(path.as_encoded_bytes(), layer, follow) {
         Lookup::Found(node, at) => Ok(Some((node, at))),
         Lookup::Root => Ok(None),
         Lookup::Loop => Err(Failure::Circle(text())),
         Lookup::Absent => {
             let last = usize::from(layer) + 1 == found.image.layers.len();
             let when = if last { String::new() } else { format!(" after layer {layer}") };
-            let known = found.tree.paths.find(path.as_bytes());
+            let known = found.tree.paths.find(path.as_encoded_bytes());
             let ended = known.and_then(|node| found.tree.events_of(node).next());
             let hint = match ended {
                 Some((at, event)) if event.until <= layer => format!(

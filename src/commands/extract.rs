@@ -1,7 +1,6 @@
 //! `explore extract`: what is saved, told in a line; progress on standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,12 +27,14 @@ pub(super) fn extract(wanted: &Extract) -> Result<ExitCode, Failure> {
     let target = Target::parse(&wanted.image)?;
     let settings = settings(&wanted.reading.given)?;
     let found = look(&target, &Options { keep: Some(kept(&wanted.path)), ..options(&settings) })?;
-    let absent = || Failure::NoPath { path: shown(wanted.path.as_bytes()), when: ", which has no layers".to_owned() };
+    let absent =
+        || Failure::NoPath { path: shown(wanted.path.as_encoded_bytes()), when: ", which has no layers".to_owned() };
     let layer = state(&found, wanted.layer)?.ok_or_else(absent)?;
     let node = find(&found, &wanted.path, layer, true)?.map_or(NodeId::ROOT, |(node, _)| node);
     let made = std::fs::create_dir(&wanted.output).is_ok();
     // What is half written is removed before the program ends; who can't wait for that asks twice.
     let stop = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         // Without them it is saved all the same.
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 2, Arc::clone(&stop));
@@ -63,7 +64,7 @@ fn tell(saved: &Saved) -> Result<(), Failure> {
     if saved.skipped.len() > TOLD {
         say(&format!("explore: and {} more were left out", exact((saved.skipped.len() - TOLD) as u64)));
     }
-    let path = shown(saved.path.as_os_str().as_bytes());
+    let path = shown(saved.path.as_os_str().as_encoded_bytes());
     let files = if saved.files == 1 { "1 file".to_owned() } else { format!("{} files", exact(saved.files)) };
     print(|out| writeln!(out, "{path}: {files}, {}", bytes(saved.bytes)))
 }

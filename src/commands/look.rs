@@ -73,8 +73,9 @@ pub(super) fn judging(settings: &Settings, built_from: Option<&Path>) -> Result<
 pub(super) fn cache() -> Option<Cache> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let own = set("EXPLORE_CACHE_DIR");
-    let below = || Some(set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?.join("explore"));
-    own.or_else(below).filter(|folder| folder.is_absolute()).map(Cache::new)
+    own.or_else(|| Some(explore::bytes::cache_home()?.join("explore")))
+        .filter(|folder| folder.is_absolute())
+        .map(Cache::new)
 }
 
 /// The rules that come with the program, with those of a file.

@@ -3,11 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Read as _, Write};
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use explore::bytes::{shown, shown_text};
+use explore::bytes::{os_name, shown, shown_text};
 use explore::gate::{Gate, Known, Verdict, settle};
 use explore::inspect::{Inspection, Options};
 use explore::report::{self, JsonOptions, Judged, ReportFormat, write_report};
@@ -85,8 +84,7 @@ fn scratch(options: &Options) -> Option<tempfile::TempDir> {
 }
 
 fn shown_os(name: &OsStr) -> String {
-    use std::os::unix::ffi::OsStrExt as _;
-    shown(name.as_bytes())
+    shown(name.as_encoded_bytes())
 }
 
 /// Images of a list: one on each line; empty lines and those that begin with `#` are for people.
@@ -100,7 +98,7 @@ fn listed(list: &Path) -> Result<Vec<OsString>, Failure> {
     read.map_err(|error| Failure::ReadFile { name: list.display().to_string(), error })?;
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let names = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-    Ok(names.map(|line| OsString::from_vec(line.to_vec())).collect())
+    Ok(names.map(|line| os_name(line)).collect())
 }
 
 /// Whether any of the outputs shows bytes to pull. The text of the verdict does not.

@@ -7,7 +7,10 @@ mod identify;
 mod peek;
 mod reader;
 mod save;
+#[cfg_attr(not(unix), path = "stage_windows.rs")]
 mod stage;
+#[cfg(any(not(unix), test))]
+mod windows_names;
 
 pub use identify::contents;
 pub use peek::{Peeked, peek};

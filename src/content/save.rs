@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
-use std::os::fd::AsFd as _;
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +13,7 @@ use thiserror::Error;
 use super::gather::{Copy, Outcome, Receiver, gather};
 use super::reader::ReadError;
 use super::stage::{Stage, finish, is_about_the_name};
-use crate::bytes::shown;
+use crate::bytes::{os_name, shown};
 use crate::inspect::Inspection;
 use crate::layer::Sink;
 use crate::source::Target;
@@ -325,7 +323,7 @@ impl Work<'_> {
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
             .and_then(|made| made.set_len(event.size).map(|()| made))
-            .and_then(|made| finish(made.as_fd(), self.tree.attributes(file).mode & 0o777, event.mtime()));
+            .and_then(|made| finish(&made, self.tree.attributes(file).mode & 0o777, event.mtime()));
         if let Err(error) = ended {
             return self.cant_keep(file, name, before, error);
         }
@@ -378,8 +376,10 @@ impl Work<'_> {
         let mut new = self.stage.make_file(to)?;
         io::copy(&mut old, &mut new)?;
         let about = old.metadata()?;
-        let mode = std::os::unix::fs::PermissionsExt::mode(&about.permissions());
-        finish(new.as_fd(), mode as u16 & 0o777, Some(std::os::unix::fs::MetadataExt::mtime(&about)))
+        // A file system that can't keep them has the content all the same.
+        let _ = new.set_permissions(about.permissions());
+        let _ = about.modified().and_then(|time| new.set_modified(time));
+        Ok(())
     }
 
     /// All contents are there: folders get their modes and times, and the whole its name.
@@ -406,7 +406,7 @@ impl Work<'_> {
             into: into.to_owned(),
             error,
         })?;
-        let path = into.join(std::ffi::OsString::from_vec(name));
+        let path = into.join(os_name(&name));
         Ok(Saved { path, files: self.files, bytes: self.progress.bytes, skipped: self.skipped })
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -179,7 +179,7 @@ impl<'t> Stage<'t> {
                     self.made.clear();
                     if let Some(top) = top {
                         // It is where it belongs, whatever its mode is.
-                        let _ = finish(top.as_fd(), mode & 0o1777, mtime);
+                        let _ = finish(&top, mode & 0o1777, mtime);
                     }
                     return Ok(name);
                 }
@@ -232,9 +232,9 @@ fn rename_if_free(_: &OwnedFd, _: &[u8], _: &OwnedFd, _: &[u8]) -> Result<(), Er
 }
 
 /// Sets mode and time of what is open. A file system that has no modes, or can't keep the time, is no reason to stop.
-pub(super) fn finish(open: BorrowedFd<'_>, mode: u16, mtime: Option<i64>) -> io::Result<()> {
-    let _ = rustix::fs::futimens(open, &times(mtime));
-    match rustix::fs::fchmod(open, Mode::from_raw_mode(mode.into())) {
+pub(super) fn finish(open: impl AsFd, mode: u16, mtime: Option<i64>) -> io::Result<()> {
+    let _ = rustix::fs::futimens(&open, &times(mtime));
+    match rustix::fs::fchmod(&open, Mode::from_raw_mode(mode.into())) {
         Ok(()) | Err(Errno::PERM | Errno::NOTSUP) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -1,4 +1,4 @@
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Candidate, GlobBuilder, GlobMatcher};
 
 /// A pattern of paths, as settings have it.
 #[derive(Debug, Clone)]
@@ -50,20 +50,18 @@ impl PathPattern {
 
     /// Whether it names this path (normal, without a leading `/`).
     pub fn matches(&self, path: &[u8]) -> bool {
-        self.glob.is_match(os_path(&[b"/", path].concat()))
+        self.glob.is_match_candidate(&Candidate::from_bytes(&[b"/", path].concat()))
     }
 
     /// Whether it names this path or a folder that the path is in.
     pub fn covers(&self, path: &[u8]) -> bool {
         let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([path.len()]);
-        let whole = self.folder.as_ref().is_some_and(|folder| folder.is_match(os_path(&[b"/", path].concat())));
+        let whole = self
+            .folder
+            .as_ref()
+            .is_some_and(|folder| folder.is_match_candidate(&Candidate::from_bytes(&[b"/", path].concat())));
         whole || ends.into_iter().any(|end| self.matches(&path[..end]))
     }
-}
-
-fn os_path(path: &[u8]) -> &std::path::Path {
-    use std::os::unix::ffi::OsStrExt as _;
-    std::path::Path::new(std::ffi::OsStr::from_bytes(path))
 }
 
 #[cfg(test)]

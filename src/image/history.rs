@@ -16,7 +16,7 @@ pub struct HistoryRow {
     /// True where the builder says that it made no layer.
     #[serde(default, deserialize_with = "or_default", rename = "empty_layer")]
     pub empty: bool,
-    /// The layer that it made, by index; set by [`align`].
+    /// The layer that it made, by index; set by `align`.
     #[serde(skip)]
     pub layer: Option<usize>,
     /// Secrets that the instruction held; their values are masked there.

@@ -31,10 +31,13 @@ impl Surroundings {
         found.map(|(_, value)| value).filter(|value| !value.is_empty())
     }
 
-    /// The user's own settings file: below `XDG_CONFIG_HOME`, else `~/.config`.
+    /// The user's own settings file: below `XDG_CONFIG_HOME`, else `~/.config` (on Windows `%APPDATA%`).
     fn own_file(&self) -> Option<PathBuf> {
         let absolute = |name: &str| self.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+        let windows = |name: &str| if cfg!(windows) { absolute(name) } else { None };
+        let home = || absolute("HOME").or_else(|| windows("USERPROFILE"));
+        let folder = absolute("XDG_CONFIG_HOME").or_else(|| windows("APPDATA"));
+        let folder = folder.or_else(|| Some(home()?.join(".config")))?;
         Some(folder.join("explore").join("config.toml")).filter(|file| file.is_file())
     }
 }

@@ -92,10 +92,7 @@ fn one(word: &OsString, value: &Value) -> String {
         Value::Switch(yes) => yes.to_string(),
         Value::Count(number) => number.to_string(),
         Value::Percent(share) | Value::Ratio(share) => share.to_string(),
-        _ => {
-            use std::os::unix::ffi::OsStrExt as _;
-            word.to_str().map_or_else(|| quoted(&shown(word.as_bytes())), quoted)
-        }
+        _ => word.to_str().map_or_else(|| quoted(&shown(word.as_encoded_bytes())), quoted),
     }
 }
 

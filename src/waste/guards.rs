@@ -1,13 +1,13 @@
 //! What keeps live files from being called waste, although a rule names them. Guards only ever reduce
 //! what is reported.
 
-use globset::GlobSet;
+use globset::{Candidate, GlobSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::kind::RuleId;
 use super::magic::Seen;
 use super::named::{Named, rooted};
-use super::rules::{Level, Rules, is_known_variable, os_path};
+use super::rules::{Level, Rules, is_known_variable};
 use crate::image::Image;
 use crate::tree::{Event, EventKind, EventRef, Lookup, NodeId, Tree};
 
@@ -165,7 +165,10 @@ impl<'a> Guards<'a> {
             return false;
         }
         let rules = self.rules;
-        self.anchored.entry(rule).or_insert_with(|| rules.anchored(rule)).is_match(os_path(path))
+        self.anchored
+            .entry(rule)
+            .or_insert_with(|| rules.anchored(rule))
+            .is_match_candidate(&Candidate::from_bytes(path))
     }
 
     /// G-target: a live symbolic link from elsewhere leads to the file, or to a directory of what the rule names.

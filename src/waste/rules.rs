@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{Candidate, Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::Regex;
 use serde::Deserialize;
 use thiserror::Error;
@@ -360,7 +360,7 @@ impl Rules {
 
     /// Whether a rule needs to see the first bytes of a file of that normal path (without its leading `/`).
     pub fn asks_for_head(&self, path: &[u8]) -> bool {
-        self.heads.is_match(os_path(&[b"/", path].concat()))
+        self.heads.is_match_candidate(&Candidate::from_bytes(&[b"/", path].concat()))
     }
 
     /// The first rule of `levels` that names a path (with its leading `/`, any bytes); globs only, no guards.
@@ -376,7 +376,7 @@ impl Rules {
         hits.together.clear();
         hits.prevents.clear();
         hits.never = false;
-        self.globs.matches_into(os_path(path), &mut hits.numbers);
+        self.globs.matches_candidate_into(&Candidate::from_bytes(path), &mut hits.numbers);
         if hits.numbers.is_empty() {
             return;
         }
@@ -586,17 +586,6 @@ impl Move {
     fn whole(&self, rule: &str) -> Option<String> {
         (self.to.prefix.is_empty() && self.to.rule == rule).then(|| format!("{}/**", self.place))
     }
-}
-
-#[cfg(unix)]
-pub(super) fn os_path(path: &[u8]) -> &std::path::Path {
-    use std::os::unix::ffi::OsStrExt as _;
-    std::path::Path::new(std::ffi::OsStr::from_bytes(path))
-}
-
-#[cfg(not(unix))]
-pub(super) fn os_path(path: &[u8]) -> std::path::PathBuf {
-    String::from_utf8_lossy(path).into_owned().into()
 }
 
 #[cfg(test)]
