@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inspect::Inspection;
+use crate::secret::Redacted;
 
 /// Something that containers are started with, and that differs. Texts are as the image has them; secrets in them are hidden.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(super) fn changes(a: &Inspection, b: &Inspection) -> Vec<SettingChange> {
 /// What an image says; what it does not say is left out. The last of several of a name holds.
 fn all(found: &Inspection) -> Vec<(String, String)> {
     let run = &found.image.config.run;
-    let list = |words: &[String]| if words.is_empty() { String::new() } else { serde_json::json!(words).to_string() };
+    let list = |words: &[Redacted]| if words.is_empty() { String::new() } else { serde_json::json!(words).to_string() };
     let set = |words: BTreeSet<&str>| words.into_iter().collect::<Vec<_>>().join(", ");
     let plain = [
         ("platform", found.image.platform.to_string()),
@@ -51,7 +52,7 @@ fn all(found: &Inspection) -> Vec<(String, String)> {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         (format!("env {name}"), value.to_owned())
     });
-    let labels = run.labels.iter().map(|(name, value)| (format!("label {name}"), value.clone()));
+    let labels = run.labels.iter().map(|(name, value)| (format!("label {name}"), value.to_string()));
     // A variable that is set to nothing is set.
     plain.filter(|(_, value)| !value.is_empty()).chain(env).chain(labels).collect()
 }

@@ -3,6 +3,7 @@
 use super::history::align;
 use super::resolve::{bare, hide_secrets, tags, with_config};
 use super::{Config, Digest, HistoryRow, Image, Layer};
+use crate::secret::Redacted;
 use crate::source::ImageFacts;
 
 /// Puts an image together from what a daemon says and, where it is at hand, the config itself.
@@ -90,8 +91,8 @@ fn rows(facts: &ImageFacts, layers: usize) -> Vec<HistoryRow> {
         .zip(empty)
         .map(|((created, text, _, comment), empty)| HistoryRow {
             created: jiff::Timestamp::from_second(*created).ok().map(|time| time.to_string()),
-            created_by: Some(text.clone()),
-            comment: Some(comment.clone()).filter(|comment| !comment.is_empty()),
+            created_by: Some(Redacted::new(text)),
+            comment: Some(Redacted::new(comment)).filter(|comment| !comment.is_empty()),
             empty,
             ..HistoryRow::default()
         })

@@ -2,7 +2,7 @@ use serde::Deserialize;
 
 use super::Layer;
 use super::manifest::or_default;
-use super::secret::HiddenSecret;
+use crate::secret::{HiddenSecret, Redacted};
 
 /// One row of the history (OCI image spec, "Image Configuration", `history`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -10,18 +10,22 @@ pub struct HistoryRow {
     /// When, as written.
     pub created: Option<String>,
     /// The instruction, as the builder wrote it.
-    pub created_by: Option<String>,
+    pub created_by: Option<Redacted>,
     /// A comment, such as the builder's name.
-    pub comment: Option<String>,
+    pub comment: Option<Redacted>,
     /// True where the builder says that it made no layer.
     #[serde(default, deserialize_with = "or_default", rename = "empty_layer")]
     pub empty: bool,
     /// The layer that it made, by index; set by `align`.
     #[serde(skip)]
     pub layer: Option<usize>,
-    /// Secrets that the instruction held; their values are masked there.
-    #[serde(skip)]
-    pub secrets: Vec<HiddenSecret>,
+}
+
+impl HistoryRow {
+    /// Secrets that the instruction and the comment hold; their values are hidden there.
+    pub fn secrets(&self) -> impl Iterator<Item = &HiddenSecret> {
+        [&self.created_by, &self.comment].into_iter().flatten().flat_map(Redacted::secrets)
+    }
 }
 
 /// Says which row made which layer. Where the counts differ they are matched from the end: what is missing or too much

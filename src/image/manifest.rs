@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Deserializer};
 
 use super::{Digest, Platform};
+use crate::secret::Redacted;
 
 /// OCI image spec, "Image Index"; Docker's manifest list is the same.
 #[derive(Debug, Deserialize)]
@@ -79,8 +80,8 @@ pub(super) struct Manifest {
     pub(super) layers: Vec<Descriptor>,
     pub(super) manifests: Option<Vec<Descriptor>>,
     pub(super) artifact_type: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(super) annotations: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "super::config::named")]
+    pub(super) annotations: BTreeMap<String, Redacted>,
 }
 
 impl Manifest {

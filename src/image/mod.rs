@@ -12,9 +12,10 @@ mod manifest;
 mod platform;
 mod provenance;
 mod resolve;
-mod secret;
 
 use std::collections::BTreeMap;
+
+use crate::secret::Redacted;
 
 pub use config::{Config, Run};
 pub use digest::{Digest, Hasher};
@@ -22,7 +23,6 @@ pub use engine::from_facts;
 pub use history::{HistoryRow, readable};
 pub use platform::Platform;
 pub use resolve::{ImageError, Lookup, Request, resolve};
-pub use secret::HiddenSecret;
 
 /// An image, as its documents describe it. Nothing in its layers was read.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ pub struct Image {
     /// Where in the Dockerfile layers were made, by the digest of the blob, where the builder recorded it.
     pub built_at: BTreeMap<String, BuiltAt>,
     /// Annotations of the manifest.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, Redacted>,
 }
 
 /// Lines of a Dockerfile, from 1, both ends among them.

@@ -7,8 +7,8 @@ use thiserror::Error;
 use super::history::align;
 use super::manifest::{Descriptor, Index, Manifest, SavedImage};
 use super::provenance::built_at;
-use super::secret::hide;
 use super::{Config, Digest, HistoryRow, Image, Layer, Platform, Relative};
+use crate::secret::Redacted;
 use crate::source::{Format, Select, SourceError, normal_name};
 
 /// Where documents are looked up.
@@ -202,7 +202,14 @@ fn document<T: DeserializeOwned>(lookup: &impl Lookup, name: &str) -> Result<Opt
 
 fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, ImageError> {
     serde_json::from_slice(bytes)
-        .map_err(|error| ImageError::Document { name: name.to_owned(), problem: error.to_string() })
+        .map_err(|error| ImageError::Document { name: name.to_owned(), problem: without_values(&error.to_string()) })
+}
+
+/// A message of the JSON reader without the text that it found: a variable may stand where a list is expected.
+fn without_values(message: &str) -> String {
+    let Some((before, rest)) = message.split_once("string \"") else { return message.to_owned() };
+    let after = rest.rfind("\", expected").map_or("", |at| &rest[at + 1..]);
+    format!("{before}a string{after}")
 }
 
 /// Follows an index to its manifests. Manifests of one name (or of none, when each has a platform of its own) are one
@@ -467,21 +474,10 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
     Ok(image)
 }
 
-/// Hides what the history and the environment should not say.
+/// Hides in every text of an image what any of them shows to be secret. To be called once history and annotations are in it.
 pub(super) fn hide_secrets(image: &mut Image) {
-    for row in &mut image.history {
-        for text in [&mut row.created_by, &mut row.comment].into_iter().flatten() {
-            let (hidden, secrets) = hide(text);
-            *text = hidden;
-            row.secrets.extend(secrets);
-        }
-    }
-    let run = &mut image.config.run;
-    for line in &mut run.env {
-        let (hidden, secrets) = hide(line);
-        *line = hidden;
-        run.secrets.extend(secrets);
-    }
+    let rows = image.history.iter_mut().flat_map(|row| [&mut row.created_by, &mut row.comment]).flatten();
+    image.config.seal(rows.chain(image.annotations.values_mut()));
 }
 
 /// Names without their long forms: `docker.io/library/app:1` says the same as `app:1`, and `1` less.
@@ -584,7 +580,7 @@ fn ancient(lookup: &impl Lookup, source: &'static str, top: &str) -> Result<Imag
         let json: AncientLayer = parse(&name, &bytes)?;
         rows.push(HistoryRow {
             created: json.created.clone(),
-            created_by: json.container_config.map(|command| command.cmd.join(" ")),
+            created_by: json.container_config.map(|command| Redacted::new(&command.cmd.join(" "))),
             ..HistoryRow::default()
         });
         layers.push(Layer {

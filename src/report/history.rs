@@ -62,11 +62,11 @@ pub fn write_history(
         });
     }
     for row in &image.history {
-        let text: String = row.created_by.clone().unwrap_or_default().replace('\t', " ");
+        let text: String = row.created_by.as_deref().unwrap_or_default().replace('\t', " ");
         let cut = !whole && text.chars().count() > CUT;
         let created_by = if cut { text.chars().take(CUT - 1).chain(['…']).collect() } else { text };
         rows.push(Row {
-            comment: row.comment.clone().unwrap_or_default(),
+            comment: row.comment.as_deref().unwrap_or_default().to_owned(),
             created_at: valid(row.created.as_ref()).unwrap_or_default().to_owned(),
             created_by,
             created_since: ago(row.created.as_ref(), now),

@@ -52,7 +52,7 @@ impl Accounts {
     }
 
     /// Whose a mount has to be for `USER user`. Err when nothing has such a name: a wrong number is worse than none.
-    pub(super) fn owner(&self, user: &str, env: &[String]) -> Result<Owner, UnknownUser> {
+    pub(super) fn owner(&self, user: &str, env: &[impl AsRef<str>]) -> Result<Owner, UnknownUser> {
         let (name, group) = user.split_once(':').map_or((user, None), |(name, group)| (name, Some(group)));
         let number: Option<u32> = name.parse().ok();
         let known = self.users.iter().find(|user| number.map_or(user.name == name, |uid| user.uid == uid));
@@ -64,7 +64,7 @@ impl Accounts {
                 Err(_) => self.groups.iter().find(|(name, _)| name == group).ok_or(UnknownUser)?.1,
             },
         };
-        let set = env.iter().rev().find_map(|line| line.strip_prefix("HOME=")).filter(|_| known.is_none());
+        let set = env.iter().rev().find_map(|line| line.as_ref().strip_prefix("HOME=")).filter(|_| known.is_none());
         let home = known.map(|user| user.home.as_str()).or(set).unwrap_or_default();
         Ok(Owner { uid, gid, home: home.trim_end_matches('/').to_owned() })
     }

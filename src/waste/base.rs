@@ -69,7 +69,7 @@ impl Base {
         }
         let said = |key: &str| {
             let labels = &image.config.run.labels;
-            image.annotations.get(key).or_else(|| labels.get(key)).map(String::as_str)
+            image.annotations.get(key).or_else(|| labels.get(key)).map(crate::secret::Redacted::as_str)
         };
         let digest = said("org.opencontainers.image.base.digest");
         let name = said("org.opencontainers.image.base.name");
@@ -135,7 +135,7 @@ mod tests {
                 let empty = text.starts_with("CMD") || text.starts_with("ENV") || text.starts_with("ENTRYPOINT");
                 let layer = (!empty).then_some(layers);
                 layers += usize::from(!empty);
-                HistoryRow { created_by: Some((*text).to_owned()), empty, layer, ..HistoryRow::default() }
+                HistoryRow { created_by: Some((*text).into()), empty, layer, ..HistoryRow::default() }
             })
             .collect();
         (rows, layers)

@@ -1,6 +1,7 @@
 //! Where in a Dockerfile the instruction of a layer is: its instructions are matched with the history, from the end.
 
 use crate::image::{BuiltAt, HistoryRow, Image, readable};
+use crate::secret::Redacted;
 
 /// Lines of a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ struct Instruction {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
     /// By history row: where its instruction is, and its words.
-    rows: Vec<Option<(Place, Option<String>)>>,
+    rows: Vec<Option<(Place, Option<Redacted>)>>,
 }
 
 impl Lines {
@@ -47,7 +48,7 @@ impl Lines {
             let Instruction { keyword, text, line, end_line, .. } = &instructions[instruction];
             let confidence = if exact { "exact" } else { "likely" };
             let place = Place { path: path.to_owned(), line: *line, end_line: *end_line, confidence };
-            lines[row] = Some((place, Some(format!("{keyword} {}", collapsed(text)))));
+            lines[row] = Some((place, Some(Redacted::new(&format!("{keyword} {}", collapsed(text))))));
         }
         Self { rows: lines }
     }
@@ -374,10 +375,8 @@ mod tests {
                         RUN --mount=type=cache,target=/x [\"pip\", \"install\", \"x\"]\nCMD [\"app\", \"-v\"]\n";
 
     fn places(file: &str, rows: &[&str]) -> Vec<Option<(usize, usize, &'static str)>> {
-        let history: Vec<HistoryRow> = rows
-            .iter()
-            .map(|text| HistoryRow { created_by: Some((*text).to_owned()), ..HistoryRow::default() })
-            .collect();
+        let history: Vec<HistoryRow> =
+            rows.iter().map(|text| HistoryRow { created_by: Some((*text).into()), ..HistoryRow::default() }).collect();
         let lines = Lines::of("Dockerfile", file, &history);
         (0..rows.len())
             .map(|row| lines.place(row).map(|place| (place.line, place.end_line, place.confidence)))

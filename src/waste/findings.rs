@@ -321,7 +321,7 @@ fn spoken_finding(words: &Words<'_>, spoken: &SpokenSecret) -> Finding {
     let text = |pick: fn(&super::Rule) -> &str| rule.map(pick).unwrap_or_default().to_owned();
     let SpokenSecret { secret, instruction, layer, row } = spoken;
     let word = instruction.split(' ').next().unwrap_or_default();
-    let place = if row.is_some() { "the history" } else { "the environment" };
+    let place = if row.is_some() { "the history" } else { "the config" };
     let message = format!(
         "{RULE}: {} ({} characters) is in {place}, in an {} instruction, and in no layer: everyone who has the image can \
          read it",

@@ -259,7 +259,7 @@ impl Rules {
 
     /// The rules as they are for an image: with its own home directories, and with caches where its variables put them
     /// (`NAME=value`). None when nothing is elsewhere than usual.
-    pub fn placed(&self, env: &[String], homes: &[String]) -> Option<Self> {
+    pub fn placed(&self, env: &[impl AsRef<str>], homes: &[String]) -> Option<Self> {
         let moves = moves(env);
         let usual = |home: &str| home == "/root" || home.strip_prefix("/home/").is_some_and(|name| !name.contains('/'));
         let unfit = |home: &str| {
@@ -267,7 +267,7 @@ impl Rules {
                 || matches!(home, "/" | "/bin" | "/dev" | "/usr/sbin" | "/nonexistent")
                 || ["/proc", "/run"].iter().any(|top| home.starts_with(top))
         };
-        let home = env.iter().filter_map(|line| line.strip_prefix("HOME=")).map(str::to_owned);
+        let home = env.iter().filter_map(|line| line.as_ref().strip_prefix("HOME=")).map(str::to_owned);
         let mut homes: Vec<String> =
             homes.iter().cloned().chain(home).filter(|home| !usual(home) && !unfit(home)).collect();
         homes.sort();
@@ -556,8 +556,8 @@ pub(super) fn is_known_variable(name: &str) -> bool {
     name == "HOME" || MOVED.iter().any(|moved| moved.variable == name)
 }
 
-fn moves(env: &[String]) -> Vec<Move> {
-    let values = env.iter().filter_map(|line| line.split_once('='));
+fn moves(env: &[impl AsRef<str>]) -> Vec<Move> {
+    let values = env.iter().filter_map(|line| line.as_ref().split_once('='));
     let mut all = Vec::new();
     for (name, value) in values {
         let value = value.trim_end_matches('/');

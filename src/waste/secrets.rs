@@ -4,7 +4,8 @@ use super::Evidence;
 use super::kind::{Charge, Kind, RuleId};
 use super::named::{Named, rooted};
 use super::rules::Rules;
-use crate::image::{HiddenSecret, Image, readable};
+use crate::image::{Image, readable};
+use crate::secret::HiddenSecret;
 use crate::tree::{Event, EventRef, Tree};
 
 /// A secret in the words of an image.
@@ -15,7 +16,7 @@ pub(super) struct SpokenSecret {
     pub(super) instruction: String,
     /// The layer that the instruction made, or the one below.
     pub(super) layer: u16,
-    /// The history row; None for one that only the environment has.
+    /// The history row; None for one that only the config has.
     pub(super) row: Option<usize>,
 }
 
@@ -53,13 +54,13 @@ pub(super) fn is_for_show(tree: &Tree, file: EventRef) -> bool {
     path.ends_with(b"/ssl-cert-snakeoil.key") || path.split(|byte| *byte == b'/').any(|part| FOR_SHOW.contains(&part))
 }
 
-/// Secrets in the history and in the environment; each once.
+/// Secrets in the history and in the config; each once.
 pub(super) fn in_words(image: &Image) -> Vec<SpokenSecret> {
     let mut all: Vec<SpokenSecret> = Vec::new();
     let mut layer = 0;
     for (at, row) in image.history.iter().enumerate() {
         layer = row.layer.unwrap_or(layer);
-        for secret in &row.secrets {
+        for secret in row.secrets() {
             if !all.iter().any(|known| known.secret == *secret) {
                 let instruction = row.created_by.as_deref().map(readable).unwrap_or_default();
                 all.push(SpokenSecret { secret: secret.clone(), instruction, layer: layer as u16, row: Some(at) });
@@ -67,9 +68,9 @@ pub(super) fn in_words(image: &Image) -> Vec<SpokenSecret> {
         }
     }
     let top = image.layers.len().saturating_sub(1) as u16;
-    for secret in &image.config.run.secrets {
+    for (word, text, secret) in image.config.run.secrets() {
         if !all.iter().any(|known| known.secret == *secret) {
-            let instruction = format!("ENV {}=(hidden, {} characters)", secret.name, secret.length);
+            let instruction = format!("{word} {text}");
             all.push(SpokenSecret { secret: secret.clone(), instruction, layer: top, row: None });
         }
     }

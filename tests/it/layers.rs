@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 10] =
-    ["bytes", "source", "image", "layer", "tree", "waste", "inspect", "content", "compare", "gate"];
+const ORDER: [&str; 11] =
+    ["bytes", "secret", "source", "image", "layer", "tree", "waste", "inspect", "content", "compare", "gate"];
 /// Side by side at the end of the way: neither uses the other's insides, both use all before.
 const ENDS: [&str; 2] = ["report", "tui"];
 

@@ -21,6 +21,7 @@ mod judging;
 mod laws;
 mod layers;
 mod reading;
+mod redaction;
 mod reports;
 mod saving;
 mod screen;

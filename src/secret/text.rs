@@ -1,0 +1,147 @@
+//! Secrets in the words of an instruction, a variable or a label: where they are, and what each is.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex::Regex;
+
+use super::commands;
+use super::names::{may_be_a_secret, speaks_of_a_secret};
+use super::tokens::tokens;
+use super::words;
+
+/// A secret in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Bytes of the text.
+    pub(super) range: Range<usize>,
+    /// The variable's name, or what kind of token it is.
+    pub(super) name: String,
+}
+
+/// Quotes within quotes that are followed.
+const DEPTH: usize = 3;
+/// The part of a text whose commands are looked at, bytes.
+const LONGEST: usize = 256 * 1024;
+
+struct Patterns {
+    assignment: Regex,
+    pair: Regex,
+    header: Regex,
+    yaml: Regex,
+    url: Regex,
+    url_token: Regex,
+    sql: Regex,
+}
+
+fn patterns() -> &'static Patterns {
+    static PATTERNS: OnceLock<Patterns> = OnceLock::new();
+    let regex = |text: &str| Regex::new(text).unwrap_or_else(|error| unreachable!("{error}"));
+    PATTERNS.get_or_init(|| Patterns {
+        assignment: regex(
+            r#"(?:^|[\s"'(;&|,=?{\[:/.]|\\n)(?:-D)?([A-Za-z_][A-Za-z0-9_.-]*)["']?\]?=(\\?"(?:[^"\\]|\\.)*"|\\?'[^']*'|[^\s"';&|),]+)"#,
+        ),
+        // The old form of ENV and LABEL.
+        pair: regex(r#"(?m)^\s*(?:ONBUILD\s+)?(?:ENV|LABEL)\s+["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?\s+(\S.*)$"#),
+        header: regex(
+            r#"(?i)\b((?:proxy-)?authorization)["']?\s*[:=]\s*["']?(?:bearer|basic|token|digest|apikey|bot)\s+([^\s"'\\,;]+)|\b(authorization|[a-z][a-z0-9-]*-(?:token|key|secret|auth|authorization|password)|apikey|token)\s*:\s*([^\s"'\\,;{}\[\]]+)"#,
+        ),
+        yaml: regex(r#"["']?\b([A-Za-z_][A-Za-z0-9_.-]*)\\?["']?\s*:\s+(\\?"[^"\\]+|\\?'[^'\\]+|[^\s"'\\,;&|){}]+)|"([A-Za-z_][A-Za-z0-9_.-]*)\\?"\s*:\s*\\?"([^"\\]+)"#),
+        url: regex(r#"\b([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@$"']*):([^\s/@"']+)@"#),
+        url_token: regex(r#"\b[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9_-]{16,})@"#),
+        sql: regex(
+            r#"(?i)\b(identified\s+(?:with\s+\S+\s+)?(?:by|as)|password)\s*(?:=\s*)?(?:password\s*)?\(?\s*\\?(?:"|'+)([^'"\\]+)"#,
+        ),
+    })
+}
+
+/// Every secret of a text, from the left; no two overlap.
+pub(super) fn secrets(text: &str) -> Vec<Place> {
+    let mut all: Vec<Place> = Vec::new();
+    let mut note = |name: &str, range: Range<usize>| {
+        if !range.is_empty() && text.is_char_boundary(range.start) && text.is_char_boundary(range.end) {
+            all.push(Place { name: name.to_owned(), range });
+        }
+    };
+    let patterns = patterns();
+    let trimmed = |found: regex::Match<'_>| {
+        let value = found.as_str();
+        let start = value.len() - value.trim_start_matches(['"', '\'', '\\']).len();
+        let len = value[start..].trim_end_matches(['"', '\'', '\\']).len();
+        found.start() + start..found.start() + start + len
+    };
+    for found in patterns.assignment.captures_iter(text).chain(patterns.pair.captures_iter(text)) {
+        if let (Some(name), Some(value)) = (found.get(1), found.get(2)) {
+            named(name.as_str(), text, trimmed(value), &mut note);
+        }
+    }
+    // An assignment within the value of another one, or behind it, is found on its own.
+    for found in patterns.header.captures_iter(text) {
+        let parts = found.get(1).zip(found.get(2)).or_else(|| found.get(3).zip(found.get(4)));
+        if let Some((name, value)) = parts
+            && (name.as_str().to_ascii_lowercase().ends_with("authorization") || speaks_of_a_secret(name.as_str()))
+            && !matches!(value.as_str().to_ascii_lowercase().as_str(), "bearer" | "basic" | "token" | "digest")
+            && may_be_a_secret("header", value.as_str())
+        {
+            note(&format!("the header {}", name.as_str()), trimmed(value));
+        }
+    }
+    for found in patterns.yaml.captures_iter(text) {
+        let parts = found.get(1).zip(found.get(2)).or_else(|| found.get(3).zip(found.get(4)));
+        if let Some((name, value)) = parts {
+            named(name.as_str(), text, trimmed(value), &mut note);
+        }
+    }
+    for found in patterns.url.captures_iter(text) {
+        if let Some(value) = found.get(2).filter(|value| may_be_a_secret("PASSWORD", value.as_str())) {
+            note("the password of a URL", value.range());
+        }
+    }
+    for found in patterns.url_token.captures_iter(text) {
+        if let Some(value) = found.get(1).filter(|value| value.as_str().bytes().any(|byte| byte.is_ascii_digit())) {
+            note("the token of a URL", value.range());
+        }
+    }
+    for found in patterns.sql.captures_iter(text) {
+        if let Some(value) = found.get(2).filter(|value| may_be_a_secret("PASSWORD", value.as_str())) {
+            note("the password of an account", value.range());
+        }
+    }
+    for (name, range) in tokens(text.as_bytes()) {
+        note(name, range);
+    }
+    in_commands(text, 0, DEPTH, &mut note);
+    without_overlaps(all)
+}
+
+fn named(name: &str, text: &str, value: Range<usize>, note: &mut impl FnMut(&str, Range<usize>)) {
+    if speaks_of_a_secret(name) && may_be_a_secret(name, &text[value.clone()]) {
+        note(name, value);
+    }
+}
+
+fn in_commands(text: &str, offset: usize, depth: usize, note: &mut impl FnMut(&str, Range<usize>)) {
+    let end = (0..=text.len().min(LONGEST)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let commands = words::commands(&text[..end], offset);
+    for (at, command) in commands.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| &commands[before]).filter(|_| command.piped);
+        commands::secrets(command, before, note);
+        for inner in command.words.iter().filter_map(words::Word::nested).filter(|_| depth > 0) {
+            let inner_text = &text[inner.start - offset..inner.end - offset];
+            in_commands(inner_text, inner.start, depth - 1, note);
+        }
+    }
+}
+
+/// Of places that overlap the one that begins first, which is the longest of those; what goes on behind it is joined to it.
+fn without_overlaps(mut all: Vec<Place>) -> Vec<Place> {
+    all.sort_by(|a, b| (a.range.start, b.range.end).cmp(&(b.range.start, a.range.end)));
+    let mut kept: Vec<Place> = Vec::new();
+    for place in all {
+        match kept.last_mut() {
+            Some(last) if place.range.start < last.range.end => last.range.end = last.range.end.max(place.range.end),
+            _ => kept.push(place),
+        }
+    }
+    kept
+}
