@@ -27,16 +27,20 @@ pub fn write_rule(rules: &Rules, rule: &Rule, out: &mut impl Write) -> io::Resul
     for glob in &rule.exclude {
         writeln!(out, "  but not  {glob}")?;
     }
-    if !rule.guards.is_empty() && rule.guards != "-" {
-        writeln!(out, "\n{}", rule.guards)?;
+    if !rule.moved_by.is_empty() {
+        let places: Vec<String> = rule.moved_by.iter().map(ToString::to_string).collect();
+        writeln!(out, "  also in  {}", places.join(", "))?;
     }
-    if !rule.fix_run.is_empty() && rule.fix_run != "-" {
+    if !rule.why.is_empty() {
+        writeln!(out, "\n{}", rule.why)?;
+    }
+    if !rule.fix_run.is_empty() {
         writeln!(out, "\nfix: {}", rule.fix_run)?;
     }
     if let Some(fix) = rules.fix_mount(rule) {
         writeln!(out, "or:  {fix}")?;
     }
-    if !rule.source.is_empty() && rule.source != "-" {
+    if !rule.source.is_empty() {
         writeln!(out, "\nsource: {}", rule.source)?;
     }
     Ok(())

@@ -1,13 +1,12 @@
 //! Words: what a finding is, and what to change in the Dockerfile, made from the instructions that the image records.
 
 use super::accounts::{Accounts, owned, user_of};
-use super::computed::SYMBOLS_RULE;
 use super::copied::{Copied, Source, is_archive, workdir_of};
 use super::findings::{FindingPath, common_folder};
 use super::kind::Kind;
 use super::metadata::metadata_fix;
 use super::named::rooted;
-use super::rules::{Rule, Rules};
+use super::rules::{Computed, Level, Rule, Rules};
 use crate::bytes::{shown, shown_text};
 use crate::image::Image;
 use crate::tree::{Event, EventRef, NodeId, Tree};
@@ -222,18 +221,17 @@ fn sentence(about: &Advice<'_>) -> String {
     format!("{name}{at}: {what}")
 }
 
-/// Why apt's downloads are there although Debian's images delete them.
+/// Why files are there although the base image deletes them.
 fn why_kept(about: &Advice<'_>) -> String {
-    const CLEANER: &[u8] = b"etc/apt/apt.conf.d/docker-clean";
-    if about.rule.is_none_or(|rule| rule.id != "apt-archives") {
+    let Some(cleaner) = about.rule.map(|rule| &rule.cleaned_by).filter(|cleaner| !cleaner.is_empty()) else {
         return String::new();
-    }
-    let node = about.tree.paths.find(CLEANER);
+    };
+    let node = about.tree.paths.find(cleaner.trim_start_matches('/').as_bytes());
     let last = node.and_then(|node| about.tree.events_of(node).next());
     match last {
-        None => "; the base image has no /etc/apt/apt.conf.d/docker-clean, which would delete them".to_owned(),
+        None => format!("; the base image has no {cleaner}, which would delete them"),
         Some((_, event)) if event.until != Event::HOLDS => {
-            format!("; layer {} takes /etc/apt/apt.conf.d/docker-clean away, which would delete them", event.until)
+            format!("; layer {} takes {cleaner} away, which would delete them", event.until)
         }
         Some(_) => String::new(),
     }
@@ -241,7 +239,7 @@ fn why_kept(about: &Advice<'_>) -> String {
 
 /// What every step that installs packages stores again.
 fn is_churn(about: &Advice<'_>) -> bool {
-    about.rule.is_some_and(|rule| rule.id == "pkgdb-churn")
+    about.rule.is_some_and(|rule| rule.level == Level::Label)
 }
 
 /// A later step that cleans up what it can't take out of this layer any more.
@@ -604,7 +602,7 @@ fn strip_fix(about: &Advice<'_>) -> String {
 /// How live files that should not be there are kept out, from what brought them.
 fn cruft_fix(about: &Advice<'_>) -> String {
     let Some(rule) = about.rule else { return String::new() };
-    if rule.id == SYMBOLS_RULE {
+    if rule.computed == Some(Computed::Symbols) {
         return strip_fix(about);
     }
     match step(about.stored_by) {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::kind::RuleId;
 use super::live::live_files;
-use super::rules::{Level, Rules};
+use super::rules::{Computed, Rules};
 use crate::layer::SYMBOLS_FROM;
 use crate::tree::{EventKind, EventRef, Lookup, NodeId, Tree};
 
@@ -32,23 +32,18 @@ pub fn document_limit(path: &[u8]) -> u64 {
 /// Live files that such a rule names.
 pub fn computed(tree: &Tree, rules: &Rules, read: ReadDocument<'_>) -> FxHashMap<EventRef, RuleId> {
     let mut named = FxHashMap::default();
-    for (id, files) in [("apt-recommends", recommended(tree, read)), ("npm-dev-deps", dev_dependencies(tree, read))] {
-        if let Some(rule) = rules.id_of(id) {
-            named.extend(files.into_iter().map(|file| (file, rule)));
-        }
+    if let Some(rule) = rules.computed(Computed::RecommendedPackages) {
+        named.extend(recommended(tree, read).into_iter().map(|file| (file, rule)));
+    }
+    if let Some(rule) = rules.computed(Computed::DevDependencies) {
+        named.extend(dev_dependencies(tree, read).into_iter().map(|file| (file, rule)));
     }
     named
 }
 
-/// Rules that no path can be matched by.
-pub(super) const RULES: [&str; 3] = ["apt-recommends", "npm-dev-deps", SYMBOLS_RULE];
-
-/// The rule that charges what programs and libraries carry for debuggers and linkers.
-pub(super) const SYMBOLS_RULE: &str = "unstripped-binaries";
-
 /// Live files that may be programs or libraries with symbols to take out; none when no rule asks.
 pub fn may_have_symbols(tree: &Tree, rules: &Rules) -> Vec<EventRef> {
-    if rules.get(SYMBOLS_RULE).is_none_or(|rule| rule.level == Level::Off) {
+    if rules.computed(Computed::Symbols).is_none() {
         return Vec::new();
     }
     live_files(tree).filter(|file| tree.event_at(*file).size >= SYMBOLS_FROM).collect()

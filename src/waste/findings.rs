@@ -1,20 +1,22 @@
 //! Charges that have one cause, put together and put into words.
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Deserialize;
 
 use super::accounts::Accounts;
 use super::advice::{Advice, Secrecy, advise};
 use super::base::Base;
 use super::dockerfile::{Lines, Place};
 use super::kind::{Charge, Kind, RuleId, Weights};
-use super::rules::{Level, Rules};
+use super::rules::{Computed, Rule, Rules};
 use super::secrets::{SpokenSecret, is_for_show};
 use super::twins::twin_folders;
 use crate::image::Image;
 use crate::tree::{EventRef, NodeId, Tree};
 
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A secret that others can read.
     Error,
@@ -64,7 +66,7 @@ pub struct Finding {
     pub caused_by: u16,
     /// The instruction that has a secret, where that made no layer.
     pub instruction: Option<String>,
-    /// Where a secret is that no layer stores: `the history` or `the environment`.
+    /// Where a secret is that no layer stores: `the history` or `the config`.
     pub spoken_in: Option<&'static str>,
     /// The layer whose instruction should change; None where that is the base image's.
     pub fix_in: Option<u16>,
@@ -85,7 +87,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What has the bytes, or the secret: `layer 2`, `the history`, `the environment`.
+    /// What has the bytes, or the secret: `layer 2`, `the history`, `the config`.
     pub fn kept_by(&self) -> String {
         self.spoken_in.map_or_else(|| format!("layer {}", self.stored_in), str::to_owned)
     }
@@ -179,7 +181,10 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
         words.charges.iter().filter(|charge| charge.kind == Kind::Secret).map(|charge| charge.file).collect();
     let mut findings: Vec<Finding> =
         causes.into_iter().map(|(cause, charges)| finding(words, &places, &secrets, cause, &charges)).collect();
-    findings.extend(words.spoken.iter().map(|spoken| spoken_finding(words, spoken)));
+    if let Some(rule) = words.rules.computed(Computed::HistorySecrets) {
+        let rule = words.rules.rule(rule);
+        findings.extend(words.spoken.iter().map(|spoken| spoken_finding(words, rule, spoken)));
+    }
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.severity, finding.stored_in, finding.caused_by, finding.kind);
         b.bytes.cmp(&a.bytes).then_with(|| key(a).cmp(&key(b))).then_with(|| a.rule.cmp(&b.rule))
@@ -261,8 +266,7 @@ fn finding(
         severity: match kind {
             Kind::Secret if for_show => Severity::Note,
             // Whether a key store holds a private key only its password can tell.
-            Kind::Secret if rule.is_some_and(|rule| rule.id == "secret-keystore") => Severity::Warning,
-            Kind::Secret => Severity::Error,
+            Kind::Secret => rule.and_then(|rule| rule.severity).unwrap_or(Severity::Error),
             Kind::Duplicate | Kind::Advice => Severity::Note,
             _ if in_base => Severity::Note,
             _ => Severity::Warning,
@@ -314,25 +318,23 @@ fn sample(tree: &Tree, charges: &[Charge]) -> Vec<(EventRef, u64)> {
     places
 }
 
-/// A secret that the history or the environment speaks out.
-fn spoken_finding(words: &Words<'_>, spoken: &SpokenSecret) -> Finding {
-    const RULE: &str = "secret-in-history";
-    let rule = words.rules.get(RULE).filter(|rule| rule.level != Level::Off);
-    let text = |pick: fn(&super::Rule) -> &str| rule.map(pick).unwrap_or_default().to_owned();
+/// A secret in the history or the config.
+fn spoken_finding(words: &Words<'_>, rule: &Rule, spoken: &SpokenSecret) -> Finding {
     let SpokenSecret { secret, instruction, layer, row } = spoken;
     let word = instruction.split(' ').next().unwrap_or_default();
     let place = if row.is_some() { "the history" } else { "the config" };
     let message = format!(
-        "{RULE}: {} ({} characters) is in {place}, in an {} instruction, and in no layer: everyone who has the image can \
-         read it",
+        "{}: {} ({} characters) is in {place}, in {} {} instruction, and in no layer: everyone who has the image can read it",
+        rule.id,
         secret.name,
         secret.length,
+        if word.starts_with(['A', 'E', 'O']) || word.is_empty() { "an" } else { "a" },
         if word.is_empty() { "unknown" } else { word }
     );
     Finding {
-        rule: Some(RULE.to_owned()),
+        rule: Some(rule.id.clone()),
         kind: Kind::Secret,
-        severity: Severity::Error,
+        severity: rule.severity.unwrap_or(Severity::Error),
         confirmed: true,
         bytes: 0,
         tar_bytes: 0,
@@ -347,15 +349,11 @@ fn spoken_finding(words: &Words<'_>, spoken: &SpokenSecret) -> Finding {
         fix_in: row.is_none_or(|row| row >= words.base.rows(&words.image.history)).then_some(*layer),
         dockerfile: row.and_then(|row| words.lines.place(row)).cloned(),
         message: crate::bytes::shown_text(&message),
-        fix: format!("rotate it; {}", text(|rule| &rule.fix_run)),
-        fix_mount: words
-            .rules
-            .get(RULE)
-            .and_then(|rule| words.rules.fix_mount(rule))
-            .map(|mount| mount.replace("COMMAND", "…")),
+        fix: format!("rotate it; {}", rule.fix_run),
+        fix_mount: words.rules.fix_mount(rule).map(|mount| mount.replace("COMMAND", "…")),
         paths: Vec::new(),
         sample: Vec::new(),
-        fingerprint: fingerprint(RULE, words.tree, &[], &secret.name),
+        fingerprint: fingerprint(&rule.id, words.tree, &[], &secret.name),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What keeps live files from being called waste, although a rule names them. Guards only ever reduce
-//! what is reported.
+//! Guards: conditions under which a live file is not waste although a rule names it. They only ever reduce what is
+//! reported.
 
 use globset::{Candidate, GlobSet};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -7,11 +7,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::kind::RuleId;
 use super::magic::Seen;
 use super::named::{Named, rooted};
-use super::rules::{Level, Rules, is_known_variable};
+use super::rules::{Guard, Level, Rules};
 use crate::image::Image;
 use crate::tree::{Event, EventKind, EventRef, Lookup, NodeId, Tree};
 
-/// What a rule's name for a live path amounts to.
+/// What a rule says of a live file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It is waste.
@@ -84,7 +84,7 @@ impl<'a> Guards<'a> {
             started: words().filter_map(absolute).collect(),
             kept: run.volumes().chain([run.working_dir.as_str()]).filter_map(absolute).collect(),
             named_by_env: env()
-                .filter(|(name, _)| !is_known_variable(name))
+                .filter(|(name, _)| !rules.is_location(name))
                 .flat_map(|(_, value)| value.split(':'))
                 .filter_map(absolute)
                 .collect(),
@@ -119,7 +119,7 @@ impl<'a> Guards<'a> {
             if size < about.min_bytes
                 || about.magic.is_some_and(|magic| !seen.shows(magic))
                 || named.is_prevented(rule)
-                || !self.own_guard(&about.id, node, &path, size)
+                || !about.guard.iter().all(|guard| self.holds_for(*guard, node, &path, size))
             {
                 continue;
             }
@@ -131,7 +131,7 @@ impl<'a> Guards<'a> {
                 Level::Confirmed => self.is_confirmed(rule, stored_in),
                 _ => false,
             };
-            let counts = counts && !self.is_builder(rule) && !self.is_run(rule, &path);
+            let counts = counts && !self.starts_a_tool(rule) && !self.is_run(rule, &path);
             return Some(if counts { Verdict::Counts(rule) } else { Verdict::Advises(rule) });
         }
         None
@@ -144,12 +144,12 @@ impl<'a> Guards<'a> {
         })
     }
 
-    /// G-cmd: the image starts the tool itself, so it is a builder's.
-    fn is_builder(&self, rule: RuleId) -> bool {
+    /// Whether the image starts a tool that the files belong to.
+    fn starts_a_tool(&self, rule: RuleId) -> bool {
         self.rules.rule(rule).tools.iter().any(|tool| self.programs.iter().any(|program| program == tool))
     }
 
-    /// G-run: the image starts the file, keeps its data or works there, or names it in a variable.
+    /// Whether the image starts the file, keeps data or works in its directory, or names it in a variable.
     fn is_run(&mut self, rule: RuleId, path: &[u8]) -> bool {
         let below = |path: &[u8], top: &[u8]| path.strip_prefix(top).is_some_and(|rest| rest.first() == Some(&b'/'));
         let folder = |path: &[u8]| path[..path.iter().rposition(|byte| *byte == b'/').unwrap_or(0)].to_vec();
@@ -171,7 +171,7 @@ impl<'a> Guards<'a> {
             .is_match_candidate(&Candidate::from_bytes(path))
     }
 
-    /// G-target: a live symbolic link from elsewhere leads to the file, or to a directory of what the rule names.
+    /// Whether a live symbolic link from elsewhere leads to the file, or to a directory of what the rule names.
     fn is_linked_to(&mut self, rule: RuleId, node: NodeId) -> bool {
         if self.links.is_empty() {
             return false;
@@ -230,26 +230,27 @@ impl<'a> Guards<'a> {
         found
     }
 
-    /// Guards of single rules that no field of the catalogue can say.
-    fn own_guard(&self, id: &str, node: NodeId, path: &[u8], size: u64) -> bool {
+    /// Whether the condition holds for a file, so that the rule names it.
+    fn holds_for(&self, guard: Guard, node: NodeId, path: &[u8], size: u64) -> bool {
         let paths = &self.tree.paths;
-        let above = |node: NodeId| std::iter::successors(paths.parent(node), |above| paths.parent(*above));
-        match id {
-            // A directory of that name is Cargo's only with one of these.
-            "cargo-target" => above(node).filter(|above| paths.name(*above) == b"target").any(|target| {
-                [&b"CACHEDIR.TAG"[..], b".rustc_info.json"].iter().any(|name| self.has_live_child(target, name))
-            }),
-            "python-bytecode" => has_source(self, node),
-            "infra-cli-caches" if path.starts_with(b"/aws/") => {
-                paths.find(b"usr/local/aws-cli").is_some_and(|directory| self.is_live(directory))
+        match guard {
+            Guard::CargoTarget => std::iter::successors(paths.parent(node), |above| paths.parent(*above))
+                .filter(|above| paths.name(*above) == b"target")
+                .any(|target| {
+                    let marks = [&b"CACHEDIR.TAG"[..], b".rustc_info.json"];
+                    marks.iter().any(|name| self.has_live_child(target, name))
+                }),
+            Guard::HasSource => has_source(self, node),
+            Guard::AwsCli => {
+                let installed = || paths.find(b"usr/local/aws-cli").is_some_and(|directory| self.is_live(directory));
+                !path.starts_with(b"/aws/") || installed()
             }
-            "locales" if path.ends_with(b"/locale-archive") => size >= 10_000_000,
-            "locales" => !path.split(|byte| *byte == b'/').any(|part| {
+            Guard::OtherLanguage if path.ends_with(b"/locale-archive") => size >= 10_000_000,
+            Guard::OtherLanguage => !path.split(|byte| *byte == b'/').any(|part| {
                 let part = String::from_utf8_lossy(part);
                 let language = part.split(['_', '.', '@']).next().unwrap_or_default();
                 !language.is_empty() && self.languages.iter().any(|own| own == language)
             }),
-            _ => true,
         }
     }
 }

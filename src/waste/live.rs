@@ -5,11 +5,10 @@ use std::cmp::Reverse;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Evidence;
-use super::computed::SYMBOLS_RULE;
 use super::guards::{Guards, Verdict};
 use super::kind::{Charge, Kind, RuleId};
 use super::named::{Named, rooted};
-use super::rules::{Level, Rules};
+use super::rules::{Computed, Level, Rules};
 use super::shadow::Dead;
 use crate::image::Image;
 use crate::layer::ContentId;
@@ -111,7 +110,7 @@ pub(super) fn live(
     }
     // A rule that no path can be matched by, and that is made to count.
     let computed_rule = |file: EventRef| {
-        let symbols = || rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
+        let symbols = || rules.computed(Computed::Symbols).filter(|_| evidence.symbols.contains_key(&file));
         evidence.computed.get(&file).copied().or_else(symbols)
     };
     unclaimed.retain(|(file, _)| {
@@ -140,7 +139,7 @@ pub(super) fn live(
         Charge::new(carrier, Kind::Duplicate, carrier.layer, carrier.layer)
     }));
     for (file, rule) in unclaimed {
-        let symbols = rules.id_of(SYMBOLS_RULE).filter(|_| evidence.symbols.contains_key(&file));
+        let symbols = rules.computed(Computed::Symbols).filter(|_| evidence.symbols.contains_key(&file));
         let rule = rule.or_else(|| evidence.computed.get(&file).copied()).or_else(|| tagged(file)).or(symbols);
         let Some(rule) = rule else { continue };
         let carrier = dead.carrier(file);
@@ -156,7 +155,7 @@ fn tagged<'t>(
     rules: &Rules,
     unclaimed: &[(EventRef, Option<RuleId>)],
 ) -> impl Fn(EventRef) -> Option<RuleId> + 't {
-    let rule = rules.id_of("tagged-cache-dir");
+    let rule = rules.whole_directory();
     let tags = unclaimed.iter().filter(|(_, named)| named.is_some() && *named == rule);
     let folders: FxHashSet<NodeId> =
         tags.filter_map(|(file, _)| tree.paths.parent(tree.event_at(*file).node)).collect();

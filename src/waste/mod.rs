@@ -34,7 +34,7 @@ pub use live::lookalikes;
 pub use magic::{HEAD, Magic, Seen};
 pub use named::{Named, pieces};
 pub use notices::{Notice, StoredLayer, compression_notices, may_be_zeros};
-pub use rules::{Flag, Level, Rule, Rules, RulesError};
+pub use rules::{Computed, Flag, Guard, Level, Rule, Rules, RulesError, Variable};
 pub use shadow::{Dead, dead, questions};
 
 use std::sync::Arc;
@@ -127,7 +127,7 @@ impl Waste {
             charges.extend(live);
         }
         charges.extend(secrets);
-        let weights = Weights { tree, symbols: &symbols, symbols_rule: rules.id_of(computed::SYMBOLS_RULE) };
+        let weights = Weights { tree, symbols: &symbols, symbols_rule: rules.computed(Computed::Symbols) };
         let mut sums = Sums::default();
         let mut own_bytes = 0;
         for charge in &charges {
@@ -149,7 +149,7 @@ impl Waste {
             lines: case.lines,
             spoken: &secrets::in_words(image),
         });
-        let notices = notices::notices(tree, case.tar_bytes, evidence, &findings);
+        let notices = notices::notices(tree, rules, case.tar_bytes, evidence, &findings);
         let content_bytes = tree.content_bytes();
         let (dead_of_layer, hidden_by_layer) = by_layer(tree);
         Self {

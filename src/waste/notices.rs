@@ -3,6 +3,7 @@ use rustc_hash::FxHashMap;
 use super::Evidence;
 use super::findings::Finding;
 use super::live::live_files;
+use super::rules::{Level, Rules};
 use crate::tree::{EventKind, EventRef, NodeId, Tree};
 
 /// Something that costs, and is part of no total.
@@ -76,7 +77,13 @@ pub fn compression_notices(layers: &[StoredLayer]) -> Vec<Notice> {
     notices
 }
 
-pub(super) fn notices(tree: &Tree, tar_bytes: &[u64], evidence: &Evidence, findings: &[Finding]) -> Vec<Notice> {
+pub(super) fn notices(
+    tree: &Tree,
+    rules: &Rules,
+    tar_bytes: &[u64],
+    evidence: &Evidence,
+    findings: &[Finding],
+) -> Vec<Notice> {
     let mut notices = Vec::new();
     for (file, zeros) in &evidence.zeros {
         let event = tree.event_at(*file);
@@ -122,10 +129,11 @@ pub(super) fn notices(tree: &Tree, tar_bytes: &[u64], evidence: &Evidence, findi
         notices.push(Notice { id: "many-layers", layer: None, path: None, bytes: None, message });
     }
     let mut caches: FxHashMap<&str, (Vec<u16>, u64)> = FxHashMap::default();
-    // Steps of the base image are no one's to join.
+    // Steps of the base image cannot be joined.
     for finding in findings.iter().filter(|finding| finding.kind.counts() && !finding.in_base) {
-        // What install steps rewrite is no cache.
-        let Some(rule) = finding.rule.as_deref().filter(|rule| *rule != "pkgdb-churn") else { continue };
+        // What install steps rewrite is not a cache.
+        let is_label = |rule: &&str| rules.get(rule).is_some_and(|rule| rule.level == Level::Label);
+        let Some(rule) = finding.rule.as_deref().filter(|rule| !is_label(rule)) else { continue };
         let (layers, bytes) = caches.entry(rule).or_default();
         layers.push(finding.stored_in);
         *bytes += finding.bytes;

@@ -1,4 +1,7 @@
 //! The catalogue of rules: names for what is wasted, and the words for ending it.
+//!
+//! Owns the fields of a rule, matching paths against all rules at once, and the places that variables put files in. Leaves
+//! to `guards` whether a rule holds for a live file.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,131 +10,22 @@ use regex::Regex;
 use serde::Deserialize;
 use thiserror::Error;
 
+mod moved;
+mod rule;
+
+pub use rule::{Computed, Flag, Guard, Level, Rule, Variable};
+
 use super::kind::RuleId;
-use super::magic::Magic;
-
-/// How much a rule's bytes weigh while they are live. Bytes that are dead are waste whatever the level; a rule only
-/// names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Waste when the guards hold.
-    On,
-    /// Waste when the instruction of the layer confirms the cause, else advice.
-    Confirmed,
-    /// Worth a look, never counted.
-    Advice,
-    /// Names dead bytes only.
-    Label,
-    /// A secret: not a matter of bytes.
-    Secret,
-    /// Computed, never counted.
-    Notice,
-    /// Not used.
-    Off,
-}
-
-impl Level {
-    /// As the catalogue writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Confirmed => "confirmed",
-            Self::Advice => "advice",
-            Self::Label => "label",
-            Self::Secret => "secret",
-            Self::Notice => "notice",
-            Self::Off => "off",
-        }
-    }
-}
-
-/// A flag that keeps a command from leaving the files.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Flag {
-    /// A pattern of the words that it goes behind.
-    pub after: String,
-    /// The flag.
-    pub add: String,
-}
-
-/// One rule.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Its stable name.
-    pub id: String,
-    /// What it belongs to: `os`, `python`, …
-    #[serde(default = "own_family")]
-    pub family: String,
-    /// What it names, in words.
-    pub what: String,
-    /// Paths that it matches, with the leading `/`; `~/` stands for every home directory.
-    pub globs: Vec<String>,
-    /// Paths that it leaves alone all the same.
-    #[serde(default)]
-    pub exclude: Vec<String>,
-    /// Paths that it leaves alone unless another file of the rule is in the same layer.
-    #[serde(default)]
-    pub together: Vec<String>,
-    /// The rule holds for no live file while a path like one of these is live.
-    #[serde(default)]
-    pub unless_live: Vec<String>,
-    /// Live files that are smaller are left alone.
-    #[serde(default)]
-    pub min_bytes: u64,
-    /// What the content has to begin with.
-    #[serde(default)]
-    pub magic: Option<Magic>,
-    /// Programs that use the files: an image that starts one of them is a builder's, and is only advised.
-    #[serde(default)]
-    pub tools: Vec<String>,
-    /// When live bytes are not waste, in words.
-    #[serde(default)]
-    pub guards: String,
-    /// A pattern of instructions that cause it.
-    #[serde(default = "anything")]
-    pub confirm: String,
-    /// A command that removes the files, for the end of the RUN that makes them.
-    #[serde(default)]
-    pub clean: String,
-    /// Where a flag of the command that makes them does better.
-    #[serde(default)]
-    pub flag: Option<Flag>,
-    /// What to write instead, in one RUN.
-    #[serde(default)]
-    pub fix_run: String,
-    /// What to write instead, with a mount; `as OTHER` is what the other rule says.
-    #[serde(default)]
-    pub fix_mount: String,
-    /// How much its live bytes weigh.
-    #[serde(default = "on")]
-    pub level: Level,
-    /// Where the facts come from.
-    #[serde(default)]
-    pub source: String,
-}
-
-fn own_family() -> String {
-    "own".to_owned()
-}
-
-fn anything() -> String {
-    ".".to_owned()
-}
-
-fn on() -> Level {
-    Level::On
-}
+use moved::{Moved, moved, places};
+use rule::Directory;
 
 /// What is wrong with a catalogue.
 #[derive(Debug, Error)]
 pub enum RulesError {
-    /// It is no catalogue.
-    #[error("the rules can't be understood: {0}")]
+    /// The text is not a catalogue.
+    #[error("the rules are not valid TOML: {0}")]
     Toml(#[from] toml::de::Error),
-    /// One rule of it is none.
+    /// One rule is malformed.
     #[error("rule {rule}: {problem}")]
     Rule {
         /// Its id, or its place where it has none.
@@ -139,8 +33,8 @@ pub enum RulesError {
         /// What is wrong.
         problem: String,
     },
-    /// A rule's pattern is none.
-    #[error("rule {rule}: `{pattern}` is no pattern: {problem}")]
+    /// A pattern of a rule is malformed.
+    #[error("rule {rule}: `{pattern}` is not a pattern: {problem}")]
     Pattern {
         /// The rule.
         rule: String,
@@ -174,7 +68,9 @@ pub struct Rules {
     /// Home directories beside the usual ones.
     homes: Vec<String>,
     /// Directories that variables of the image put elsewhere.
-    moves: Vec<Move>,
+    moved: Vec<Moved>,
+    /// Directories that variables move, whichever rule names files in them.
+    directories: Vec<Directory>,
 }
 
 /// What the rules say about one path.
@@ -208,10 +104,12 @@ const NEVER: [&str; 10] = [
 #[derive(Deserialize)]
 struct Catalogue {
     #[serde(default)]
+    directory: Vec<Directory>,
+    #[serde(default)]
     rule: Vec<toml::Table>,
 }
 
-const BUILT_IN: &str = include_str!("../../assets/rules.toml");
+const BUILT_IN: &str = include_str!("../../../assets/rules.toml");
 
 impl Rules {
     /// The rules that come with the program.
@@ -226,20 +124,23 @@ impl Rules {
     /// Reads a catalogue.
     ///
     /// # Errors
-    /// When it is none, or a pattern in it is none.
+    /// When the text is not a catalogue, or a pattern in it is malformed.
     pub fn parse(text: &str) -> Result<Self, RulesError> {
-        Self::compile(rules(toml::from_str::<Catalogue>(text)?.rule)?, Vec::new(), Vec::new())
+        let catalogue: Catalogue = toml::from_str(text)?;
+        Self::compile(rules(catalogue.rule)?, catalogue.directory, Vec::new(), Vec::new())
     }
 
     /// The rules that come with the program, with those of a user's own file: a rule of a known id takes over the fields
     /// that are given, any other is tried before them all. `count` names rules whose live bytes are to count.
     ///
     /// # Errors
-    /// When the file is no catalogue, or `count` names no rule.
+    /// When the text is not a catalogue, or `count` names a rule that does not exist.
     pub fn with(text: &str, count: &[String]) -> Result<Self, RulesError> {
-        let mut tables = toml::from_str::<Catalogue>(BUILT_IN)?.rule;
+        let Catalogue { rule: mut tables, mut directory } = toml::from_str(BUILT_IN)?;
+        let given: Catalogue = toml::from_str(text)?;
+        directory.extend(given.directory);
         let mut own = Vec::new();
-        for table in toml::from_str::<Catalogue>(text)?.rule {
+        for table in given.rule {
             let id = |table: &toml::Table| table.get("id").and_then(|id| id.as_str()).map(str::to_owned);
             match tables.iter_mut().find(|known| id(known).is_some() && id(known) == id(&table)) {
                 Some(known) => known.extend(table),
@@ -250,17 +151,20 @@ impl Rules {
         let mut all = rules(own)?;
         for id in count {
             let Some(rule) = all.iter_mut().find(|rule| rule.id == *id) else {
-                return Err(RulesError::Rule { rule: id.clone(), problem: "there is none of that name".to_owned() });
+                return Err(RulesError::Rule {
+                    rule: id.clone(),
+                    problem: "there is no rule of that name; `explore rules` lists them".to_owned(),
+                });
             };
             rule.level = Level::On;
         }
-        Self::compile(all, Vec::new(), Vec::new())
+        Self::compile(all, directory, Vec::new(), Vec::new())
     }
 
     /// The rules as they are for an image: with its own home directories, and with caches where its variables put them
     /// (`NAME=value`). None when nothing is elsewhere than usual.
     pub fn placed(&self, env: &[impl AsRef<str>], homes: &[String]) -> Option<Self> {
-        let moves = moves(env);
+        let moved = moved(env, &self.all, &self.directories);
         let usual = |home: &str| home == "/root" || home.strip_prefix("/home/").is_some_and(|name| !name.contains('/'));
         let unfit = |home: &str| {
             !home.starts_with('/')
@@ -274,13 +178,18 @@ impl Rules {
         homes.dedup();
         // An image does not have more users than this; one that says so only costs time.
         homes.truncate(32);
-        if homes.is_empty() && moves.is_empty() {
+        if homes.is_empty() && moved.is_empty() {
             return None;
         }
-        Self::compile(self.all.clone(), homes, moves).ok()
+        Self::compile(self.all.clone(), self.directories.clone(), homes, moved).ok()
     }
 
-    fn compile(all: Vec<Rule>, homes: Vec<String>, moves: Vec<Move>) -> Result<Self, RulesError> {
+    fn compile(
+        all: Vec<Rule>,
+        directories: Vec<Directory>,
+        homes: Vec<String>,
+        moved: Vec<Moved>,
+    ) -> Result<Self, RulesError> {
         let mut globs = GlobSetBuilder::new();
         let mut heads = GlobSetBuilder::new();
         let mut uses = Vec::new();
@@ -313,11 +222,11 @@ impl Rules {
                 (&rule.unless_live, Use::UnlessLive(own)),
             ] {
                 let elsewhere: Vec<String> = match used {
-                    Use::Match(_) => moves.iter().filter_map(|each| each.whole(&rule.id)).collect(),
+                    Use::Match(_) => moved.iter().filter_map(|each| each.whole(&rule.id)).collect(),
                     _ => Vec::new(),
                 };
                 for pattern in patterns.iter().chain(&elsewhere) {
-                    for place in places(pattern, &homes, &moves) {
+                    for place in places(pattern, &homes, &moved) {
                         let glob = compiled(&place).map_err(|error| bad(pattern, error.to_string()))?;
                         if rule.magic.is_some() && used == Use::Match(own) {
                             heads.add(glob.clone());
@@ -332,7 +241,7 @@ impl Rules {
             globs.build().map_err(|error| RulesError::Rule { rule: "all".to_owned(), problem: error.to_string() })
         };
         let (globs, heads) = (built(&globs)?, built(&heads)?);
-        Ok(Self { all, confirms, flags, globs, uses, heads, homes, moves })
+        Ok(Self { all, confirms, flags, globs, uses, heads, homes, moved, directories })
     }
 
     /// All rules, in the order in which they are tried.
@@ -347,7 +256,8 @@ impl Rules {
 
     /// Whether a rule is to count that no path can be matched by: it looks at package databases and into programs.
     pub fn counts_computed(&self) -> bool {
-        super::computed::RULES.iter().any(|id| self.get(id).is_some_and(|rule| rule.level == Level::On))
+        let files = |rule: &&Rule| rule.computed.is_some_and(|computed| computed != Computed::HistorySecrets);
+        self.all.iter().filter(files).any(|rule| rule.level == Level::On)
     }
 
     pub(super) fn rule(&self, id: RuleId) -> &Rule {
@@ -356,6 +266,25 @@ impl Rules {
 
     pub(super) fn id_of(&self, id: &str) -> Option<RuleId> {
         self.all.iter().position(|rule| rule.id == id).map(|at| RuleId(at as u16))
+    }
+
+    /// The rule in use that names files in that way.
+    pub(super) fn computed(&self, by: Computed) -> Option<RuleId> {
+        let in_use = |rule: &Rule| rule.computed == Some(by) && rule.level != Level::Off;
+        self.all.iter().position(in_use).map(|at| RuleId(at as u16))
+    }
+
+    /// The rule in use whose matched files speak for their directories.
+    pub(super) fn whole_directory(&self) -> Option<RuleId> {
+        let in_use = |rule: &Rule| rule.whole_directory && rule.level != Level::Off;
+        self.all.iter().position(in_use).map(|at| RuleId(at as u16))
+    }
+
+    /// Whether a variable says where files of a rule are, rather than what the program uses.
+    pub(super) fn is_location(&self, variable: &str) -> bool {
+        let of_rules = self.all.iter().flat_map(|rule| &rule.moved_by);
+        let all = of_rules.chain(self.directories.iter().flat_map(|directory| &directory.moved_by));
+        variable == "HOME" || all.into_iter().any(|each| each.name == variable)
     }
 
     /// Whether a rule needs to see the first bytes of a file of that normal path (without its leading `/`).
@@ -406,9 +335,9 @@ impl Rules {
     pub(super) fn anchored(&self, rule: RuleId) -> GlobSet {
         let mut globs = GlobSetBuilder::new();
         let own = self.rule(rule);
-        let moved = self.moves.iter().filter_map(|each| each.whole(&own.id));
-        for pattern in own.globs.iter().cloned().chain(moved).filter(|pattern| !pattern.starts_with("**/")) {
-            for place in places(&pattern, &self.homes, &self.moves) {
+        let elsewhere = self.moved.iter().filter_map(|each| each.whole(&own.id));
+        for pattern in own.globs.iter().cloned().chain(elsewhere).filter(|pattern| !pattern.starts_with("**/")) {
+            for place in places(&pattern, &self.homes, &self.moved) {
                 // Each was compiled before.
                 if let Ok(glob) = compiled(&place) {
                     globs.add(glob);
@@ -455,7 +384,7 @@ fn rules(tables: Vec<toml::Table>) -> Result<Vec<Rule>, RulesError> {
             problem: error.message().to_owned(),
         })?;
         if all.iter().any(|other| other.id == rule.id) {
-            return Err(RulesError::Rule { rule: name, problem: "there are two of that name".to_owned() });
+            return Err(RulesError::Rule { rule: name, problem: "two rules have this id".to_owned() });
         }
         all.push(rule);
     }
@@ -466,135 +395,13 @@ fn compiled(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(pattern).literal_separator(true).empty_alternates(true).backslash_escape(true).build()
 }
 
-/// A pattern in every place where it may be: a leading `~/` stands for the home directories that most images have and for
-/// the image's own; what variables put elsewhere is there too.
-fn places(pattern: &str, homes: &[String], moves: &[Move]) -> Vec<String> {
-    let mut all: Vec<String> = moves.iter().filter_map(|each| each.prefix(pattern)).collect();
-    match pattern.strip_prefix("~/") {
-        Some(rest) => {
-            all.push(format!("/{{root,home/*}}/{rest}"));
-            all.extend(homes.iter().map(|home| format!("{}/{rest}", globset::escape(home))));
-        }
-        None => all.push(pattern.to_owned()),
-    }
-    all
-}
-
-/// A cache that a variable puts elsewhere.
-#[derive(Debug, Clone)]
-struct Move {
-    to: &'static Moved,
-    /// The directory, as a pattern.
-    place: String,
-}
-
-/// What a variable moves.
-#[derive(Debug)]
-struct Moved {
-    variable: &'static str,
-    /// What its value stands for in patterns; empty: it holds all that `rule` names.
-    prefix: &'static str,
-    rule: &'static str,
-    below: &'static str,
-}
-
-const fn prefix(variable: &'static str, prefix: &'static str) -> Moved {
-    Moved { variable, prefix, rule: "", below: "" }
-}
-
-const fn holds(variable: &'static str, rule: &'static str, below: &'static str) -> Moved {
-    Moved { variable, prefix: "", rule, below }
-}
-
-const MOVED: &[Moved] = &[
-    prefix("XDG_CACHE_HOME", "~/.cache"),
-    holds("PIP_CACHE_DIR", "pip-cache", ""),
-    holds("UV_CACHE_DIR", "uv-cache", ""),
-    holds("PIPENV_CACHE_DIR", "pipenv-pdm-cache", ""),
-    prefix("POETRY_CACHE_DIR", "~/.cache/pypoetry"),
-    holds("CONDA_PKGS_DIRS", "conda-pkgs", ""),
-    prefix("npm_config_cache", "~/.npm"),
-    prefix("NPM_CONFIG_CACHE", "~/.npm"),
-    holds("YARN_CACHE_FOLDER", "yarn-cache", ""),
-    holds("BUN_INSTALL_CACHE_DIR", "bun-cache", ""),
-    holds("DENO_DIR", "deno-cache", ""),
-    holds("PNPM_HOME", "pnpm-store", "/store"),
-    prefix("CARGO_HOME", "/usr/local/cargo"),
-    prefix("RUSTUP_HOME", "/usr/local/rustup"),
-    prefix("GOPATH", "/go"),
-    prefix("GOMODCACHE", "/go/pkg/mod"),
-    prefix("GOCACHE", "~/.cache/go-build"),
-    prefix("GRADLE_USER_HOME", "~/.gradle"),
-    prefix("MAVEN_CONFIG", "~/.m2"),
-    holds("NUGET_PACKAGES", "nuget-packages", ""),
-    holds("NUGET_HTTP_CACHE_PATH", "nuget-http-cache", ""),
-    prefix("GEM_HOME", "/usr/local/bundle"),
-    prefix("BUNDLE_PATH", "/usr/local/bundle"),
-    prefix("BUNDLE_APP_CONFIG", "/usr/local/bundle"),
-    holds("COMPOSER_HOME", "composer-cache", "/cache"),
-    holds("COMPOSER_CACHE_DIR", "composer-cache", ""),
-    prefix("HEX_HOME", "~/.hex"),
-    prefix("OPAMROOT", "~/.opam"),
-    prefix("STACK_ROOT", "~/.stack"),
-    prefix("CABAL_DIR", "~/.cabal"),
-    prefix("JULIA_DEPOT_PATH", "~/.julia"),
-    holds("CCACHE_DIR", "compiler-caches", ""),
-    holds("SCCACHE_DIR", "compiler-caches", ""),
-    holds("HF_HOME", "model-caches", "/hub"),
-    holds("HF_HOME", "hf-xet-cache", "/xet"),
-    holds("HF_HUB_CACHE", "model-caches", ""),
-    holds("HF_XET_CACHE", "hf-xet-cache", ""),
-    holds("TORCH_HOME", "model-caches", ""),
-    holds("PLAYWRIGHT_BROWSERS_PATH", "test-browsers", ""),
-    holds("CYPRESS_CACHE_FOLDER", "test-browsers", ""),
-    holds("PUPPETEER_CACHE_DIR", "test-browsers", ""),
-    holds("TMPDIR", "tmp-files", ""),
-];
-
-/// Whether a variable says where a cache is, rather than what the program uses.
-pub(super) fn is_known_variable(name: &str) -> bool {
-    name == "HOME" || MOVED.iter().any(|moved| moved.variable == name)
-}
-
-fn moves(env: &[impl AsRef<str>]) -> Vec<Move> {
-    let values = env.iter().filter_map(|line| line.as_ref().split_once('='));
-    let mut all = Vec::new();
-    for (name, value) in values {
-        let value = value.trim_end_matches('/');
-        if !value.starts_with('/') {
-            continue;
-        }
-        for to in MOVED.iter().filter(|moved| moved.variable == name) {
-            // Where it always is.
-            if to.prefix != value {
-                all.push(Move { to, place: format!("{}{}", globset::escape(value), to.below) });
-            }
-        }
-    }
-    all
-}
-
-impl Move {
-    fn prefix(&self, pattern: &str) -> Option<String> {
-        if self.to.prefix.is_empty() {
-            return None;
-        }
-        let rest = pattern.strip_prefix(self.to.prefix).filter(|rest| rest.starts_with('/'))?;
-        Some(format!("{}{rest}", self.place))
-    }
-
-    fn whole(&self, rule: &str) -> Option<String> {
-        (self.to.prefix.is_empty() && self.to.rule == rule).then(|| format!("{}/**", self.place))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_catalogue_in_the_program_is_sound() {
-        let rules = Rules::parse(include_str!("../../assets/rules.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let rules = Rules::parse(include_str!("../../../assets/rules.toml")).unwrap_or_else(|error| panic!("{error}"));
         assert!(rules.all().len() > 90);
         for (place, rule) in rules.all().iter().enumerate() {
             assert!(rules.all()[place + 1..].iter().all(|other| other.id != rule.id), "{} comes twice", rule.id);
@@ -605,13 +412,18 @@ mod tests {
     }
 
     #[test]
-    fn a_catalogue_that_is_none_says_why() {
+    fn a_malformed_catalogue_is_an_error_that_says_why() {
         for (text, says) in [
-            ("nonsense", "can't be understood"),
+            ("nonsense", "not valid TOML"),
             ("[[rule]]\nid = 'x'\n", "rule x: missing field"),
+            ("[[rule]]\nid='x'\nwhat='w'\nglobs=[]\nguard=['nope']\n", "unknown variant `nope`"),
+            ("[[rule]]\nid='x'\nwhat='w'\nglobs=[]\ncomputed='nope'\n", "unknown variant `nope`"),
+            ("[[rule]]\nid='x'\nwhat='w'\nglobs=[]\nmoved_by=['A B']\n", "`A B` is not a variable"),
+            ("[[rule]]\nid='x'\nwhat='w'\nglobs=[]\nguards='old'\n", "unknown field `guards`"),
+            ("[[directory]]\npath='/x'\nmoved_by=['/']\n", "`/` is not a variable"),
             (
                 "[[rule]]\nid='x'\nfamily='os'\nwhat='w'\nglobs=['/a{']\nconfirm='.'\nlevel='on'\n",
-                "rule x: `/a{` is no pattern",
+                "rule x: `/a{` is not a pattern",
             ),
         ] {
             let error = Rules::parse(text).err().map(|error| error.to_string()).unwrap_or_default();
