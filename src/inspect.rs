@@ -317,7 +317,7 @@ pub fn inspect(
         layers: options.base_layers,
         image: options.base_image.as_ref().map(|base| documents_of(base, options)).transpose()?,
     };
-    let base = Base::of(&loaded.image, &given)?;
+    let base = Base::of(&loaded.image, &loaded.tree, &given, None)?;
     let rules = options.rules.as_ref().unwrap_or_else(|| Rules::built_in());
     let accounts = loaded.accounts();
     let homes: Vec<String> = accounts.homes().map(str::to_owned).collect();
@@ -381,6 +381,7 @@ fn documents_of(target: &Target, options: &Options) -> Result<Relative, InspectE
         names: vec![target.typed.clone()],
         digest: image.digest,
         diff_ids: image.layers.into_iter().map(|layer| layer.diff_id).collect(),
+        is_pulled: false,
     })
 }
 

@@ -8,7 +8,7 @@ use super::verdict::{Check, Excuse, Excused, Quantity, Verdict};
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
 use crate::tree::{Event, Lookup};
-use crate::waste::{Finding, Kind, Level, Severity};
+use crate::waste::{Finding, Kind, Level, Reading, Severity};
 
 /// Everything that an image is held against.
 #[derive(Debug, Clone)]
@@ -24,8 +24,28 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Holds an image against the limits.
+    /// Holds an image against the limits. Where the evidence for a base image is weak, a limit holds only if it does with
+    /// that base and without.
     pub fn judge(&self, found: &Inspection) -> Verdict {
+        let waste = &found.waste;
+        let usual = Reading {
+            layers: waste.base.layers,
+            own_bytes: waste.own_bytes,
+            own_content_bytes: waste.own_content_bytes,
+        };
+        let mut verdict = self.judge_by(found, usual);
+        let Some(reading) = waste.otherwise else { return verdict };
+        let other = self.judge_by(found, reading);
+        verdict.passes_otherwise = Some(other.pass());
+        if waste.base.maybe == Some(reading.layers) {
+            let checks = std::mem::take(&mut verdict.checks).into_iter().zip(other.checks);
+            verdict.checks = checks.map(|(usual, other)| usual.stricter(other)).collect();
+        }
+        verdict
+    }
+
+    /// Holds an image against the limits, the first layers of a reading being the base image's.
+    fn judge_by(&self, found: &Inspection, reading: Reading) -> Verdict {
         let mut verdict = Verdict::default();
         let now = by_fingerprint(found);
         let patterns: Vec<_> = self.exceptions.iter().map(Exception::pattern).collect();
@@ -35,7 +55,7 @@ impl Gate {
                 known.excuses(&finding.fingerprint, now.get(&finding.fingerprint).copied().unwrap_or(finding.bytes))
             };
             let why = self
-                .is_beside(finding)
+                .is_beside(finding, is_in_base(finding, found, reading))
                 .or_else(|| self.exception(&patterns, finding, found, &mut verdict))
                 .or_else(|| known(finding));
             if let Some(why) = why {
@@ -48,14 +68,14 @@ impl Gate {
         }
         verdict.used.sort_unstable();
         verdict.used.dedup();
-        let sums = Sums::of(found, &verdict);
-        verdict.checks = Checks { gate: self, found, sums, counted: &verdict.counted, done: Vec::new() }.all();
+        let sums = Sums::of(found, &verdict, reading);
+        verdict.checks = Checks { gate: self, found, reading, sums, counted: &verdict.counted, done: Vec::new() }.all();
         self.say_nothing_of_little(found, &sums, &mut verdict);
         verdict
     }
 
     /// Why no limit is about a finding; None when one is.
-    fn is_beside(&self, finding: &Finding) -> Option<Excuse> {
+    fn is_beside(&self, finding: &Finding, in_base: bool) -> Option<Excuse> {
         let limits = &self.limits;
         let named = limits.rules.iter().any(|(rule, _)| is_named(finding, rule));
         let in_all = match finding.kind {
@@ -63,7 +83,7 @@ impl Gate {
             kind => kind.counts() && limits.all.any(),
         };
         let in_own = named || (finding.kind.counts() && limits.own.any());
-        match (in_all, in_own, finding.in_base) {
+        match (in_all, in_own, in_base) {
             (true, ..) | (false, true, false) => None,
             (false, true, true) => Some(Excuse::Base),
             (false, false, _) => Some(Excuse::Uncounted),
@@ -142,13 +162,13 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(found: &Inspection, verdict: &Verdict) -> Self {
+    fn of(found: &Inspection, verdict: &Verdict, reading: Reading) -> Self {
         let mut sums = Self::default();
         let counted = verdict.counted.iter().map(|place| &found.waste.findings[*place]);
         for finding in counted.filter(|finding| finding.kind.counts()) {
             let dead = if finding.kind.is_dead() { finding.bytes } else { 0 };
             (sums.all, sums.all_dead) = (sums.all + finding.bytes, sums.all_dead + dead);
-            if !finding.in_base {
+            if !is_in_base(finding, found, reading) {
                 (sums.own, sums.own_dead) = (sums.own + finding.bytes, sums.own_dead + dead);
             }
         }
@@ -156,9 +176,18 @@ impl Sums {
     }
 }
 
+/// Whether a finding is the base image's by a reading.
+fn is_in_base(finding: &Finding, found: &Inspection, reading: Reading) -> bool {
+    if reading.layers == found.waste.base.layers {
+        return finding.in_base;
+    }
+    usize::from(finding.stored_in) < reading.layers
+}
+
 struct Checks<'c> {
     gate: &'c Gate,
     found: &'c Inspection,
+    reading: Reading,
     sums: Sums,
     counted: &'c [usize],
     done: Vec<Check>,
@@ -171,7 +200,14 @@ impl Checks<'_> {
         self.damage();
         let waste = &self.found.waste;
         let Sums { own, own_dead, all, all_dead } = self.sums;
-        self.bounds(&limits.own, "own-", "own layers", [own, own_dead, waste.own_content_bytes]);
+        let whose = match self.reading.layers {
+            0 if waste.base.layers == 0 => "own layers (all of them)".to_owned(),
+            0 => "own layers, if no layer is the base image's".to_owned(),
+            some if some == waste.base.layers => "own layers".to_owned(),
+            1 => "own layers, if layer 0 is the base image's".to_owned(),
+            some => format!("own layers, if layers 0 to {} are the base image's", some - 1),
+        };
+        self.bounds(&limits.own, "own-", &whose, [own, own_dead, self.reading.own_content_bytes]);
         self.bounds(&limits.all, "", "all layers", [all, all_dead, waste.content_bytes]);
         if let Some(limit) = limits.image_size {
             let message = format!("all layers store {}", size(waste.content_bytes));
@@ -268,7 +304,9 @@ impl Checks<'_> {
 
     fn rule(&mut self, rule: &str, limit: u64) {
         let findings = self.counted.iter().map(|place| &self.found.waste.findings[*place]);
-        let own: Vec<&Finding> = findings.filter(|finding| is_named(finding, rule) && !finding.in_base).collect();
+        let own: Vec<&Finding> = findings
+            .filter(|finding| is_named(finding, rule) && !is_in_base(finding, self.found, self.reading))
+            .collect();
         let name = format!("limit.{}", shown_text(rule));
         let secrets = rule == Kind::Secret.name()
             || self.found.waste.rules.get(rule).is_some_and(|rule| rule.level == Level::Secret);

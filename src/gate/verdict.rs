@@ -67,6 +67,22 @@ pub struct Verdict {
     pub grown: Vec<(usize, u64)>,
     /// Indexes of exceptions that excuse something.
     pub used: Vec<usize>,
+    /// Whether the image would pass if its base were what other evidence makes it (`Waste::otherwise`).
+    pub passes_otherwise: Option<bool>,
+}
+
+impl Check {
+    /// Of the same check by two readings of the base, the one that is further from passing.
+    pub(super) fn stricter(self, other: Self) -> Self {
+        let further = |a: Quantity, b: Quantity| match (a, b) {
+            (Quantity::Bytes(a), Quantity::Bytes(b)) | (Quantity::Count(a), Quantity::Count(b)) => b > a,
+            (Quantity::Percent(a), Quantity::Percent(b)) => b > a,
+            (Quantity::Ratio(a), Quantity::Ratio(b)) => b < a,
+            _ => false,
+        };
+        let is_further = self.pass == other.pass && further(self.value, other.value);
+        if self.pass && !other.pass || is_further && !self.pass { other } else { self }
+    }
 }
 
 impl Verdict {

@@ -79,6 +79,8 @@ pub struct Relative {
     pub digest: Option<Digest>,
     /// Digests of its uncompressed layers, the base first.
     pub diff_ids: Vec<Option<Digest>>,
+    /// An engine knows it by the digest of a registry.
+    pub is_pulled: bool,
 }
 
 /// A layer, as manifest and config describe it.

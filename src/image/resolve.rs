@@ -191,7 +191,7 @@ fn relatives(lookup: &impl Lookup, candidates: &[Candidate]) -> Vec<Relative> {
                 Parts::Oci { digest, .. } => Some(digest.clone()),
                 _ => None,
             };
-            Some(Relative { names: tags(names), digest, diff_ids: config.diff_ids() })
+            Some(Relative { names: tags(names), digest, diff_ids: config.diff_ids(), is_pulled: false })
         })
         .collect()
 }

@@ -104,6 +104,7 @@ fn others(engine: &EngineImage, options: &Options) -> Vec<Relative> {
         relatives.push(Relative {
             names: other.names,
             digest: other.digest.as_deref().and_then(Digest::parse),
+            is_pulled: other.digest.is_some(),
             diff_ids: other.diff_ids.iter().map(|diff_id| Digest::parse(diff_id)).collect(),
         });
     }

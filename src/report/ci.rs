@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::base::base_lines;
 use super::formats::Judged;
 use super::size::{bytes, exact};
 use super::words::{image_name, instruction_of};
@@ -71,6 +72,9 @@ fn failing(verdict: &Verdict) -> impl Iterator<Item = &Check> {
 fn write_image(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}  {}  {}", image_name(found), found.image.platform, found.image.source)?;
     write_checks(verdict, out)?;
+    for line in base_lines(found, Some(verdict)) {
+        writeln!(out, "  base: {line}")?;
+    }
     write_findings(found, verdict, out)?;
     write_excused(found, verdict, out)?;
     for note in &verdict.notes {

@@ -33,7 +33,7 @@ struct Document<'a> {
     totals: Totals,
     layers: Vec<Layer<'a>>,
     history: Vec<Row<'a>>,
-    base: Base,
+    base: Base<'a>,
     waste: Waste<'a>,
     verification: Verification<'a>,
     notes: Vec<Note<'a>>,
@@ -149,9 +149,22 @@ struct Row<'a> {
 }
 
 #[derive(Serialize)]
-struct Base {
+struct Base<'a> {
     layers: usize,
     evidence: &'static str,
+    name: Option<&'a str>,
+    seen: Option<&'a str>,
+    otherwise: Option<Otherwise>,
+    settle: Option<String>,
+}
+
+/// What the base would change if it were what other evidence makes it.
+#[derive(Serialize)]
+struct Otherwise {
+    layers: usize,
+    own_bytes: u64,
+    own_percent: f64,
+    pass: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -279,7 +292,7 @@ struct Note<'a> {
 /// # Errors
 /// When `out` can't be written.
 pub fn write_json(found: &Inspection, options: JsonOptions, out: &mut impl Write) -> io::Result<()> {
-    to_json(&document(found, options), options.pretty, out)?;
+    to_json(&document(found, None, options), options.pretty, out)?;
     writeln!(out)
 }
 
@@ -290,7 +303,7 @@ pub fn write_json(found: &Inspection, options: JsonOptions, out: &mut impl Write
 pub fn write_judged(images: &[Judged<'_>], options: JsonOptions, out: &mut impl Write) -> io::Result<()> {
     let judged = images.iter().map(|image| {
         let Judged { found, verdict } = *image;
-        Document { ci: verdict.map(ci), ..document(found, options) }
+        Document { ci: verdict.map(ci), ..document(found, verdict, options) }
     });
     let all: Vec<Document<'_>> = judged.collect();
     match all.as_slice() {
@@ -349,7 +362,24 @@ fn ci(verdict: &Verdict) -> Ci<'_> {
     }
 }
 
-fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
+fn base<'a>(found: &'a Inspection, verdict: Option<&Verdict>) -> Base<'a> {
+    let base = &found.waste.base;
+    Base {
+        layers: base.layers,
+        evidence: base.evidence.name(),
+        name: base.name.as_deref(),
+        seen: Some(base.seen.as_str()).filter(|seen| !seen.is_empty()),
+        otherwise: found.waste.otherwise.map(|reading| Otherwise {
+            layers: reading.layers,
+            own_bytes: reading.own_bytes,
+            own_percent: super::base::share(reading.own_bytes, reading.own_content_bytes),
+            pass: verdict.and_then(|verdict| verdict.passes_otherwise),
+        }),
+        settle: super::base::settle_words(found),
+    }
+}
+
+fn document<'a>(found: &'a Inspection, verdict: Option<&Verdict>, options: JsonOptions) -> Document<'a> {
     let Inspection { image, tree, waste, .. } = found;
     let counts = tree.final_counts();
     let sums = &waste.sums;
@@ -390,7 +420,7 @@ fn document(found: &Inspection, options: JsonOptions) -> Document<'_> {
                 layer: row.layer,
             })
             .collect(),
-        base: Base { layers: waste.base.layers, evidence: waste.base.evidence },
+        base: base(found, verdict),
         waste: Waste {
             total_bytes: waste.total_bytes(),
             percent: waste.percent(),

@@ -61,6 +61,9 @@ fn image(each: &Judged<'_>, layers: bool, text: &mut String) {
     };
     let _ = writeln!(text, "### explore: {}\n", prose(&words::image_name(found)));
     let _ = writeln!(text, "{}{verdict}\n", words::headline(each));
+    for line in super::base::base_lines(found, each.verdict) {
+        let _ = writeln!(text, "Base: {}\n", prose(&line));
+    }
     let failed = each.failed();
     for check in &failed {
         let _ = writeln!(text, "- {}: {}", code(&check.rule), prose(&check.message));

@@ -3,6 +3,7 @@
 //! Owns the formats. Every one reads the same [`Inspection`](crate::inspect::Inspection) and computes nothing that
 //! another would have to compute again. Names and texts from images are made harmless here.
 
+mod base;
 mod ci;
 mod diff;
 mod formats;
@@ -23,6 +24,7 @@ mod summary;
 mod time;
 mod words;
 
+pub(crate) use base::base_words;
 pub use ci::{verdict_line, write_verdicts};
 pub use diff::{Compared, DiffFormat, write_diff};
 pub(crate) use diff::{aspects, signed};
@@ -34,6 +36,6 @@ pub use listing::{ListFormat, permissions, write_listing};
 pub use markdown::write_step_summary;
 pub use rules::{write_rule, write_rules};
 pub use size::{bytes, exact, parse_size, percent};
-pub(crate) use summary::{base_words, notice_words};
+pub(crate) use summary::notice_words;
 pub use summary::{write_summary, write_timings};
 pub use time::{ago, date, rfc3339};

@@ -48,11 +48,26 @@ pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -
             "tool": { "driver": driver },
             "invocations": [{ "executionSuccessful": complete, "toolExecutionNotifications": notifications }],
             "columnKind": "unicodeCodePoints",
+            "properties": { "images": images.iter().map(about).collect::<Vec<_>>() },
             "results": results,
         }],
     });
     serde_json::to_writer_pretty(&mut *out, &log)?;
     writeln!(out)
+}
+
+/// An image's base, and what would change with another one.
+fn about(each: &Judged<'_>) -> Value {
+    let base = &each.found.waste.base;
+    json!({
+        "image": words::image_name(each.found),
+        "baseLayers": base.layers,
+        "baseName": base.name,
+        "baseEvidence": base.evidence.name(),
+        "base": super::base::base_words(each.found),
+        "otherwise": super::base::otherwise_words(each.found, each.verdict),
+        "settle": super::base::settle_words(each.found),
+    })
 }
 
 type Named<'a> = (String, Option<(&'a Rules, &'a Rule)>);
@@ -190,7 +205,7 @@ fn result(each: &Judged<'_>, finding: &Finding, standing: Standing<'_>, id: &str
             "pullBytes": finding.pull_bytes,
             "storedIn": layer,
             "causedBy": finding.caused_by,
-            "fixIn": (!finding.in_base).then_some(layer),
+            "fixIn": finding.fix_in,
             "kind": finding.kind.name(),
             "owner": if finding.in_base { "base" } else { "own" },
             "instruction": words::instruction_of(found, finding),

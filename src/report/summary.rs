@@ -1,5 +1,6 @@
 use std::io::{self, Write};
 
+use super::base::base_lines;
 use super::size::{bytes, exact, percent};
 use super::words::cut_end;
 use crate::bytes::{shown, shown_text};
@@ -95,7 +96,10 @@ fn write_waste(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
         if let Some((pull, estimated)) = waste.pull_bytes() {
             write!(out, "; {}{} to pull", if estimated { "~" } else { "" }, bytes(pull))?;
         }
-        writeln!(out, "\n({})", base_words(found))?;
+        writeln!(out)?;
+    }
+    for line in base_lines(found, None) {
+        writeln!(out, "base: {line}")?;
     }
     let sections = [
         ("", of(|finding| finding.kind.counts() && !finding.in_base)),
@@ -133,18 +137,6 @@ pub(crate) fn notice_words(found: &Inspection, notice: &Notice) -> String {
     let layer = notice.layer.map(|layer| format!("layer {layer}: ")).unwrap_or_default();
     let path = notice.path.map(|node| format!("{}: ", shown(&found.tree.paths.path(node)))).unwrap_or_default();
     format!("{}: {layer}{path}{}", notice.id, notice.message)
-}
-
-/// What is the base, and how that is known.
-pub(crate) fn base_words(found: &Inspection) -> String {
-    let base = &found.waste.base;
-    let layers = match base.layers {
-        0 => "no layer is a base image's".to_owned(),
-        1 => "layer 0 is the base image".to_owned(),
-        some => format!("layers 0 to {} are the base image", some - 1),
-    };
-    let name = base.name.as_ref().map(|name| format!(" {}", shown_text(name))).unwrap_or_default();
-    format!("{layers}{name}, {}", base_evidence(base.evidence))
 }
 
 /// Findings that are smaller go into one line.
@@ -189,16 +181,6 @@ fn list(found: &Inspection, findings: &[&Finding], out: &mut impl Write) -> io::
         writeln!(out, "{:>9}  {more} more", bytes(rest))?;
     }
     Ok(())
-}
-
-fn base_evidence(evidence: &str) -> &'static str {
-    match evidence {
-        "given" => "as was said",
-        "annotation" => "as its labels say",
-        "image" => "which is in the same place",
-        "history" => "going by its history",
-        _ => "which is a guess",
-    }
 }
 
 fn instruction(found: &Inspection, layer: usize, width: usize) -> String {

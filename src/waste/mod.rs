@@ -24,7 +24,7 @@ mod shadow;
 mod twins;
 
 pub use accounts::Accounts;
-pub use base::{Base, GivenBase, NotTheBase};
+pub use base::{Base, DockerfileBase, Evidence as BaseEvidence, GivenBase, NotTheBase, Reading};
 pub use computed::{ReadDocument, computed, document_limit, may_have_symbols};
 pub use dockerfile::{Lines, Place};
 pub use findings::{Finding, FindingPath, Severity};
@@ -94,6 +94,8 @@ pub struct Waste {
     pub sums: Sums,
     /// Which layers are the base image's.
     pub base: Base,
+    /// What it comes to if the base is what other evidence would make it.
+    pub otherwise: Option<Reading>,
     /// Wasted bytes that an instruction of this image could end.
     pub own_bytes: u64,
     /// Content of own layers.
@@ -152,20 +154,24 @@ impl Waste {
         let notices = notices::notices(tree, rules, case.tar_bytes, evidence, &findings);
         let content_bytes = tree.content_bytes();
         let (dead_of_layer, hidden_by_layer) = by_layer(tree);
-        Self {
+        let otherwise = case.base.otherwise();
+        let mut waste = Self {
             content_bytes,
             live_bytes: content_bytes.saturating_sub(tree.dead_bytes()),
             own_content_bytes: tree.layers.iter().skip(case.base.layers).map(|layer| layer.content_bytes).sum(),
             charges,
             sums,
             base: case.base,
+            otherwise: None,
             own_bytes,
             findings,
             notices,
             dead_of_layer,
             hidden_by_layer,
             rules: Arc::clone(rules),
-        }
+        };
+        waste.otherwise = otherwise.map(|layers| Reading::of(&waste, tree, layers));
+        waste
     }
 
     /// What is known without a judgement: sizes alone.
@@ -177,7 +183,8 @@ impl Waste {
             live_bytes: content_bytes.saturating_sub(tree.dead_bytes()),
             charges: Vec::new(),
             sums: Sums::default(),
-            base: Base { layers: 0, evidence: "guess", name: None },
+            base: Base::none(),
+            otherwise: None,
             own_bytes: 0,
             own_content_bytes: content_bytes,
             findings: Vec::new(),

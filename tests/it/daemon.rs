@@ -15,14 +15,14 @@ use explore::image::Digest;
 use serde_json::{Value, json};
 
 /// The program, told which daemon to use and where to keep its cache; nothing else of this machine shows.
-struct Explorer {
+pub struct Explorer {
     folder: crate::common::Folder,
     host: String,
     variables: Vec<(String, String)>,
 }
 
 impl Explorer {
-    fn on(socket: &Path) -> Self {
+    pub fn on(socket: &Path) -> Self {
         Self { folder: folder(), host: format!("unix://{}", socket.display()), variables: Vec::new() }
     }
 
@@ -47,11 +47,11 @@ impl Explorer {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(arguments);
         assert!(output.status.success(), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -93,7 +93,7 @@ fn comparable(mut found: Value) -> Value {
 
 /// How the fake daemon sends an image.
 #[derive(Clone, Default)]
-struct Behaviour {
+pub struct Behaviour {
     /// The body of the export breaks off after so many bytes: the connection is closed.
     closes_after: Option<usize>,
     /// The same, but the connection stays open and nothing more comes.
@@ -104,13 +104,22 @@ struct Behaviour {
     gone: bool,
     /// Other images that it has.
     others: Vec<ImageBuilder>,
+    /// Those have a digest of a registry.
+    is_pulled: bool,
     /// It never says what those are made of.
     silent: bool,
 }
 
+impl Behaviour {
+    /// It has other images, too.
+    pub fn beside(others: &[ImageBuilder], is_pulled: bool) -> Self {
+        Self { others: others.to_vec(), is_pulled, ..Self::default() }
+    }
+}
+
 /// A daemon that has one image.
-struct Fake {
-    socket: PathBuf,
+pub struct Fake {
+    pub socket: PathBuf,
     exports: Arc<AtomicUsize>,
     sent: Arc<AtomicUsize>,
     /// Questions what another image is made of.
@@ -128,7 +137,7 @@ impl Drop for Fake {
 
 impl Fake {
     #[allow(clippy::too_many_lines, reason = "one answer after the other")]
-    fn new(built: &ImageBuilder, archive: Vec<u8>, behaviour: Behaviour) -> Self {
+    pub fn new(built: &ImageBuilder, archive: Vec<u8>, behaviour: Behaviour) -> Self {
         let folder = folder();
         let socket = folder.path().join("fake.sock");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -144,7 +153,13 @@ impl Fake {
             .unwrap()
             .iter()
             .rev()
-            .map(|row| json!({"Id": "<missing>", "Created": 1_767_323_045, "CreatedBy": row["created_by"], "Tags": null, "Size": 1, "Comment": ""}))
+            .map(|row| {
+                let created: jiff::Timestamp =
+                    row["created"].as_str().unwrap_or("2026-01-02T03:04:05Z").parse().unwrap();
+                let size = i32::from(row["empty_layer"] != json!(true));
+                json!({"Id": "<missing>", "Created": created.as_second(), "CreatedBy": row["created_by"], "Tags": null,
+                    "Size": size, "Comment": row["comment"].as_str().unwrap_or_default()})
+            })
             .collect();
         let (exports, sent, stop) =
             (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
@@ -183,7 +198,12 @@ impl Fake {
                     }
                     if path.ends_with("/images/json") {
                         let row = |id: &str, name: &str, size: usize| {
-                            json!({"Id": id, "ParentId": "", "RepoTags": [name], "RepoDigests": [], "Created": 1,
+                            let digests: Vec<String> = behaviour
+                                .is_pulled
+                                .then(|| format!("{}@{id}", name.split(':').next().unwrap()))
+                                .into_iter()
+                                .collect();
+                            json!({"Id": id, "ParentId": "", "RepoTags": [name], "RepoDigests": digests, "Created": 1,
                                 "Size": size, "SharedSize": -1, "Labels": {}, "Containers": -1})
                         };
                         let others = behaviour.others.iter().enumerate();
@@ -362,17 +382,16 @@ fn the_base_is_found_among_the_daemons_images() {
     ];
     // The older build is not asked for, and the same image is known.
     let asked = others.len() - 2;
-    let fake =
-        Fake::new(&built, built.save(Shape::Docker), Behaviour { others: others.clone(), ..Behaviour::default() });
+    let fake = Fake::new(&built, built.save(Shape::Docker), Behaviour::beside(&others, true));
     let explorer = Explorer::on(&fake.socket);
     for _ in 0..2 {
         let found = explorer.json(&[&built.name, "--json"]);
-        assert_eq!(found["base"], json!({"layers": 2, "evidence": "image"}));
+        assert_eq!((&found["base"]["layers"], &found["base"]["evidence"]), (&json!(0), &json!("none")));
         // What was told once is known.
         assert_eq!(fake.asked.load(Ordering::Relaxed), asked);
     }
     let summary = text(&explorer.run(&[&built.name]).stdout);
-    assert!(summary.contains("middle:1, which is in the same place"), "{summary}");
+    assert!(summary.contains("`--base middle:1`, which is pulled here"), "{summary}");
     // Whoever names the base is not asked for more; a daemon that does not answer costs a second, and no more.
     let silent =
         Fake::new(&built, built.save(Shape::Docker), Behaviour { others, silent: true, ..Behaviour::default() });

@@ -12,6 +12,7 @@
 
 mod common;
 
+mod bases;
 mod catalogue;
 mod daemon;
 mod diff;

@@ -1,5 +1,6 @@
 //! What the page's tables say, ready to be written.
 
+use super::super::base::base_lines;
 use super::super::formats::Judged;
 use super::super::words::{self, Standing};
 use super::super::{bytes, exact, percent, summary};
@@ -24,7 +25,7 @@ pub(super) struct Image {
     pub(super) damage: Vec<String>,
     pub(super) checks: Vec<Check>,
     pub(super) layers: Vec<Layer>,
-    pub(super) base: String,
+    pub(super) base: Vec<String>,
     pub(super) findings: Vec<Row>,
     pub(super) groups: Vec<&'static str>,
     pub(super) more_findings: String,
@@ -128,7 +129,7 @@ pub(super) fn image(judged: &Judged<'_>, place: usize, most_tiles: usize, file_r
         damage: found.damage().map(|damage| shown_text(&damage)).collect(),
         checks: checks(judged),
         layers: layers(found),
-        base: capital(&summary::base_words(found)),
+        base: base_lines(found, judged.verdict).iter().map(|line| capital(line)).collect(),
         groups,
         more_findings: if hidden > 0 {
             format!("{} smaller findings are not listed.", exact(hidden as u64))

@@ -360,6 +360,24 @@ impl ImageBuilder {
 /// A folder that goes away with the test.
 pub struct Folder(pub tempfile::TempDir);
 
+/// Several images in one archive, as `docker save A B` writes it.
+pub fn save_all(images: &[&ImageBuilder]) -> Vec<u8> {
+    let mut members: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut saved: Vec<Value> = Vec::new();
+    for each in images {
+        let config = each.config();
+        let name = format!("{}.json", Digest::of(&config).hex());
+        let layers: Vec<String> = each.tars.iter().map(|tar| format!("{}.tar", Digest::of(tar).hex())).collect();
+        saved.push(json!({"Config": name, "RepoTags": [each.name], "Layers": layers}));
+        members.push((name, config));
+        members.extend(layers.into_iter().zip(each.tars.clone()));
+    }
+    members.push(("manifest.json".into(), json!(saved).to_string().into_bytes()));
+    members.sort();
+    members.dedup();
+    archive(&members)
+}
+
 pub fn folder() -> Folder {
     Folder(tempfile::tempdir().unwrap())
 }
