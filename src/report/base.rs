@@ -30,8 +30,8 @@ pub(crate) fn base_words(found: &Inspection) -> String {
 pub(crate) fn otherwise_words(found: &Inspection, verdict: Option<&Verdict>) -> Option<String> {
     let Reading { layers, own_bytes, own_content_bytes } = found.waste.otherwise?;
     let who = match layers {
-        0 => "no layer were the base image's".to_owned(),
-        some => format!("{} were the base image's", first_layers(some)),
+        0 => "without a base image".to_owned(),
+        some => format!("if {} were the base image's", first_layers(some)),
     };
     let verdict = match verdict.map(|verdict| (verdict.pass(), verdict.passes_otherwise)) {
         Some((now, Some(then))) if now == then => format!(", and the gate would {} all the same", gate_word(then)),
@@ -39,7 +39,7 @@ pub(crate) fn otherwise_words(found: &Inspection, verdict: Option<&Verdict>) -> 
         _ => String::new(),
     };
     Some(format!(
-        "if {who}, {} of the {} in own layers would be wasted ({}){verdict}",
+        "{who}, {} of the {} in own layers would be wasted ({}){verdict}",
         bytes(own_bytes),
         bytes(own_content_bytes),
         percent(share(own_bytes, own_content_bytes)),

@@ -102,12 +102,12 @@ fn by_end(history: &[HistoryRow]) -> (Option<Seen>, Option<Seen>) {
         let seen = |rows, what| Some(Seen { rows, name: None, what });
         match between(&history[end..=end + next]) {
             (at, Between::Gap(seconds)) => {
-                let what = format!("its history: the next step was built {} after {instruction}", duration(seconds));
+                let what = format!("its history ({instruction}, and {} later the next step)", duration(seconds));
                 return (seen(end + at + 1, what), by_chance);
             }
             (_, Between::OneBuild) => {}
             (_, Between::Unknown) => {
-                let what = format!("its history: {instruction} before the end, at a time that says nothing");
+                let what = format!("its history ({instruction} before the last layer, and times that say nothing)");
                 by_chance = by_chance.or_else(|| seen(end + 1, what));
             }
         }
@@ -124,7 +124,7 @@ fn recorded_by_buildah(history: &[HistoryRow]) -> Option<Seen> {
         Some(name.to_owned()).filter(|name| !name.is_empty() && !is_id && name != "scratch")
     };
     let (rows, name) = history.iter().enumerate().rev().find_map(|(at, row)| Some((at, name(row)?)))?;
-    Some(Seen { rows, what: format!("its history, which says FROM {name}"), name: Some(name) })
+    Some(Seen { rows, what: format!("its history (FROM {name})"), name: Some(name) })
 }
 
 /// What writes rows of the history.
@@ -146,7 +146,7 @@ impl Builder {
     fn name(self) -> &'static str {
         match self {
             Self::BuildKit => "BuildKit",
-            Self::Classic => "docker build, Podman or Buildah",
+            Self::Classic => "another builder",
             Self::Kaniko => "kaniko",
             Self::Jib => "Jib",
             Self::Ko => "ko",
@@ -204,8 +204,8 @@ fn by_builder(history: &[HistoryRow]) -> Option<Seen> {
     let mut rows = history.iter().enumerate().rev().filter(|(_, row)| !is_common(row));
     let last = Builder::of(rows.next()?.1)?;
     let (at, row) = rows.find(|(_, row)| Builder::of(row) != Some(last))?;
-    let below = Builder::of(row)?;
-    let what = format!("its history: {} wrote the first rows, {} the others", below.name(), last.name());
+    Builder::of(row)?;
+    let what = format!("its history ({} wrote only the later rows)", last.name());
     Some(Seen { rows: at + 1, name: None, what })
 }
 
