@@ -283,11 +283,17 @@ pub fn inspect(
     options: &Options,
     tell: &mut dyn FnMut(Progress<'_>) -> bool,
 ) -> Result<Inspection, InspectError> {
-    let request = Request { select: target.select.clone(), platform: options.platform.clone(), format: target.format };
+    let request = Request {
+        select: target.select.clone(),
+        platform: options.platform.clone(),
+        format: target.format,
+        ..Request::default()
+    };
     let shared = Shared::default();
     let mut timings = Vec::new();
     let mut clock = Clock::new(&shared);
-    let opened = crate::source::open_with(target, &shared.read, options.pull, &mut |text| {
+    let platform = options.platform.as_ref().map(Platform::to_string);
+    let opened = crate::source::open_with(target, &shared.read, options.pull, platform.as_deref(), &mut |text| {
         tell(Progress::Waiting(text));
     })?;
     let mut loaded = match &opened {
@@ -367,7 +373,12 @@ pub fn inspect(
 
 /// What an image's documents say of its layers, without a look at any.
 fn documents_of(target: &Target, options: &Options) -> Result<Relative, InspectError> {
-    let request = Request { select: target.select.clone(), platform: options.platform.clone(), format: target.format };
+    let request = Request {
+        select: target.select.clone(),
+        platform: options.platform.clone(),
+        format: target.format,
+        ..Request::default()
+    };
     let count = Arc::default();
     let failed = |error| InspectError::Image { name: target.typed.clone(), error };
     let image = match crate::source::open(target, &count)? {
@@ -375,7 +386,7 @@ fn documents_of(target: &Target, options: &Options) -> Result<Relative, InspectE
             crate::image::resolve(&members::MembersLookup(&members), &request).map_err(failed)?
         }
         Opened::Stream(stream) => stream::documents(&stream, &request)?,
-        Opened::Engine(engine) => crate::image::from_facts(&engine.facts, None),
+        Opened::Engine(engine) => crate::image::from_facts(&engine.facts),
     };
     Ok(Relative {
         names: vec![target.typed.clone()],

@@ -36,6 +36,11 @@ pub fn shown_text(text: &str) -> String {
     out
 }
 
+/// The same for a text of several lines, which stay.
+pub fn shown_lines(text: &str) -> String {
+    text.split('\n').map(|line| shown_text(&line.replace('\t', "    "))).collect::<Vec<_>>().join("\n")
+}
+
 /// What a terminal would obey, or a reader would not see.
 pub fn is_hostile(letter: char) -> bool {
     letter.is_control() || is_deceptive(letter)

@@ -7,7 +7,7 @@ use explore::content::{ReadError, SaveError};
 use explore::gate::BaselineError;
 use explore::inspect::InspectError;
 use explore::settings::SettingsError;
-use explore::source::TargetError;
+use explore::source::{Attempt, TargetError};
 use explore::tui::ScreenError;
 use explore::waste::RulesError;
 use thiserror::Error;
@@ -40,7 +40,7 @@ pub(crate) enum Failure {
     #[error("there is no layer {wanted}; the image has {has}, numbered from 0")]
     NoLayer { wanted: usize, has: usize },
     #[error("no daemon has an image to choose from\n{}", told(.0))]
-    NoImages(Vec<(String, String)>),
+    NoImages(Vec<Attempt>),
     #[error("`{client}` can't be run: {error}; `--engine` names the other one")]
     NoClient { client: &'static str, error: io::Error },
     #[error(transparent)]
@@ -66,8 +66,8 @@ pub(crate) enum Failure {
 }
 
 /// Daemons, and why they gave nothing.
-fn told(silent: &[(String, String)]) -> String {
-    silent.iter().map(|(daemon, why)| format!("  {daemon}: {why}")).collect::<Vec<_>>().join("\n")
+fn told(silent: &[Attempt]) -> String {
+    silent.iter().map(|attempt| format!("  {attempt}")).collect::<Vec<_>>().join("\n")
 }
 
 impl Failure {

@@ -88,19 +88,23 @@ fn only_for_the_gate(settings: &Settings) -> Result<(), Failure> {
 fn choose(settings: &Settings) -> Result<Option<OsString>, Failure> {
     let (images, silent) = explore::source::list(&explore::source::Process);
     let cache = cache();
-    let known = |image: &Listed| cache.as_ref().is_some_and(|cache| cache.config(&image.id).is_some());
+    let known = |image: &Listed| cache.as_ref().is_some_and(|cache| cache.document(&image.id).is_some());
     if has_screen() && io::stdin().is_terminal() {
         let choices = images.into_iter().map(|image| Choice { known: known(&image), image }).collect();
-        return Ok(explore::tui::pick(choices, silent, look_of_screen(settings).theme)
-            .map_err(Failure::Terminal)?
-            .map(OsString::from));
+        return Ok(explore::tui::pick(
+            choices,
+            silent.iter().map(ToString::to_string).collect(),
+            look_of_screen(settings).theme,
+        )
+        .map_err(Failure::Terminal)?
+        .map(OsString::from));
     }
     if images.is_empty() {
         return Err(Failure::NoImages(silent));
     }
     print(|out| report::write_images(&images, &known, jiff::Timestamp::now(), out))?;
-    for (daemon, why) in silent {
-        say(&format!("explore: {daemon}: {why}"));
+    for attempt in silent {
+        say(&format!("explore: {attempt}"));
     }
     Ok(None)
 }

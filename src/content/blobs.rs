@@ -153,10 +153,11 @@ fn over_export(
     stop: &AtomicBool,
     visit: &mut Visit<'_>,
 ) -> Result<(), ReadError> {
-    if engine.facts.id != inspection.image.id.as_str() {
+    let was = inspection.image.engine_id.as_deref().unwrap_or(inspection.image.id.as_str());
+    if engine.facts.id != was {
         return Err(ReadError::Retagged {
             name: inspection.reference.clone(),
-            was: inspection.image.id.to_string(),
+            was: was.to_owned(),
             now: engine.facts.id.clone(),
         });
     }
@@ -167,15 +168,15 @@ fn over_export(
             // A daemon may take a minute to begin, and no read returns meanwhile.
             while !over.load(Ordering::Relaxed) {
                 if stop.load(Ordering::Relaxed) {
-                    bell.ring();
+                    bell.set();
                 }
                 std::thread::park_timeout(Duration::from_millis(20));
             }
         });
         let done = (|| -> Result<(), ReadError> {
-            let name = format!("{} at {}", engine.facts.engine, engine.daemon.endpoint);
-            let stream = engine.daemon.export(&engine.facts.id, Arc::default(), &bell);
-            let mut pass = Pass::over(name, Box::new(stream), scope)?;
+            let platform = inspection.image.platform.for_engine();
+            let stream = engine.export(Some(&platform), Arc::default(), &bell);
+            let mut pass = Pass::over(engine.daemon.title(), Box::new(stream), scope)?;
             while let Some(member) = pass.next_member()? {
                 let Member::File { name, mut content, .. } = member else { continue };
                 let mut head = Vec::new();
@@ -191,7 +192,7 @@ fn over_export(
             Ok(())
         })();
         over.store(true, Ordering::Relaxed);
-        bell.ring();
+        bell.set();
         watcher.thread().unpark();
         done
     })

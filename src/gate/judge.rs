@@ -46,7 +46,8 @@ impl Gate {
 
     /// Holds an image against the limits, the first layers of a reading being the base image's.
     fn judge_by(&self, found: &Inspection, reading: Reading) -> Verdict {
-        let mut verdict = Verdict::default();
+        let warnings = found.image.warnings.iter().map(|text| shown_text(text));
+        let mut verdict = Verdict { notes: warnings.collect(), ..Verdict::default() };
         let now = by_fingerprint(found);
         let patterns: Vec<_> = self.exceptions.iter().map(Exception::pattern).collect();
         for (place, finding) in found.waste.findings.iter().enumerate() {
@@ -296,7 +297,7 @@ impl Checks<'_> {
         let (layer, bytes) = largest.unwrap_or_default();
         let over = sizes().filter(|bytes| *bytes > limit).count();
         let others = if over > 1 { format!(", and {} others are over the limit", over - 1) } else { String::new() };
-        let instruction = self.found.image.instruction(layer).unwrap_or_default();
+        let instruction = self.found.image.instruction_line(layer).unwrap_or_default();
         let message =
             format!("the largest is layer {layer} with {}{others}: {}", size(bytes), cut(&shown_text(&instruction)));
         self.bytes("max-layer-size", limit, bytes, message);

@@ -160,8 +160,8 @@ impl Config {
         self.rootfs.diff_ids.iter().map(|text| Digest::parse(text)).collect()
     }
 
-    /// A config put together from what a daemon says.
-    pub(super) fn told(
+    /// A config put together from what an engine says.
+    pub(super) fn described(
         created: Option<String>,
         os: String,
         architecture: String,

@@ -19,8 +19,8 @@ use crate::secret::Redacted;
 
 pub use config::{Config, Run};
 pub use digest::{Digest, Hasher};
-pub use engine::from_facts;
-pub use history::{HistoryRow, readable};
+pub use engine::{EngineChoice, choose_platform, from_documents, from_facts};
+pub use history::HistoryRow;
 pub use platform::Platform;
 pub use resolve::{ImageError, Lookup, Request, resolve};
 
@@ -31,6 +31,8 @@ pub struct Image {
     pub source: &'static str,
     /// Digest of the config, computed from its bytes.
     pub id: Digest,
+    /// The id by which an engine knows the image. With Docker's containerd store it is the digest of an index or a manifest.
+    pub engine_id: Option<String>,
     /// Digest of the manifest, where the format has one.
     pub digest: Option<Digest>,
     /// Names that the archive gives it.
@@ -45,6 +47,8 @@ pub struct Image {
     pub layers: Vec<Layer>,
     /// Oddities met in the documents.
     pub notes: Vec<String>,
+    /// What makes the image doubtful although all of it was read: an engine that contradicts its config. The gate repeats them.
+    pub warnings: Vec<String>,
     /// Documents whose digest was claimed and is another: "config sha256:…: …".
     pub problems: Vec<String>,
     /// What kept the archive from being read to its end; what comes after is missing.
@@ -109,14 +113,24 @@ impl Layer {
     }
 }
 
+/// An instruction on one line: a mark stands where a line of a here-document ends.
+pub fn one_line(instruction: &str) -> String {
+    instruction.split('\n').map(str::trim).collect::<Vec<_>>().join(" \u{21b5} ")
+}
+
 impl Image {
     /// The history row of a layer.
     pub fn row(&self, layer: usize) -> Option<&HistoryRow> {
         self.layers.get(layer)?.history.and_then(|row| self.history.get(row))
     }
 
-    /// The instruction that made a layer, made readable; None without history.
+    /// The instruction that made a layer, as its author wrote it, with all its lines; None without history.
     pub fn instruction(&self, layer: usize) -> Option<String> {
-        self.row(layer).and_then(|row| row.created_by.as_deref()).map(readable)
+        self.row(layer).and_then(HistoryRow::instruction)
+    }
+
+    /// The same on one line, for lists.
+    pub fn instruction_line(&self, layer: usize) -> Option<String> {
+        self.instruction(layer).map(|text| one_line(&text))
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::history::align;
+use super::history::{align, read_instructions};
 use super::manifest::{Descriptor, Index, Manifest, SavedImage};
 use super::provenance::built_at;
 use super::{Config, Digest, HistoryRow, Image, Layer, Platform, Relative};
@@ -31,8 +31,10 @@ pub trait Lookup {
 pub struct Request {
     /// Which of several.
     pub select: Option<Select>,
-    /// For which platform; the machine's own when nothing is said.
+    /// For which platform; [`Request::usual`] when nothing is said.
     pub platform: Option<Platform>,
+    /// The platform that is meant when nothing is said; the machine's own where this is None.
+    pub usual: Option<Platform>,
     /// What a prefix promised.
     pub format: Option<Format>,
 }
@@ -82,6 +84,21 @@ pub enum ImageError {
         wanted: Platform,
         /// What is there.
         has: Vec<String>,
+    },
+    /// An engine that does not know its own image.
+    #[error(
+        "{engine} says that the image has {described} layers, its config names {named} and {stored} are stored, and they are \
+         not the same; remove the image and build, pull or load it again"
+    )]
+    EngineDisagrees {
+        /// `docker` or `podman`.
+        engine: &'static str,
+        /// Layers that the engine names.
+        described: usize,
+        /// Layers that the config names.
+        named: usize,
+        /// Layers of the manifest.
+        stored: usize,
     },
     /// More than anyone stacks.
     #[error("the manifest names {0} layers; more than {MAX_LAYERS} are not read")]
@@ -165,7 +182,7 @@ pub fn resolve(lookup: &impl Lookup, request: &Request) -> Result<Image, ImageEr
     let relatives = relatives(lookup, &candidates);
     let candidate = choose(candidates, request.select.as_ref())?;
     let names = candidate.names.clone();
-    let (variant, note) = choose_platform(lookup, candidate.variants, request.platform.as_ref())?;
+    let (variant, note) = choose_platform(lookup, candidate.variants, request)?;
     let mut image = build(lookup, source, &names, variant)?;
     image.notes.extend(note);
     image.damage = lookup.damage();
@@ -349,7 +366,7 @@ fn full_name(name: &str) -> String {
 fn choose_platform(
     lookup: &impl Lookup,
     mut variants: Vec<Variant>,
-    wanted: Option<&Platform>,
+    request: &Request,
 ) -> Result<(Variant, Option<String>), ImageError> {
     for variant in &mut variants {
         if variant.platform.is_none() {
@@ -360,7 +377,8 @@ fn choose_platform(
         return Err(missing(lookup, "manifest", digest.as_str()));
     }
     let there = |variant: &Variant| !matches!(variant.parts, Parts::Absent(_));
-    let machine = Platform::machine();
+    let wanted = request.platform.as_ref();
+    let machine = request.usual.clone().unwrap_or_else(Platform::machine);
     let serves = |variant: &Variant, wanted: &Platform| variant.platform.as_ref().is_some_and(|p| p.serves(wanted));
     let rows = || {
         let name = |v: &Variant| v.platform.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
@@ -467,17 +485,19 @@ fn build(lookup: &impl Lookup, source: &'static str, names: &[String], variant: 
     {
         image.platform = platform;
     }
-    image.history = std::mem::take(&mut image.config.history);
-    let note = align(&mut image.history, &mut image.layers);
-    image.notes.extend(note);
-    hide_secrets(&mut image);
+    take_history(&mut image);
     Ok(image)
 }
 
-/// Hides in every text of an image what any of them shows to be secret. To be called once history and annotations are in it.
-pub(super) fn hide_secrets(image: &mut Image) {
+/// Takes the history out of the config: its rows go to their layers, and what nobody should see is hidden. To be called once
+/// annotations are in the image.
+pub(super) fn take_history(image: &mut Image) {
+    image.history = std::mem::take(&mut image.config.history);
+    let note = align(&mut image.history, &mut image.layers);
+    image.notes.extend(note);
     let rows = image.history.iter_mut().flat_map(|row| [&mut row.created_by, &mut row.comment]).flatten();
     image.config.seal(rows.chain(image.annotations.values_mut()));
+    read_instructions(&mut image.history);
 }
 
 /// Names without their long forms: `docker.io/library/app:1` says the same as `app:1`, and `1` less.
@@ -538,6 +558,8 @@ pub(super) fn bare(source: &'static str, id: Digest, config: Config, layers: Vec
         history: Vec::new(),
         layers,
         notes: Vec::new(),
+        warnings: Vec::new(),
+        engine_id: None,
         problems: Vec::new(),
         damage: None,
         verified: 0,

@@ -1,6 +1,7 @@
-//! Reading an image of a daemon: what is known of its layers from before, and the rest as it streams.
+//! Reading an image of an engine: what is cached of its layers, and the rest as it streams.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -12,75 +13,119 @@ use super::kept::{CACHE_LIMIT, keeping, recalled};
 use super::loaded::Loaded;
 use super::stream::{Message, feed_members};
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
-use crate::bytes::ReadAhead;
-use crate::image::{Digest, Relative, from_facts};
+use crate::bytes::{Compression, ReadAhead};
+use crate::image::{
+    Digest, EngineChoice, ImageError, Lookup, Platform, Relative, choose_platform, from_documents, from_facts,
+};
 use crate::layer::Cache;
-use crate::source::{DaemonError, EngineImage, Pass, SourceError, Stop};
+use crate::source::{DaemonError, EngineImage, EnginePlatform, Pass, SourceError, Stop, Store};
 
-/// Reads an image of a daemon.
+/// Reads an image of an engine.
 pub(super) fn from_engine(
-    engine: &EngineImage,
+    found: &EngineImage,
     options: &Options,
     shared: &Shared,
     clock: &mut Clock<'_>,
     timings: &mut Vec<Timing>,
     tell: &mut dyn FnMut(Progress<'_>) -> bool,
 ) -> Result<Loaded, InspectError> {
+    let name = found.daemon.title();
+    let failed = |error| InspectError::Image { name: name.clone(), error };
+    let wanted = options.platform.as_ref();
+    let choice = choose_platform(&found.facts, wanted).map_err(failed)?;
+    let asked = match &choice {
+        EngineChoice::Ask(platform) => found.for_platform(platform).map_err(SourceError::from)?,
+        EngineChoice::Described | EngineChoice::Unknown => None,
+    };
+    let described = asked.is_some() || choice == EngineChoice::Described;
+    let engine = asked.as_ref().unwrap_or(found);
     let facts = &engine.facts;
     let cache = options.cache.as_ref();
-    let is_it = |bytes: &[u8]| Digest::of(bytes).as_str() == facts.id;
-    let config = cache.and_then(|cache| cache.config(&facts.id)).filter(|bytes| is_it(bytes));
-    let mut image = from_facts(facts, config.as_deref());
+    let documents = EngineDocuments::new(&facts.id, cache, HashMap::new());
+    let known = from_documents(facts, &documents, wanted, described).ok();
+    let mut image = known.or_else(|| described.then(|| from_facts(facts)));
     timings.push(clock.lap("documents"));
-    if !tell(Progress::Image(&image)) {
+    if let Some(image) = &image
+        && !tell(Progress::Image(image))
+    {
         return Err(InspectError::Stopped);
     }
+    let is_known = image.is_some();
     // One slot for each content; an image may have one several times.
-    let mut names: Vec<&str> = Vec::new();
-    let mut order = Vec::new();
-    for diff_id in &facts.diff_ids {
-        let known = names.iter().position(|name| name == diff_id);
-        order.push(known.unwrap_or(names.len()));
-        if known.is_none() {
-            names.push(diff_id);
-        }
-    }
+    let diff_ids: Vec<String> =
+        image.iter().flat_map(|image| &image.layers).map(|layer| layer.member.clone()).collect();
+    let (names, mut order) = distinct(&diff_ids);
     let mut builder = Builder::new(names.len(), shared, Some(facts.size).filter(|size| *size > 0), tell);
-    // What was kept of a layer does not have the SHA-256 of its files, nor always the package databases that advice asks for.
+    // What was cached of a layer does not have the SHA-256 of its files, nor always the package databases that advice asks for.
     let readable = cache.filter(|_| !options.hash && !options.looks_closer());
     let mut missing: HashSet<&str> = match readable {
         Some(cache) => recall(cache, &names, options, shared, &mut builder)?,
         None => names.iter().copied().collect(),
     };
+    let recalled: HashSet<usize> = (0..names.len()).filter(|slot| !missing.contains(names[*slot])).collect();
     for (layer, slot) in order.iter().enumerate() {
-        if !missing.contains(names[*slot]) {
+        if recalled.contains(slot) {
             builder.say_layer(layer, *slot)?;
         }
     }
     timings.push(clock.lap("cache"));
     let mut notes = Vec::new();
-    if !missing.is_empty() {
-        let exported = export(engine, &mut missing, options, shared, &mut builder)?;
-        for (slot, digest) in exported.read {
-            if let Some(own) = names.iter().position(|name| *name == digest) {
-                builder.slots.swap(own, slot);
+    if !is_known || !missing.is_empty() {
+        let wanted_layers = is_known.then_some(&mut missing);
+        let platform = wanted.map(Platform::for_engine).filter(|_| !described);
+        let platform = platform.as_ref().unwrap_or(&facts.platform);
+        let mut exported = export(engine, platform, &diff_ids, wanted_layers, options, shared, &mut builder)?;
+        notes = std::mem::take(&mut exported.notes);
+        let documents = EngineDocuments::new(&facts.id, cache, exported.documents());
+        match from_documents(facts, &documents, wanted, described) {
+            Ok(found) => {
+                notes.extend(documents.cache_all());
+                image = Some(found);
+            }
+            Err(error) => match &mut image {
+                Some(image) if !matches!(error, ImageError::EngineDisagrees { .. }) => image.warnings.push(format!(
+                    "the export has no config to go by ({error}); history and settings are what {} says",
+                    facts.engine.name()
+                )),
+                _ => return Err(failed(error)),
+            },
+        }
+        if is_known {
+            for (slot, digest) in exported.read {
+                if let Some(own) = names.iter().position(|name| *name == digest) {
+                    builder.slots.swap(own, slot);
+                }
+            }
+        } else {
+            // Which layers the image has shows only now: all that came were read.
+            for layer in image.iter().flat_map(|image| &image.layers) {
+                let slot = exported.read.iter().find(|(_, digest)| *digest == layer.member).map(|(slot, _)| *slot);
+                order.push(slot.unwrap_or_else(|| {
+                    builder.slots.push(Slot::default());
+                    builder.slots.len() - 1
+                }));
             }
         }
-        notes = exported.notes;
-        if let Some(bytes) = exported.documents.into_iter().find(|bytes| is_it(bytes)) {
-            if let Some(Err(error)) = cache.map(|cache| cache.keep_config(&facts.id, &bytes)) {
-                notes.push(format!("the cache can't be written: {error}"));
-            }
-            image = from_facts(facts, Some(&bytes));
-        }
+    }
+    let Some(mut image) = image else { return Err(InspectError::Stopped) };
+    if !is_known && !(builder.tell)(Progress::Image(&image)) {
+        return Err(InspectError::Stopped);
     }
     for layer in 0..order.len() {
         builder.push(&order, layer);
     }
+    for (layer, slot) in image.layers.iter().zip(&order).filter(|(_, slot)| recalled.contains(slot)) {
+        // What was cached may have been another blob of the same layer, compressed in another way.
+        let stored = layer.media_type.as_deref().and_then(compression).zip(layer.size);
+        if let (Some((compression, size)), Some(blob)) = (stored, builder.slots[*slot].blob.as_mut()) {
+            blob.compression = compression;
+            blob.compressed_bytes = Some(size).filter(|_| compression != Compression::None);
+        }
+    }
     let windows = vec![None; builder.slots.len()];
     let Builder { tree, slots, .. } = builder;
     image.relatives = others(engine, options);
-    image.notes.extend(engine.note.clone());
+    image.notes.extend(engine.notes.iter().cloned());
     if engine.daemon.is_started() {
         image.notes.push("read through a `podman system service` that was started for it and has ended".to_owned());
     }
@@ -88,7 +133,95 @@ pub(super) fn from_engine(
     Ok(Loaded::new(image, tree, slots, &order, &windows, options))
 }
 
-/// Images of the same daemon that this one may be built on; none where the base is given, or is not asked for.
+/// How a blob of a media type is compressed (OCI image spec, "Layer"); None where the type does not say.
+fn compression(media_type: &str) -> Option<Compression> {
+    let end = media_type.rsplit(['.', '+']).next().unwrap_or_default();
+    match end {
+        "gzip" => Some(Compression::Gzip),
+        "zstd" => Some(Compression::Zstd),
+        "tar" => Some(Compression::None),
+        _ => None,
+    }
+}
+
+/// Each name once, and for each of all names the place where it is.
+fn distinct(all: &[String]) -> (Vec<&str>, Vec<usize>) {
+    let mut names: Vec<&str> = Vec::new();
+    let mut order = Vec::new();
+    for name in all {
+        let known = names.iter().position(|known| known == name);
+        order.push(known.unwrap_or(names.len()));
+        if known.is_none() {
+            names.push(name);
+        }
+    }
+    (names, order)
+}
+
+/// Documents of an image by their digests: those of an export, and those that are cached. What is asked for under a digest
+/// has it, or is not there.
+struct EngineDocuments<'c> {
+    id: &'c str,
+    cache: Option<&'c Cache>,
+    exported: HashMap<String, Vec<u8>>,
+    asked: RefCell<BTreeSet<String>>,
+}
+
+impl<'c> EngineDocuments<'c> {
+    fn new(id: &'c str, cache: Option<&'c Cache>, exported: HashMap<String, Vec<u8>>) -> Self {
+        Self { id, cache, exported, asked: RefCell::default() }
+    }
+
+    fn get(&self, digest: &str) -> Option<Vec<u8>> {
+        let cached = || self.cache?.document(digest).filter(|bytes| Digest::of(bytes).as_str() == digest);
+        self.exported.get(digest).cloned().or_else(cached)
+    }
+
+    /// Caches what was asked for, so that the image can be opened without an export. Returns what kept it from being written.
+    fn cache_all(&self) -> Option<String> {
+        let cache = self.cache?;
+        let asked = self.asked.borrow();
+        let new = asked.iter().filter_map(|digest| Some((digest, self.exported.get(digest)?)));
+        let done = new.map(|(digest, bytes)| cache.keep_document(digest, bytes)).collect::<std::io::Result<()>>();
+        done.err().map(|error| format!("the cache can't be written: {error}"))
+    }
+}
+
+impl Lookup for EngineDocuments<'_> {
+    fn document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        if name == "index.json" {
+            // An index of the one image that is meant. Its id names a manifest or an index.
+            let Some(bytes) = self.get(self.id) else { return Ok(None) };
+            let is_index =
+                serde_json::from_slice::<serde_json::Value>(&bytes).is_ok_and(|top| top["manifests"].is_array());
+            let kind = if is_index { "index" } else { "manifest" };
+            let kind = format!("application/vnd.oci.image.{kind}.v1+json");
+            let index = serde_json::json!({ "manifests": [{ "mediaType": kind, "digest": self.id }] });
+            return Ok(Some(index.to_string().into_bytes()));
+        }
+        let digest = name.strip_prefix("blobs/").map(|name| name.replacen('/', ":", 1));
+        Ok(digest.and_then(|digest| {
+            let bytes = self.get(&digest)?;
+            // The top of it is asked for by every look at it.
+            self.asked.borrow_mut().extend([digest, self.id.to_owned()]);
+            Some(bytes)
+        }))
+    }
+
+    fn shape(&self) -> String {
+        "it has no document of that digest".to_owned()
+    }
+
+    fn damage(&self) -> Option<String> {
+        None
+    }
+
+    fn is_layout(&self) -> bool {
+        true
+    }
+}
+
+/// Images of the same engine that this one may be built on; none where the base is given, or is not asked for.
 fn others(engine: &EngineImage, options: &Options) -> Vec<Relative> {
     if options.tree_only || options.base_layers.is_some() || options.base_image.is_some() {
         return Vec::new();
@@ -98,7 +231,7 @@ fn others(engine: &EngineImage, options: &Options) -> Vec<Relative> {
     let mut relatives = Vec::new();
     for other in engine.daemon.others(&engine.facts, &known) {
         if let Some(cache) = cache.filter(|cache| cache.diff_ids(&other.id).is_none()) {
-            // What can't be kept is asked for again.
+            // What can't be cached is asked for again.
             let _ = cache.keep_diff_ids(&other.id, &other.diff_ids);
         }
         relatives.push(Relative {
@@ -111,7 +244,7 @@ fn others(engine: &EngineImage, options: &Options) -> Vec<Relative> {
     relatives
 }
 
-/// Takes the layers whose indexes are kept; returns the names of the others.
+/// Takes the layers whose indexes are cached; returns the names of the others.
 fn recall<'n>(
     cache: &Cache,
     names: &[&'n str],
@@ -170,44 +303,56 @@ fn recall<'n>(
 /// What an export brought.
 #[derive(Default)]
 struct Exported {
-    /// The slot that each layer that was missing was read into, and its digest.
+    /// The slots of layers that are sound, and their digests.
     read: Vec<(usize, String)>,
     documents: Vec<Vec<u8>>,
     notes: Vec<String>,
 }
 
-/// A layer that broke off, or the daemon did.
-fn broke(error: SourceError, complaint: Option<String>, name: String) -> InspectError {
-    let why = match (complaint, error) {
-        (Some(why), _) => why,
+impl Exported {
+    /// By digest.
+    fn documents(&mut self) -> HashMap<String, Vec<u8>> {
+        let all = std::mem::take(&mut self.documents);
+        all.into_iter().map(|bytes| (Digest::of(&bytes).to_string(), bytes)).collect()
+    }
+}
+
+/// A layer that broke off, or the engine did.
+fn broke(error: SourceError, problem: Option<String>, engine: String) -> InspectError {
+    let problem = match (problem, error) {
+        (Some(problem), _) => problem,
         (None, SourceError::Tar { error, .. }) => format!("it {error}"),
         (None, other) => return other.into(),
     };
-    let problem = format!("the export broke off: {why}; see whether the daemon still runs, and try again");
-    SourceError::Daemon(DaemonError::Broke { engine: name, problem }).into()
+    SourceError::Daemon(DaemonError::BrokeOff { engine, problem }).into()
 }
 
-/// Streams the image until the last of the missing layers was read. Which member is which layer shows by its digest.
+/// Streams the image until the last of the missing layers and the config were read, or to its end where it does not show which
+/// layers are missing. Which member is which layer shows by its digest.
+#[allow(clippy::too_many_lines, reason = "one message after the other")]
 fn export(
     engine: &EngineImage,
-    missing: &mut HashSet<&str>,
+    platform: &EnginePlatform,
+    diff_ids: &[String],
+    mut missing: Option<&mut HashSet<&str>>,
     options: &Options,
     shared: &Shared,
     builder: &mut Builder<'_>,
 ) -> Result<Exported, InspectError> {
     let stop = Arc::new(Stop::default());
     let trouble: Mutex<Option<String>> = Mutex::new(None);
-    let wanted: HashSet<String> = missing.iter().map(|name| (*name).to_owned()).collect();
+    let wanted: Option<HashSet<String>> =
+        missing.as_ref().map(|missing| missing.iter().map(|name| (*name).to_owned()).collect());
     let read_member = |slot: usize, ahead: ReadAhead, own: &SyncSender<Message>| {
         let complain = |error: std::io::Error| {
             if let Ok(mut trouble) = trouble.lock() {
-                trouble.get_or_insert_with(|| format!("nothing more is kept in the cache: {error}"));
+                trouble.get_or_insert_with(|| format!("nothing more is cached: {error}"));
             }
         };
         let flow = Flow { digest: true, estimate: true };
         let blob = keeping(
             options.cache.as_ref(),
-            |digest| wanted.contains(digest),
+            |digest| wanted.as_ref().is_none_or(|wanted| wanted.contains(digest)),
             &complain,
             |keep| {
                 read_flowing(ahead, options, flow, &mut |batch| {
@@ -221,12 +366,15 @@ fn export(
     let read_member = &read_member;
     let mut exported = Exported::default();
     let own_slots = builder.slots.len();
-    let name = format!("{} at {}", engine.facts.engine, engine.daemon.endpoint);
+    let name = engine.daemon.title();
     let mut over: Option<SourceError> = None;
+    // The containerd store needs more documents than one, in any order, and the attestations among the last.
+    let id = Some(&engine.facts.id).filter(|_| engine.facts.store == Store::Configs);
+    let mut has_config = false;
     std::thread::scope(|scope| -> Result<(), InspectError> {
         let (sender, messages) = sync_channel(WAITING);
         let most = threads(options);
-        let stream = engine.daemon.export(&engine.facts.id, Arc::clone(&shared.read), &stop);
+        let stream = engine.export(Some(platform), Arc::clone(&shared.read), &stop);
         let feeder_name = name.clone();
         scope.spawn(move || match Pass::over(feeder_name, Box::new(stream), scope) {
             Ok(pass) => feed_members(scope, pass, most, shared, &sender, read_member),
@@ -256,29 +404,38 @@ fn export(
                     let sound = blob.end.damage.is_none();
                     builder.slots[slot].blob = Some(*blob);
                     let Some(digest) = digest.filter(|_| sound) else { continue };
+                    let Some(missing) = missing.as_deref_mut() else {
+                        exported.read.push((slot, digest));
+                        builder.say_layer(slot, slot)?;
+                        continue;
+                    };
                     if !missing.remove(digest.as_str()) {
                         continue;
                     }
-                    let layer = engine.facts.diff_ids.iter().position(|name| *name == digest).unwrap_or(0);
+                    let layer = diff_ids.iter().position(|name| *name == digest).unwrap_or(0);
                     exported.read.push((slot, digest));
                     builder.say_layer(layer, slot)?;
-                    if missing.is_empty() {
-                        stop.ring();
-                    }
                 }
-                Message::Document(_, bytes) => exported.documents.push(bytes),
+                Message::Document(_, bytes) => {
+                    has_config |= id.is_some_and(|id| Digest::of(&bytes).as_str() == id);
+                    exported.documents.push(bytes);
+                }
                 Message::Over(error) => over = error,
                 Message::Link(..) | Message::Other(_) => {}
             }
+            if has_config && missing.as_ref().is_some_and(|missing| missing.is_empty()) {
+                stop.set();
+            }
         })();
-        stop.ring();
+        stop.set();
         if done.is_err() {
             shared.stop.store(true, Ordering::Relaxed);
         }
         done
     })?;
-    if let Some(error) = over.filter(|_| !missing.is_empty()) {
-        return Err(broke(error, stop.complaint(), name));
+    let is_complete = has_config && missing.is_some_and(|missing| missing.is_empty());
+    if let Some(error) = over.filter(|_| !is_complete) {
+        return Err(broke(error, stop.problem(), name));
     }
     exported.notes.extend(trouble.into_inner().unwrap_or_default());
     if let Some(cache) = &options.cache {

@@ -300,6 +300,7 @@ impl Loaded {
             notes: image
                 .notes
                 .iter()
+                .chain(&image.warnings)
                 .cloned()
                 .chain(image.damage.iter().map(|damage| format!("the archive {damage}")))
                 .map(|message| Note { layer: None, message })

@@ -37,7 +37,7 @@ pub struct Cache {
 pub struct CacheUse {
     /// Indexes of layers.
     pub layers: usize,
-    /// Configs of images.
+    /// Documents of images: configs, manifests, indexes.
     pub images: usize,
     /// Bytes of all that it holds.
     pub bytes: u64,
@@ -123,17 +123,17 @@ impl Cache {
         })
     }
 
-    /// The config of an image, as it was stored.
-    pub fn config(&self, id: &str) -> Option<Vec<u8>> {
-        fs::read(self.image(id)).ok()
+    /// A document of an image (index, manifest, config, attestation) by its digest, which the caller checks.
+    pub fn document(&self, digest: &str) -> Option<Vec<u8>> {
+        fs::read(self.image(digest)).ok()
     }
 
-    /// Stores the config of an image, whose digest the caller has checked.
+    /// Stores a document of an image, whose digest the caller has checked.
     ///
     /// # Errors
     /// When the directory can't be written.
-    pub fn keep_config(&self, id: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.image(id);
+    pub fn keep_document(&self, digest: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.image(digest);
         if path.is_file() {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use super::base::base_lines;
 use super::formats::Judged;
 use super::size::{bytes, exact};
 use super::words::{image_name, instruction_of};
-use crate::bytes::{shown, shown_text};
+use crate::bytes::{shown, shown_lines, shown_text};
 use crate::gate::{Check, Excuse, Quantity, Verdict};
 use crate::inspect::Inspection;
 use crate::waste::{Finding, Kind};
@@ -148,7 +148,7 @@ fn write_findings(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -
             writeln!(out, "  {:>9}  it was {} before", "", bytes(*before))?;
         }
         if !finding.fix.is_empty() {
-            writeln!(out, "  {:>9}  fix: {}", "", shown_text(&finding.fix))?;
+            writeln!(out, "  {:>9}  fix: {}", "", shown_lines(&finding.fix).replace('\n', "\n             "))?;
         }
     }
     let more: Vec<_> = secrets.into_iter().chain(waste).skip(most).collect();

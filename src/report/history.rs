@@ -75,7 +75,10 @@ pub fn write_history(
         });
     }
     if let Some(last) = rows.last_mut() {
-        last.id = if whole { image.id.to_string() } else { image.id.short().to_owned() };
+        // As the engine names it, where the image came from one.
+        let id = image.engine_id.as_deref().unwrap_or(image.id.as_str());
+        last.id =
+            if whole { id.to_owned() } else { id.split(':').next_back().unwrap_or(id).chars().take(12).collect() };
     }
     rows.reverse();
     match format {

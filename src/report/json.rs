@@ -11,7 +11,6 @@ use super::listing::About;
 use super::time::valid;
 use crate::bytes::shown;
 use crate::gate::{Check, Excuse, Quantity, Verdict};
-use crate::image::readable;
 use crate::inspect::Inspection;
 use crate::tree::{Change, EventRef, NodeId, Range};
 use crate::waste::Kind;
@@ -94,6 +93,7 @@ struct Image<'a> {
     reference: &'a str,
     source: &'static str,
     id: &'a str,
+    engine_id: Option<&'a str>,
     digest: Option<&'a str>,
     tags: &'a [String],
     platform: String,
@@ -390,6 +390,7 @@ fn document<'a>(found: &'a Inspection, verdict: Option<&Verdict>, options: JsonO
             reference: &found.reference,
             source: image.source,
             id: image.id.as_str(),
+            engine_id: image.engine_id.as_deref(),
             digest: image.digest.as_ref().map(crate::image::Digest::as_str),
             tags: &image.tags,
             platform: image.platform.to_string(),
@@ -489,7 +490,7 @@ fn layer(found: &Inspection, index: usize) -> Layer<'_> {
         compression: facts.compression.name(),
         created: valid(row.and_then(|row| row.created.as_ref())),
         created_by,
-        instruction: created_by.map(readable),
+        instruction: image.instruction(index),
         owner: if index < waste.base.layers { "base" } else { "own" },
         tar_bytes: facts.tar_bytes,
         compressed_bytes: facts.compressed_bytes,

@@ -7,6 +7,7 @@ use super::formats::Judged;
 use super::words::{self, Standing, cut_end, is_secret};
 use super::{bytes, exact, percent};
 use crate::gate::Excuse;
+use crate::image::one_line;
 use crate::inspect::Inspection;
 use crate::waste::Finding;
 
@@ -78,7 +79,7 @@ fn image(each: &Judged<'_>, layers: bool, text: &mut String) {
     if !secrets.is_empty() {
         let _ = writeln!(text, "**Secrets that everyone who has the image can read:**\n");
         for finding in secrets.iter().take(ROWS) {
-            let _ = writeln!(text, "- {}  \n  {}", prose(&finding.message), advice(&finding.fix));
+            let _ = writeln!(text, "- {}  \n  {}", prose(&finding.message), advice(&one_line(&finding.fix)));
         }
         more(&secrets, text);
         text.push('\n');
@@ -111,7 +112,7 @@ fn table(found: &Inspection, findings: &[&Finding], text: &mut String) {
             finding.spoken_in.map_or_else(|| finding.stored_in.to_string(), |_| "–".to_owned()),
             code(&cut_end(&words::instruction_of(found, finding), INSTRUCTION)),
             prose(&finding.message),
-            advice(&cut_end(&finding.fix, FIX)),
+            advice(&cut_end(&one_line(&finding.fix), FIX)),
         );
     }
     text.push('\n');
@@ -161,7 +162,7 @@ fn layer_table(found: &Inspection, text: &mut String) {
     text.push_str("| layer | size | dead | instruction |\n|---:|---:|---:|---|\n");
     for (index, events) in tree.layers.iter().enumerate() {
         let dead = waste.dead_of_layer[index];
-        let instruction = crate::bytes::shown_text(&image.instruction(index).unwrap_or_default());
+        let instruction = crate::bytes::shown_text(&image.instruction_line(index).unwrap_or_default());
         let _ = writeln!(
             text,
             "| {index} | {} | {} | {} |",

@@ -172,7 +172,13 @@ fn list(found: &Inspection, findings: &[&Finding], out: &mut impl Write) -> io::
             _ => String::new(),
         };
         if !finding.in_base || finding.kind == Kind::Secret {
-            writeln!(out, "{:9}  fix: {}{}{pull}", "", place.unwrap_or_default(), finding.fix)?;
+            writeln!(
+                out,
+                "{:9}  fix: {}{}{pull}",
+                "",
+                place.unwrap_or_default(),
+                finding.fix.replace('\n', "\n           ")
+            )?;
         }
     }
     let more = findings.len() - shown;
@@ -184,7 +190,7 @@ fn list(found: &Inspection, findings: &[&Finding], out: &mut impl Write) -> io::
 }
 
 fn instruction(found: &Inspection, layer: usize, width: usize) -> String {
-    let text = found.image.instruction(layer).unwrap_or_else(|| "(no history)".to_owned());
+    let text = found.image.instruction_line(layer).unwrap_or_else(|| "(no history)".to_owned());
     cut_end(&shown_text(&text), width)
 }
 

@@ -91,7 +91,7 @@ pub(super) fn rule_of(finding: &Finding) -> &str {
 
 /// The instruction that stored the bytes, harmless and whole.
 pub(super) fn instruction_of(found: &Inspection, finding: &Finding) -> String {
-    let own = finding.instruction.clone().or_else(|| found.image.instruction(finding.stored_in.into()));
+    let own = finding.instruction.clone().or_else(|| found.image.instruction_line(finding.stored_in.into()));
     shown_text(&own.unwrap_or_default())
 }
 

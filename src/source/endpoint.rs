@@ -6,9 +6,10 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 /// Whose daemon it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Engine {
     /// Docker, or what answers in its place.
+    #[default]
     Docker,
     /// Podman.
     Podman,

@@ -22,7 +22,10 @@ use std::sync::atomic::AtomicU64;
 use thiserror::Error;
 
 pub use archive::normal_name;
-pub use daemon::{Daemon, DaemonError, EngineImage, Export, ImageFacts, Listed, Other, Pull, Stop, list};
+pub use daemon::{
+    Attempt, Daemon, DaemonError, EngineError, EngineHistoryRow, EngineImage, EngineManifest, EnginePlatform, Export,
+    ImageFacts, Listed, Other, Pull, Stop, Store, list,
+};
 pub use endpoint::{Address, Endpoint, Engine, Process, Surroundings};
 pub use reference::{Format, Place, Select, Target, TargetError};
 pub use shape::{seems_to_be, unlike_an_image};
@@ -81,6 +84,14 @@ pub enum SourceError {
     /// No daemon has it.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// A file or directory that is not an image, and no engine has an image of that name.
+    #[error("{path}\n{engine}")]
+    Neither {
+        /// What is wrong with the path.
+        path: Box<SourceError>,
+        /// Which engines were asked.
+        engine: DaemonError,
+    },
     /// The archive can't be walked to its end and what was found is no image.
     #[error("{name}: the archive {error}; it may be cut off, so save or download it again")]
     Tar {
@@ -89,6 +100,13 @@ pub enum SourceError {
         /// Where and why.
         error: TarError,
     },
+}
+
+impl SourceError {
+    /// Whether a file or directory is there and plainly something else than an image.
+    fn is_not_an_image(&self) -> bool {
+        matches!(self, Self::NoLayout { .. } | Self::NoTar { .. } | Self::Empty(_))
+    }
 }
 
 /// An opened place.
@@ -152,10 +170,10 @@ impl Members {
 /// # Errors
 /// When it isn't there, can't be read, or is plainly nothing that holds an image.
 pub fn open(target: &Target, fetched: &Arc<AtomicU64>) -> Result<Opened, SourceError> {
-    open_with(target, fetched, Pull::Never, &mut |_| {})
+    open_with(target, fetched, Pull::Never, None, &mut |_| {})
 }
 
-/// The same, for an image of a daemon after it was pulled, if it is to be.
+/// The same, for an image of an engine after it was pulled, if it is to be, for `platform` where one is given.
 ///
 /// # Errors
 /// As for [`open`].
@@ -163,16 +181,28 @@ pub fn open_with(
     target: &Target,
     fetched: &Arc<AtomicU64>,
     pull: Pull,
+    platform: Option<&str>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Opened, SourceError> {
+    let mut find = |name: &str, engine| daemon::find(name, engine, pull, platform, &Process, progress);
     match &target.place {
         Place::Engine { engine, name } => {
-            let mut image = daemon::find(name, *engine, pull, &Process, progress)?;
-            image.note.clone_from(&target.meaning);
+            let mut image = find(name, *engine)?;
+            image.notes.extend(target.meaning.clone());
             Ok(Opened::Engine(Box::new(image)))
         }
         Place::Stdin => Ok(Opened::Stream(Stream::stdin())),
-        Place::Path(path) => open_path(path, fetched),
+        Place::Path(path) => match (open_path(path, fetched), target.as_name()) {
+            (Err(error), Some(name)) if error.is_not_an_image() => match find(name, None) {
+                Ok(mut image) => {
+                    let (path, engine) = (path.display(), image.daemon.title());
+                    image.notes.push(format!("{path} here is not an image; this is the image {name} of {engine}"));
+                    Ok(Opened::Engine(Box::new(image)))
+                }
+                Err(engine) => Err(SourceError::Neither { path: Box::new(error), engine }),
+            },
+            (opened, _) => opened,
+        },
     }
 }
 

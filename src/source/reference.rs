@@ -125,6 +125,12 @@ fn not_a_name(text: &str) -> Option<&'static str> {
 }
 
 impl Target {
+    /// The image's name that the text is as well, where a path was found first.
+    pub(super) fn as_name(&self) -> Option<&str> {
+        let is_plain = matches!(self.place, Place::Path(_)) && self.format.is_none() && !is_path_like(&self.typed);
+        Some(self.typed.as_str()).filter(|typed| is_plain && not_a_name(typed).is_none())
+    }
+
     /// Understands `typed`: `-`, a path, a path with a choice (`PATH:REF`, `PATH@N`), or one of those after a prefix.
     ///
     /// # Errors
@@ -183,15 +189,20 @@ impl Target {
         if let Some((prefix, whose, meaning)) = DAEMONS.iter().find(|(prefix, ..)| text.starts_with(prefix)) {
             return engine(Some(*whose), &text[prefix.len()..], *meaning);
         }
-        let path_like = text.starts_with(['/', '.', '~'])
-            || Path::new(&text).extension().is_some_and(|end| {
-                ["tar", "tgz", "gz", "zst", "zstd", "oci"].iter().any(|known| end.eq_ignore_ascii_case(known))
-            });
-        if path_like {
+        if is_path_like(&text) {
             return Err(TargetError::NoSuchPath(text.into()));
         }
         engine(None, &text, None)
     }
+}
+
+/// Whether a text can only be meant as a path.
+fn is_path_like(text: &str) -> bool {
+    text.starts_with(['/', '.', '~'])
+        || text.ends_with('/')
+        || Path::new(text).extension().is_some_and(|end| {
+            ["tar", "tgz", "gz", "zst", "zstd", "oci"].iter().any(|known| end.eq_ignore_ascii_case(known))
+        })
 }
 
 /// Splits `PATH:REF`, `PATH@N` or `PATH:@N` where PATH exists; the longest such path.

@@ -278,7 +278,7 @@ impl App {
         let mut items = Vec::new();
         let Some(image) = self.image() else { return items };
         let layer = |items: &mut Vec<(&'static str, String)>, layer: usize| {
-            items.extend(image.instruction(layer).map(|text| ("instruction", text)));
+            items.extend(image.instruction_line(layer).map(|text| ("instruction", text)));
             let Some(layer) = image.layers.get(layer) else { return };
             items.extend(layer.diff_id.as_ref().map(|digest| ("diff ID", digest.to_string())));
             items.extend(layer.digest.as_ref().map(|digest| ("blob's digest", digest.to_string())));

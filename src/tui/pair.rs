@@ -107,7 +107,7 @@ impl App {
                 ("instruction before", &pair.before, aligned.before),
                 ("instruction after", &pair.after, aligned.after),
             ] {
-                items.extend(layer.and_then(|layer| found.image.instruction(layer)).map(|text| (what, text)));
+                items.extend(layer.and_then(|layer| found.image.instruction_line(layer)).map(|text| (what, text)));
             }
         }
         items

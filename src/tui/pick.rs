@@ -30,7 +30,7 @@ pub struct Choice {
 pub(super) struct Picker {
     choices: Vec<Choice>,
     /// Why daemons gave none.
-    silent: Vec<(String, String)>,
+    silent: Vec<String>,
     theme: Theme,
     filter: String,
     at: usize,
@@ -50,12 +50,7 @@ pub(super) enum Picked {
 
 impl Picker {
     /// A list with nothing typed.
-    pub(super) fn new(
-        choices: Vec<Choice>,
-        silent: Vec<(String, String)>,
-        theme: &Theme,
-        now: jiff::Timestamp,
-    ) -> Self {
+    pub(super) fn new(choices: Vec<Choice>, silent: Vec<String>, theme: &Theme, now: jiff::Timestamp) -> Self {
         Self { choices, silent, theme: *theme, filter: String::new(), at: 0, now }
     }
 
@@ -121,7 +116,7 @@ impl Picker {
             } else {
                 "no name has what was typed; Esc takes the filter away".to_owned()
             }];
-            lines.extend(self.silent.iter().map(|(daemon, why)| format!("{daemon}: {why}")));
+            lines.extend(self.silent.iter().cloned());
             let lines = lines.iter().flat_map(|line| super::text::wrap(&shown_text(line), width.saturating_sub(2)));
             for (line, area) in lines.zip(list.rows()) {
                 Line::styled(format!(" {line}"), self.theme.faint).render(area, buffer);
@@ -160,7 +155,7 @@ impl Picker {
 ///
 /// # Errors
 /// When the terminal can't be used.
-pub fn pick(choices: Vec<Choice>, silent: Vec<(String, String)>, theme: Theme) -> io::Result<Option<String>> {
+pub fn pick(choices: Vec<Choice>, silent: Vec<String>, theme: Theme) -> io::Result<Option<String>> {
     let mut picker = Picker::new(choices, silent, &theme, jiff::Timestamp::now());
     let asked_to_end = Arc::new(AtomicBool::new(false));
     #[cfg(unix)]
@@ -217,7 +212,7 @@ mod tests {
             image(Engine::Podman, "localhost/base:1", 30),
         ];
         let now = jiff::Timestamp::from_second(86_400 * 3).unwrap_or_default();
-        Picker::new(choices, vec![("Podman at x".to_owned(), "no socket".to_owned())], &Theme::terminal(), now)
+        Picker::new(choices, vec!["Podman at x: no socket".to_owned()], &Theme::terminal(), now)
     }
 
     fn screen(picker: &Picker, width: u16, height: u16) -> String {
@@ -255,7 +250,7 @@ mod tests {
         }
         let empty = Picker::new(
             Vec::new(),
-            vec![("Docker at y".to_owned(), "no socket".to_owned())],
+            vec!["Docker at y: no socket".to_owned()],
             &Theme::terminal(),
             jiff::Timestamp::UNIX_EPOCH,
         );

@@ -1,6 +1,6 @@
 //! Who an instruction runs as: a mount in it belongs to root unless it says whose it is.
 
-use crate::image::{Image, readable};
+use crate::image::Image;
 
 /// What the image's `/etc/passwd` and `/etc/group` say.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ pub(super) struct UnknownUser;
 /// Who the instruction of a layer runs as; None for root.
 pub(super) fn user_of(image: &Image, layer: u16) -> Option<String> {
     let row = image.layers.get(usize::from(layer))?.history?;
-    let rows = image.history[..row].iter().rev().filter_map(|row| row.created_by.as_deref().map(readable));
+    let rows = image.history[..row].iter().rev().filter_map(|row| row.instruction());
     let user = rows.into_iter().find_map(|text| text.strip_prefix("USER ").map(|user| user.trim().to_owned()))?;
     let name = user.split(':').next().unwrap_or_default();
     (!matches!(name, "" | "root" | "0")).then_some(user)

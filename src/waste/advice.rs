@@ -7,7 +7,7 @@ use super::kind::Kind;
 use super::metadata::metadata_fix;
 use super::named::rooted;
 use super::rules::{Computed, Level, Rule, Rules};
-use crate::bytes::{shown, shown_text};
+use crate::bytes::{shown, shown_lines, shown_text};
 use crate::image::Image;
 use crate::tree::{Event, EventRef, NodeId, Tree};
 
@@ -101,6 +101,24 @@ pub(super) fn command(instruction: &str) -> &str {
     instruction.strip_prefix("RUN ").unwrap_or(instruction)
 }
 
+/// A RUN of several steps: joined by `&&`, or in a here-document where one of them has lines of its own.
+fn run(steps: &[&str]) -> String {
+    if steps.iter().all(|step| !step.contains('\n')) {
+        return format!("RUN {}", steps.join(" && "));
+    }
+    // The shell goes on after a command that fails, unless it is told not to.
+    let mut lines: Vec<&str> = vec!["set -e"];
+    for step in steps {
+        let inner = step.strip_prefix("<<").and_then(|rest| {
+            let (mark, rest) = rest.split_once('\n')?;
+            Some((mark, rest.strip_suffix(mark)?.trim_end_matches('\n')))
+        });
+        lines.extend(inner.map_or(*step, |(_, body)| body).lines().filter(|line| *line != "set -e"));
+    }
+    let mark = ["EOF", "EOT", "END"].into_iter().find(|mark| !lines.contains(mark)).unwrap_or("EOF_");
+    format!("RUN <<{mark}\n{}\n{mark}", lines.join("\n"))
+}
+
 pub(super) fn advise(about: &Advice<'_>) -> Words {
     let message = sentence(about);
     if about.kind == Kind::Secret {
@@ -118,8 +136,8 @@ pub(super) fn advise(about: &Advice<'_>) -> Words {
     }
     Words {
         message,
-        fix: shown_text(&fix(about)),
-        fix_mount: fix_mount(about).map(|text| shown_text(&text)),
+        fix: shown_lines(&fix(about)),
+        fix_mount: fix_mount(about).map(|text| shown_lines(&text)),
         fix_in: changed_by_fix(about),
     }
 }
@@ -524,7 +542,7 @@ fn fix(about: &Advice<'_>) -> String {
         (Kind::Deleted, Step::Run) => {
             let clean = about.rule.map(|rule| rule.clean.as_str()).filter(|clean| clean.starts_with("rm "));
             let clean = clean.map_or_else(|| format!("rm -rf {}", for_shell(about)), str::to_owned);
-            format!("RUN {} && {clean}", steps_in_between(about).join(" && "))
+            run(&steps_in_between(about).iter().map(String::as_str).chain([clean.as_str()]).collect::<Vec<_>>())
         }
         (Kind::Deleted, Step::Copy) => borrowed_fix(about),
         (Kind::Deleted | Kind::Overwritten, Step::CopyFromStage) => {
@@ -536,11 +554,11 @@ fn fix(about: &Advice<'_>) -> String {
             let cache = about.rule.filter(|rule| rule.level == super::Level::On && !rule.clean.is_empty());
             if let Some(rule) = cache.filter(|_| about.confirmed) {
                 // A cache that the next step makes anew is not worth keeping for it.
-                format!("RUN {} && {}", command(stored_by), rule.clean)
+                run(&[command(stored_by), &rule.clean])
             } else if is_churn(about) {
-                format!("merge the steps that install: {stored_by} && {}", command(caused_by_text))
+                format!("merge the steps that install: {}", run(&[command(stored_by), command(caused_by_text)]))
             } else {
-                format!("make the change where it is written: {stored_by} && {}", command(caused_by_text))
+                format!("make the change where it is written: {}", run(&[command(stored_by), command(caused_by_text)]))
             }
         }
         (Kind::Overwritten, Step::Copy) => {
@@ -566,8 +584,8 @@ fn fix(about: &Advice<'_>) -> String {
         (Kind::Metadata, _) => metadata_fix(about),
         (Kind::Moved, _) if step(first_by) == Step::Run && step(stored_by) == Step::Run => {
             format!(
-                "write it to its place at once, or move it where it is written: {first_by} && {}",
-                command(stored_by)
+                "write it to its place at once, or move it where it is written: {}",
+                run(&[command(first_by), command(stored_by)])
             )
         }
         (Kind::Moved, _) => {
@@ -590,7 +608,7 @@ fn told(instruction: &str, layer: u16) -> String {
 fn strip_fix(about: &Advice<'_>) -> String {
     let strip = format!("strip --strip-unneeded {}", for_shell(about));
     match step(about.stored_by) {
-        Step::Run => format!("RUN {} && {strip}", command(about.stored_by)),
+        Step::Run => run(&[command(about.stored_by), &strip]),
         Step::CopyFromStage => {
             format!("`strip --strip-unneeded` them in the build stage, before `{}`", about.stored_by)
         }
@@ -624,7 +642,7 @@ fn cruft_fix(about: &Advice<'_>) -> String {
                 }
                 _ => format!("rm -rf {}", leftovers(about)),
             };
-            format!("RUN {command} && {clean}")
+            run(&[command, &clean])
         }
         Step::Copy => copied_fix(about),
         Step::CopyFromStage => format!(
@@ -650,7 +668,8 @@ fn duplicate_fix(about: &Advice<'_>) -> String {
     let (own, other) = (path(file), path(kept));
     match step(about.stored_by) {
         Step::Run if file.layer == kept.layer => {
-            format!("make both names one file in that step: RUN {} && ln -f {other} {own}", command(about.stored_by))
+            let link = format!("ln -f {other} {own}");
+            format!("make both names one file in that step: {}", run(&[command(about.stored_by), &link]))
         }
         Step::Run => {
             format!("make a symbolic link instead: `ln -s {other} {own}`, in the RUN of layer {}", about.stored_in)
@@ -673,8 +692,11 @@ fn fix_mount(about: &Advice<'_>) -> Option<String> {
         }
     };
     // Steps that need the files get the mount too; what deleted them would only empty the cache.
-    (!mounts.is_empty() && matches!(about.kind, Kind::Deleted | Kind::Overwritten | Kind::Cruft))
-        .then(|| format!("RUN {} {}", mounts.join(" "), steps_in_between(about).join(" && ")))
+    (!mounts.is_empty() && matches!(about.kind, Kind::Deleted | Kind::Overwritten | Kind::Cruft)).then(|| {
+        let steps = steps_in_between(about);
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        format!("RUN {} {}", mounts.join(" "), command(&run(&steps)))
+    })
 }
 
 #[cfg(test)]
@@ -686,6 +708,16 @@ mod tests {
         assert_eq!(quoted(b"var/lib/apt"), "/var/lib/apt");
         assert_eq!(quoted(b"a b"), "'/a b'");
         assert_eq!(quoted(b"it's;rm -rf"), r"'/it'\''s;rm -rf'");
+    }
+
+    #[test]
+    fn steps_with_lines_of_their_own_stay_a_here_document() {
+        assert_eq!(run(&["make", "rm -rf /x"]), "RUN make && rm -rf /x");
+        assert_eq!(
+            run(&["<<EOF\nmake\nmake install\nEOF", "rm -rf /x"]),
+            "RUN <<EOF\nset -e\nmake\nmake install\nrm -rf /x\nEOF"
+        );
+        assert_eq!(run(&["make", "<<E cat > EOF\n a\nE"]), "RUN <<EOF\nset -e\nmake\n<<E cat > EOF\n a\nE\nEOF");
     }
 
     #[test]

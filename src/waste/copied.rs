@@ -2,7 +2,7 @@
 
 use globset::GlobBuilder;
 
-use crate::image::{Image, readable};
+use crate::image::Image;
 
 /// What a `COPY` or `ADD` copies, and where to.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum Source {
 /// The directory in which the instruction of a layer works.
 pub(super) fn workdir_of(image: &Image, layer: u16) -> String {
     let Some(row) = image.layers.get(usize::from(layer)).and_then(|layer| layer.history) else { return String::new() };
-    let rows = image.history[..row].iter().filter_map(|row| row.created_by.as_deref().map(readable));
+    let rows = image.history[..row].iter().filter_map(|row| row.instruction());
     let places = rows.filter_map(|text| text.strip_prefix("WORKDIR ").map(|place| place.trim().to_owned()));
     places.fold(String::new(), |at, place| absolute(&at, &place))
 }

@@ -1,6 +1,6 @@
 //! Where in a Dockerfile the instruction of a layer is: its instructions are matched with the history, from the end.
 
-use crate::image::{BuiltAt, HistoryRow, Image, readable};
+use crate::image::{BuiltAt, HistoryRow, Image};
 use crate::secret::Redacted;
 
 /// Lines of a Dockerfile.
@@ -29,6 +29,17 @@ struct Instruction {
     end_line: usize,
 }
 
+impl Instruction {
+    /// The whole instruction: continued lines joined, those of a here-document as they are.
+    fn words(&self) -> String {
+        let line = format!("{} {}", self.keyword, collapsed(&self.text));
+        match &heredocs(&self.text)[..] {
+            [(mark, _)] if self.keyword == "RUN" && !self.body.is_empty() => format!("{line}\n{}{mark}", self.body),
+            _ => line,
+        }
+    }
+}
+
 /// What a Dockerfile says of the layers of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
@@ -40,15 +51,14 @@ impl Lines {
     /// Matches a Dockerfile with a history. What does not fit has no place.
     pub fn of(path: &str, dockerfile: &str, history: &[HistoryRow]) -> Self {
         let instructions = last_stage(&parse(dockerfile));
-        let rows: Vec<String> =
-            history.iter().map(|row| row.created_by.as_deref().map(readable).unwrap_or_default()).collect();
+        let rows: Vec<String> = history.iter().map(|row| row.instruction().unwrap_or_default()).collect();
         let pairs = align(&instructions, &rows);
         let mut lines = vec![None; history.len()];
         for (instruction, row, exact) in pairs {
-            let Instruction { keyword, text, line, end_line, .. } = &instructions[instruction];
+            let Instruction { line, end_line, .. } = &instructions[instruction];
             let confidence = if exact { "exact" } else { "likely" };
             let place = Place { path: path.to_owned(), line: *line, end_line: *end_line, confidence };
-            lines[row] = Some((place, Some(Redacted::new(&format!("{keyword} {}", collapsed(text))))));
+            lines[row] = Some((place, Some(Redacted::new(&instructions[instruction].words()))));
         }
         Self { rows: lines }
     }
@@ -71,7 +81,7 @@ impl Lines {
         self.rows.get(row)?.as_ref().map(|(place, _)| place)
     }
 
-    /// The instruction of a history row as its author wrote it, on one line.
+    /// The instruction of a history row as its author wrote it, its continued lines joined.
     pub fn words(&self, row: usize) -> Option<&str> {
         self.rows.get(row)?.as_ref()?.1.as_deref()
     }
@@ -265,6 +275,8 @@ fn likeness(instruction: &Instruction, row: &str) -> Option<bool> {
     match word {
         "RUN" => {
             let body = collapsed(&instruction.body);
+            // The marks around a here-document may be others than the author's.
+            let recorded = without_marks(&recorded).filter(|_| !body.is_empty()).unwrap_or(recorded);
             let words = collapsed(&exec_form(&text));
             // A shell that is called by name looks like the builder's own.
             let called = words.split_once(" -c ").filter(|(shell, _)| shell.ends_with("sh")).map(|(_, rest)| rest);
@@ -315,6 +327,12 @@ fn without_flags(text: &str) -> String {
         rest = rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start());
     }
     collapsed(rest)
+}
+
+/// What stands between the marks of `<<EOF … EOF`.
+fn without_marks(text: &str) -> Option<String> {
+    let (mark, rest) = text.strip_prefix("<<")?.split_once(' ')?;
+    Some(rest.strip_suffix(mark)?.trim_end().to_owned())
 }
 
 /// `["a", "b"]` as its words.

@@ -4,7 +4,7 @@ use super::Evidence;
 use super::kind::{Charge, Kind, RuleId};
 use super::named::{Named, rooted};
 use super::rules::Rules;
-use crate::image::{Image, readable};
+use crate::image::Image;
 use crate::secret::HiddenSecret;
 use crate::tree::{Event, EventRef, Tree};
 
@@ -62,7 +62,7 @@ pub(super) fn in_words(image: &Image) -> Vec<SpokenSecret> {
         layer = row.layer.unwrap_or(layer);
         for secret in row.secrets() {
             if !all.iter().any(|known| known.secret == *secret) {
-                let instruction = row.created_by.as_deref().map(readable).unwrap_or_default();
+                let instruction = row.instruction().unwrap_or_default();
                 all.push(SpokenSecret { secret: secret.clone(), instruction, layer: layer as u16, row: Some(at) });
             }
         }

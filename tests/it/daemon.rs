@@ -73,6 +73,7 @@ fn comparable(mut found: Value) -> Value {
                     "pull_bytes",
                     "pull_estimated",
                     "reference",
+                    "engine_id",
                     "source",
                     "verification",
                     "digest",
@@ -563,7 +564,7 @@ fn bad_days() {
     let hasty = Explorer::on(&silent.socket).with("EXPLORE_DAEMON_TIMEOUT", "1");
     fails(&hasty, &["app:1", "--json"], &["has sent nothing for 1 seconds"]);
     let page = fake(Behaviour { html: true, ..Behaviour::default() });
-    fails(&Explorer::on(&page.socket), &["app:1", "--json"], &["no container engine", "proxy"]);
+    fails(&Explorer::on(&page.socket), &["app:1", "--json"], &["not a container engine", "proxy"]);
     let gone = fake(Behaviour { gone: true, ..Behaviour::default() });
     fails(&Explorer::on(&gone.socket), &["app:1", "--json"], &["no image of that name"]);
     let good = fake(Behaviour::default());
@@ -948,6 +949,6 @@ fn a_real_podman_service_and_its_death() {
     let output = child.wait_with_output().unwrap();
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
-    assert!(output.stdout.is_empty() && error.contains("podman"), "{error}");
+    assert!(output.stdout.is_empty() && error.contains("Podman"), "{error}");
     assert!(explorer.kept().is_empty(), "{:?}", explorer.kept());
 }

@@ -66,7 +66,7 @@ fn every_folder_says_what_it_owns() {
     for folder in ORDER.iter().chain(&ENDS) {
         let (path, text) = module(folder)
             .into_iter()
-            .find(|(path, _)| path.ends_with("mod.rs") || path.ends_with(format!("{folder}.rs")))
+            .find(|(path, _)| path.ends_with(format!("{folder}/mod.rs")) || path.ends_with(format!("{folder}.rs")))
             .unwrap();
         let opening: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
         assert!(opening.contains("Owns"), "{} does not say what it owns", path.display());

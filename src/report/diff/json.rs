@@ -144,7 +144,7 @@ fn image(found: &Inspection) -> Image<'_> {
 fn layer(compared: Compared<'_>, layer: &crate::compare::Aligned) -> Layer {
     let id = |found: &Inspection, at: usize| found.image.layers[at].diff_id.as_ref().map(ToString::to_string);
     let size = |found: &Inspection, at: usize| found.tree.layers[at].content_bytes;
-    let after = layer.after.and_then(|at| compared.after.image.instruction(at));
+    let after = layer.after.and_then(|at| compared.after.image.instruction_line(at));
     Layer {
         pairing: layer.pairing.name(),
         before: layer.before,
@@ -154,7 +154,7 @@ fn layer(compared: Compared<'_>, layer: &crate::compare::Aligned) -> Layer {
         before_bytes: layer.before.map(|at| size(compared.before, at)),
         after_bytes: layer.after.map(|at| size(compared.after, at)),
         instruction: after
-            .or_else(|| layer.before.and_then(|at| compared.before.image.instruction(at)))
+            .or_else(|| layer.before.and_then(|at| compared.before.image.instruction_line(at)))
             .map(|text| shown_text(&text)),
     }
 }

@@ -80,8 +80,8 @@ pub(super) fn layer_words(compared: Compared<'_>, layer: &Aligned) -> (String, S
         (Some(a), Some(b)) => format!("{a} -> {b}"),
         (one, other) => one.or(other).unwrap_or(0).to_string(),
     };
-    let after = layer.after.and_then(|at| compared.after.image.instruction(at));
-    let before = || layer.before.and_then(|at| compared.before.image.instruction(at));
+    let after = layer.after.and_then(|at| compared.after.image.instruction_line(at));
+    let before = || layer.before.and_then(|at| compared.before.image.instruction_line(at));
     let instruction = after.or_else(before).unwrap_or_else(|| "(no history)".to_owned());
     (place, sizes, shown_text(&instruction))
 }

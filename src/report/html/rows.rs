@@ -229,7 +229,9 @@ fn layers(found: &Inspection) -> Vec<Layer> {
                 changed: events.added + events.modified + removed,
                 changes: format!("+{} ~{} -{removed}", events.added, events.modified),
                 owner: if index < found.waste.base.layers { "base" } else { "own" },
-                instruction: shown_text(&found.image.instruction(index).unwrap_or_else(|| "(no history)".to_owned())),
+                instruction: shown_text(
+                    &found.image.instruction_line(index).unwrap_or_else(|| "(no history)".to_owned()),
+                ),
             }
         })
         .collect()

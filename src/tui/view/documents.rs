@@ -7,7 +7,7 @@ use super::frame::noted_pane;
 use super::layers::NO_HISTORY;
 use super::{Areas, inner};
 use crate::bytes::shown_text;
-use crate::image::{Image, readable};
+use crate::image::Image;
 use crate::inspect::Inspection;
 use crate::report::{bytes, exact};
 use crate::tui::app::App;
@@ -93,6 +93,9 @@ fn identity(page: &mut Page<'_>, image: &Image, found: Option<&Inspection>) {
     page.says("created", image.config.created.as_deref().unwrap_or_default());
     page.says("read from", image.source);
     page.says("image id", image.id.as_str());
+    if let Some(id) = image.engine_id.as_deref().filter(|id| *id != image.id.as_str()) {
+        page.says("engine's id", id);
+    }
     page.says("manifest", image.digest.as_ref().map(ToString::to_string).unwrap_or_default().as_str());
     let Some(found) = found else { return };
     let counts = found.tree.final_counts();
@@ -161,8 +164,10 @@ fn history(page: &mut Page<'_>, image: &Image) {
     for (place, row) in image.history.iter().enumerate() {
         let layer = image.layers.iter().position(|layer| layer.history == Some(place));
         let name = layer.map_or_else(|| "no layer".to_owned(), |layer| format!("layer {layer}"));
-        let text = row.created_by.as_deref().map_or_else(|| NO_HISTORY.to_owned(), readable);
-        page.says(&name, &text);
+        let text = row.instruction().unwrap_or_else(|| NO_HISTORY.to_owned());
+        for (at, line) in text.lines().enumerate() {
+            page.says(if at == 0 { &name } else { "" }, line);
+        }
         page.says("", row.comment.as_deref().filter(|text| !text.starts_with("buildkit")).unwrap_or_default());
     }
 }

@@ -138,7 +138,7 @@ fn row(app: &App, image: &Image, layer: usize, largest: u64, columns: &Columns, 
         spans.push(Span::styled(format!("{text:>8} "), theme.wasted));
     }
     let used: usize = spans.iter().map(Span::width).sum();
-    let text = image.instruction(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
+    let text = image.instruction_line(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
     // Most instructions are RUN: the word would push out what differs.
     let text = shown_text(text.strip_prefix("RUN ").unwrap_or(&text));
     let base = app.found.as_ref().is_some_and(|found| app.judged && layer < found.waste.base.layers);
@@ -198,7 +198,7 @@ fn detail_lines(app: &App, width: usize) -> Vec<Line<'static>> {
         lines.extend(numbers(app, found, layer, width));
     }
     for own in usize::from(app.range().first)..=usize::from(app.range().last) {
-        let text = image.instruction(own).unwrap_or_else(|| NO_HISTORY.to_owned());
+        let text = image.instruction_line(own).unwrap_or_else(|| NO_HISTORY.to_owned());
         let front = if app.range().first < app.range().last { format!("{own}: ") } else { String::new() };
         lines.extend(wrap(&format!("{front}{}", shown_text(&text)), width).into_iter().map(Line::raw));
     }
@@ -214,7 +214,8 @@ fn detail_lines(app: &App, width: usize) -> Vec<Line<'static>> {
         let text = format!("{}: {}", bytes(finding.bytes), finding.message);
         lines.extend(wrap(&text, width).into_iter().map(|line| Line::styled(line, theme.wasted)));
         let fix = format!("fix: {}", finding.fix);
-        lines.extend(wrap(&fix, width).into_iter().map(|line| Line::styled(line, theme.key)));
+        let parts = fix.lines().flat_map(|line| wrap(line, width));
+        lines.extend(parts.map(|line| Line::styled(line, theme.key)));
     }
     lines.push(Line::raw(""));
     let created = image.row(layer).and_then(|row| row.created.as_deref()).map(shown_text);

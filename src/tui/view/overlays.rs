@@ -121,7 +121,7 @@ pub(super) fn history(app: &App, history: &PathHistory, area: Rect, buffer: &mut
             spans.push(Span::styled(format!("{mode:<37}"), app.theme.faint));
         }
         let used: usize = spans.iter().map(Span::width).sum();
-        let text = app.image().and_then(|image| image.instruction(moment.layer.into()));
+        let text = app.image().and_then(|image| image.instruction_line(moment.layer.into()));
         let text = text.unwrap_or_else(|| NO_HISTORY.to_owned());
         spans.push(Span::raw(cut_end(&shown_text(&text), usize::from(row.width).saturating_sub(used))));
         Text::from(spans).render(row, buffer);

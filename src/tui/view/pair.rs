@@ -87,8 +87,8 @@ fn sizes(pair: &Pair, layer: &Aligned) -> [Option<u64>; 2] {
 
 fn instruction(pair: &Pair, layer: &Aligned) -> String {
     let text = match (layer.after, layer.before) {
-        (Some(layer), _) => pair.after.image.instruction(layer),
-        (None, Some(layer)) => pair.before.image.instruction(layer),
+        (Some(layer), _) => pair.after.image.instruction_line(layer),
+        (None, Some(layer)) => pair.before.image.instruction_line(layer),
         (None, None) => None,
     };
     text.unwrap_or_else(|| NO_HISTORY.to_owned())
@@ -132,7 +132,7 @@ pub(super) fn detail_lines(app: &App, pair: &Pair, width: usize) -> Vec<Line<'st
     lines.push(Line::styled(format!("{mark} {words}"), style));
     for (name, found, layer) in [("A", &pair.before, layer.before), ("B", &pair.after, layer.after)] {
         let Some(layer) = layer else { continue };
-        let text = found.image.instruction(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
+        let text = found.image.instruction_line(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
         let size = found.tree.layers.get(layer).map(|events| bytes(events.content_bytes)).unwrap_or_default();
         lines.push(Line::styled(format!("{name}: layer {layer}, {size}"), app.theme.faint));
         lines.extend(wrap(&shown_text(&text), width).into_iter().map(Line::raw));
@@ -200,10 +200,12 @@ pub(super) fn about_finding(app: &App, pair: &Pair, width: usize) -> Vec<Line<'s
         say(&format!("{} before, {} after", bytes(change.before_bytes), bytes(change.after_bytes)), Style::new());
     }
     let which = if change.after.is_some() { Pair::name(&pair.after) } else { Pair::name(&pair.before) };
-    let own = found.image.instruction(finding.stored_in.into()).unwrap_or_default();
+    let own = found.image.instruction_line(finding.stored_in.into()).unwrap_or_default();
     say(&format!("{}, layer {}: {}", shown_text(which), finding.stored_in, shown_text(&own)), Style::new());
     if change.fate != Fate::Gone {
-        say(&format!("fix: {}", finding.fix), app.theme.key);
+        for line in format!("fix: {}", finding.fix).lines() {
+            say(line, app.theme.key);
+        }
     }
     lines
 }

@@ -111,8 +111,9 @@ fn bottom(app: &App, viewer: &Viewer, line: Rect, buffer: &mut Buffer) {
         return Line::from(spans).render(line, buffer);
     }
     let Some(image) = app.image().filter(|_| app.pair.is_none()) else { return };
-    let by =
-        image.instruction(viewer.file().layer.into()).map_or_else(|| NO_HISTORY.to_owned(), |text| shown_text(&text));
+    let by = image
+        .instruction_line(viewer.file().layer.into())
+        .map_or_else(|| NO_HISTORY.to_owned(), |text| shown_text(&text));
     let text = format!("layer {} stores it: {by}", viewer.file().layer);
     Line::styled(cut_end(&text, width), app.theme.faint).render(line, buffer);
 }

@@ -166,7 +166,7 @@ fn about_group(app: &App, found: &Inspection, head: &Head, width: usize) -> Vec<
     if let Grouping::Layer = app.findings.grouping
         && let Some(layer) = group.first().map(|finding| usize::from(finding.stored_in))
     {
-        let text = found.image.instruction(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
+        let text = found.image.instruction_line(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
         say(&shown_text(&text), Style::new());
     }
     lines
@@ -183,11 +183,13 @@ fn about(app: &App, found: &Inspection, finding: &Finding, width: usize) -> Vec<
     }
     let place = finding.dockerfile.as_ref();
     let place = place.map(|place| format!("{}:{}: ", shown_text(&place.path), place.line)).unwrap_or_default();
-    say(&format!("fix: {place}{}", finding.fix), app.theme.key);
+    for line in format!("fix: {place}{}", finding.fix).lines() {
+        say(line, app.theme.key);
+    }
     if let Some(mount) = &finding.fix_mount {
         say(&format!("or:  {mount}"), app.theme.key);
     }
-    let instruction = |layer: u16| found.image.instruction(layer.into()).unwrap_or_else(|| NO_HISTORY.to_owned());
+    let instruction = |layer: u16| found.image.instruction_line(layer.into()).unwrap_or_else(|| NO_HISTORY.to_owned());
     let own = finding.instruction.clone().unwrap_or_else(|| instruction(finding.stored_in));
     say(&format!("{} stores it: {}", finding.kept_by(), shown_text(&own)), Style::new());
     if finding.caused_by != finding.stored_in {

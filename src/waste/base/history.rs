@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Base, Evidence, layers_below};
-use crate::image::{HistoryRow, readable};
+use crate::image::HistoryRow;
 
 /// A base image is built hours to months before the image; the steps of one build follow each other within minutes.
 const GAP_SECONDS: i64 = 3600;
@@ -47,7 +47,7 @@ pub(super) fn base(history: &[HistoryRow], is_root_file_system: impl FnOnce() ->
 
 /// Whether a row ends what most images end with.
 pub(super) fn is_end(row: &HistoryRow) -> bool {
-    let instruction = row.created_by.as_deref().map(readable).unwrap_or_default();
+    let instruction = row.instruction().unwrap_or_default();
     row.layer.is_none() && (instruction.starts_with("CMD ") || instruction.starts_with("ENTRYPOINT "))
 }
 
@@ -98,7 +98,7 @@ fn by_end(history: &[HistoryRow]) -> (Option<Seen>, Option<Seen>) {
     while let Some(end) = history[..last].iter().rposition(is_end) {
         last = end;
         let Some(next) = history[end..].iter().position(|row| row.layer.is_some()) else { continue };
-        let instruction = history[end].created_by.as_deref().map(readable).unwrap_or_default();
+        let instruction = history[end].instruction().unwrap_or_default();
         let seen = |rows, what| Some(Seen { rows, name: None, what });
         match between(&history[end..=end + next]) {
             (at, Between::Gap(seconds)) => {
@@ -161,7 +161,7 @@ impl Builder {
         let text = row.created_by.as_deref().unwrap_or_default().trim();
         let comment = row.comment.as_deref().unwrap_or_default();
         let word = text.split(' ').next().unwrap_or_default();
-        let is_shell = text.starts_with(['/', '|']) && readable(text).starts_with("RUN ");
+        let is_shell = text.starts_with(['/', '|']) && row.instruction().is_some_and(|text| text.starts_with("RUN "));
         Some(match word {
             _ if comment.starts_with("buildkit.") || text.ends_with("# buildkit") => Self::BuildKit,
             _ if comment.starts_with("debuerreotype") || text.starts_with("# debian.sh") => Self::Debuerreotype,
@@ -216,7 +216,7 @@ fn by_content(history: &[HistoryRow], is_root_file_system: impl FnOnce() -> bool
     else {
         return Base::none();
     };
-    let instruction = history[first].created_by.as_deref().map(readable).unwrap_or_default();
+    let instruction = history[first].instruction().unwrap_or_default();
     // What a RUN leaves is no root file system that was brought as such.
     if instruction.starts_with("RUN ") || !is_root_file_system() {
         return Base::none();
