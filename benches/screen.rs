@@ -26,7 +26,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use explore::image::Digest;
 use explore::inspect::{Options, Progress, inspect};
 use explore::source::Target;
-use explore::tui::{App, Desk, Effect, Job, Look, Msg, draw};
+use explore::tui::{App, Effect, Msg, Preferences, QUEUES, Worker, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::json;
@@ -126,7 +126,7 @@ struct Bench {
     app: App,
     terminal: Terminal<TestBackend>,
     /// By kind of job, as the loop has them.
-    desks: [Desk; 4],
+    workers: [Worker; QUEUES],
     rows: Vec<Row>,
     only: Vec<String>,
 }
@@ -172,19 +172,14 @@ impl Bench {
         }
         while let Some(effect) = effects.pop_front() {
             let Effect::Work(job) = effect else { continue };
-            let desk = match job {
-                Job::View(..) => 0,
-                Job::Map(..) => 1,
-                Job::Jump(..) => 2,
-                _ => 3,
-            };
+            let queue = job.queue();
             // The loop draws without the answer when it takes too long. Here the frame is drawn before, and its time is
             // added to the patience.
             let late = Instant::now();
             self.draw();
             let frame = late.elapsed();
             let asked = Instant::now();
-            let answer = self.desks[desk].perform(job, &AtomicBool::new(false));
+            let answer = self.workers[queue].perform(job, &AtomicBool::new(false));
             let (took, before) = (asked.elapsed(), late - begun);
             first = first.or((took > PATIENCE).then_some(before + PATIENCE + frame));
             effects.extend(answer.map(|answer| self.app.update(answer)).into_iter().flatten());
@@ -277,17 +272,17 @@ fn main() -> ExitCode {
     );
     let mut code = ExitCode::SUCCESS;
     for (width, height) in [(80, 24), (160, 45)] {
-        let mut app = App::new("screen".to_owned(), Look::default());
+        let mut app = App::new("screen".to_owned(), Preferences::default());
         app.update(Msg::Terminal(Event::Resize(width, height)));
-        let desks = std::array::from_fn(|_| Desk::new(target.clone()));
+        let workers = Worker::for_queues(Some(&target));
         let only = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
         let terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        let mut bench = Bench { app, terminal, desks, rows: Vec::new(), only };
+        let mut bench = Bench { app, terminal, workers, rows: Vec::new(), only };
         let found = inspect(&target, &Options::default(), &mut |_| true).unwrap();
         let begun = Instant::now();
         for effect in bench.app.update(Msg::Ready(Box::new(found))) {
             if let Effect::Work(job) = effect
-                && let Some(answer) = bench.desks[0].perform(job, &AtomicBool::new(false))
+                && let Some(answer) = bench.workers[job.queue()].perform(job, &AtomicBool::new(false))
             {
                 bench.app.update(answer);
             }
@@ -335,7 +330,7 @@ fn journey(bench: &mut Bench) {
     bench.measure("map: move, into, out of", "j enter l enter h esc", 5);
     bench.measure_on_all("map: the whole file system or changes", "a", 4);
     bench.go("1");
-    bench.measure_on_all("jump: letter by letter", "ctrl+p p a c k 7 7 f 3", 1);
+    bench.measure_on_all("find: letter by letter", "ctrl+p p a c k 7 7 f 3", 1);
     bench.go("esc");
     bench.measure("help: open and close", "? esc", 10);
 }

@@ -4,17 +4,18 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use explore::cli::{Comparing, DiffAs};
 use explore::compare::{CompareOptions, compare};
+use explore::inspect::Options;
 use explore::report::{Compared, DiffFormat, write_diff};
+use explore::settings::Settings;
 use explore::source::Target;
-use explore::tui::Pair;
+use explore::tui::{Ended, Start};
 
 use super::failure::Failure;
 use super::look::{end, judging, look, settings};
-use super::open::{has_screen, look_of_screen};
+use super::open::{has_screen, preferences};
 use super::output::{print, write_whole};
 
 /// What is to be told, and where.
@@ -39,17 +40,15 @@ pub(super) fn diff(
     let settings = settings(&flags.given)?;
     let options = judging(&settings, None)?;
     let (first, second) = (Target::parse(before)?, Target::parse(after)?);
-    let (a, b) = (look(&first, &options)?, look(&second, &options)?);
     let how = CompareOptions { strict: telling.strict, threads: options.threads };
+    if telling.format.is_none() && telling.output.is_none() && has_screen() {
+        return on_screen([first, second], how, options, &settings);
+    }
+    let (a, b) = (look(&first, &options)?, look(&second, &options)?);
     let comparison = compare((&first, &a), (&second, &b), how)?;
     let differs = comparison.differs();
     let whole = [&a, &b].into_iter().all(|found| end(found, &settings) == ExitCode::SUCCESS);
     let code = ExitCode::from(if whole { u8::from(differs) } else { 2 });
-    if telling.format.is_none() && telling.output.is_none() && has_screen() {
-        let pair = Pair { before: Arc::new(a), after: Arc::new(b), places: [first, second], comparison };
-        explore::tui::run_pair(pair, look_of_screen(&settings))?;
-        return Ok(code);
-    }
     let compared = Compared { before: &a, after: &b, comparison: &comparison };
     let write = |out: &mut dyn io::Write| {
         write_diff(format(telling.format.unwrap_or(DiffAs::Text)), compared, telling.all, out)
@@ -61,6 +60,24 @@ pub(super) fn diff(
     // A reader that goes away changes no verdict.
     written.or_else(|failure| if failure.is_closed_pipe() { Ok(()) } else { Err(failure) })?;
     Ok(code)
+}
+
+/// Compares on the screen. Whoever leaves before both images are read has not seen whether they differ.
+fn on_screen(
+    targets: [Target; 2],
+    how: CompareOptions,
+    options: Options,
+    settings: &Settings,
+) -> Result<ExitCode, Failure> {
+    match explore::tui::run(Start::Pair(targets, how), options, preferences(settings))? {
+        Ended::Left { pair: Some(pair) } => {
+            let whole = [&pair.before, &pair.after].into_iter().all(|found| end(found, settings) == ExitCode::SUCCESS);
+            Ok(ExitCode::from(if whole { u8::from(pair.comparison.differs()) } else { 2 }))
+        }
+        Ended::Left { pair: None } => Ok(ExitCode::from(2)),
+        Ended::Failed(error) => Err(error.into()),
+        Ended::Refused(why) => Err(Failure::Usage(why)),
+    }
 }
 
 fn format(format: DiffAs) -> DiffFormat {

@@ -59,8 +59,6 @@ pub(crate) enum Failure {
     NoCache,
     #[error("there is no rule {0}; `explore rules` lists them")]
     NoRule(String),
-    #[error("the terminal can't be used: {0}; `--summary` needs none")]
-    Terminal(io::Error),
     #[error(transparent)]
     Screen(#[from] ScreenError),
 }

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use explore::bytes::shown_text;
 use explore::cli::{BuildFlags, BuildWith, Open};
+use explore::inspect::Options;
 use explore::report::{self, JsonOptions, Judged, write_report};
 use explore::settings::{Group, Origin, SETTINGS, Settings, switch};
 use explore::source::{Listed, Target};
-use explore::tui::{Choice, Keymap, Look, Theme};
+use explore::tui::{Ended, Keymap, Preferences, Start, Theme};
 
 use super::failure::Failure;
 use super::look::{cache, end, judging, look, settings};
@@ -28,10 +29,7 @@ pub(super) fn open(flags: &Open) -> Result<ExitCode, Failure> {
     only_for_the_gate(&settings)?;
     match flags.images.as_slice() {
         [image] => open_image(image, &settings, None),
-        [] => match choose(&settings)? {
-            Some(image) => open_image(&image, &settings, None),
-            None => Ok(ExitCode::SUCCESS),
-        },
+        [] => choose(&settings),
         [first, ..] => Err(Failure::Usage(several(first))),
     }
 }
@@ -84,29 +82,31 @@ fn only_for_the_gate(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-/// Lets the user choose among the images of the daemons; without a terminal they are only listed.
-fn choose(settings: &Settings) -> Result<Option<OsString>, Failure> {
+/// Lets the user choose among the images of the engines; without a terminal they are only listed.
+fn choose(settings: &Settings) -> Result<ExitCode, Failure> {
+    if has_screen() && io::stdin().is_terminal() {
+        return on_screen(Start::Picker, judging(settings, None)?, settings);
+    }
     let (images, silent) = explore::source::list(&explore::source::Process);
     let cache = cache();
-    let known = |image: &Listed| cache.as_ref().is_some_and(|cache| cache.document(&image.id).is_some());
-    if has_screen() && io::stdin().is_terminal() {
-        let choices = images.into_iter().map(|image| Choice { known: known(&image), image }).collect();
-        return Ok(explore::tui::pick(
-            choices,
-            silent.iter().map(ToString::to_string).collect(),
-            look_of_screen(settings).theme,
-        )
-        .map_err(Failure::Terminal)?
-        .map(OsString::from));
-    }
+    let cached = |image: &Listed| cache.as_ref().is_some_and(|cache| cache.document(&image.id).is_some());
     if images.is_empty() {
         return Err(Failure::NoImages(silent));
     }
-    print(|out| report::write_images(&images, &known, jiff::Timestamp::now(), out))?;
+    print(|out| report::write_images(&images, &cached, jiff::Timestamp::now(), out))?;
     for attempt in silent {
         say(&format!("explore: {attempt}"));
     }
-    Ok(None)
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the screen; the exit code is that of a look without a judgement.
+fn on_screen(start: Start, options: Options, settings: &Settings) -> Result<ExitCode, Failure> {
+    match explore::tui::run(start, options, preferences(settings))? {
+        Ended::Left { .. } => Ok(ExitCode::SUCCESS),
+        Ended::Failed(error) => Err(error.into()),
+        Ended::Refused(why) => Err(Failure::Usage(why)),
+    }
 }
 
 /// Builds an image as its client does, and opens it.
@@ -166,10 +166,7 @@ fn open_image(image: &OsStr, settings: &Settings, dockerfile: Option<&Path>) -> 
     let (json, reports) = (settings.path("json"), settings.reports());
     let printed = json.is_some() || !reports.is_empty() || settings.switch("summary") || settings.switch("timings");
     if !printed && has_screen() {
-        return match explore::tui::run(target, options, look_of_screen(settings))? {
-            Some(error) => Err(error.into()),
-            None => Ok(ExitCode::SUCCESS),
-        };
+        return on_screen(Start::Image(target), options, settings);
     }
     let found = look(&target, &options)?;
     let pretty = JsonOptions { files: settings.switch("files"), pretty: io::stdout().is_terminal() };
@@ -194,19 +191,21 @@ fn open_image(image: &OsStr, settings: &Settings, dockerfile: Option<&Path>) -> 
     Ok(end(&found, settings))
 }
 
-/// Colours, keys and the mouse, as settings have them; that they can be was checked with the settings.
-pub(super) fn look_of_screen(settings: &Settings) -> Look {
+/// Colours, keys, the mouse and the order of files, as settings have them; they were checked with the settings.
+pub(super) fn preferences(settings: &Settings) -> Preferences {
     let screen = settings.screen();
-    let usual = Look::default();
-    Look {
+    let usual = Preferences::default();
+    Preferences {
         theme: Theme::from_environment(screen.theme.as_ref().map(|(name, _)| name.as_str())),
         keys: Keymap::with(screen.keys.iter().map(|key| (key.action.as_str(), key.keys.clone()))).unwrap_or_default(),
         mouse: screen.mouse.unwrap_or(usual.mouse),
         chains: screen.single_child_folders.unwrap_or(usual.chains),
+        sort: usual.sort,
     }
 }
 
-/// A terminal that can be drawn on.
+/// Whether there is a terminal that can be drawn on.
 pub(super) fn has_screen() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
+    let kind = std::env::var_os("TERM");
+    io::stdout().is_terminal() && kind.is_none_or(|kind| !kind.is_empty() && kind != "dumb")
 }

@@ -15,4 +15,4 @@ mod windows_names;
 pub use identify::contents;
 pub use peek::{Peeked, peek};
 pub use reader::{ReadError, read_file};
-pub use save::{SaveError, SaveProgress, Saved, Skip, save};
+pub use save::{SaveError, SaveProgress, Saved, Skip, save, save_changes};

@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
 
 use super::gather::{Copy, Outcome, Receiver, gather};
@@ -17,7 +17,7 @@ use crate::bytes::{os_name, shown};
 use crate::inspect::Inspection;
 use crate::layer::Sink;
 use crate::source::Target;
-use crate::tree::{EventKind, EventRef, NodeId, Tree};
+use crate::tree::{Change, EventKind, EventRef, NodeId, Range, Tree};
 
 /// What the root is called where it has to have a name.
 const ROOT_NAME: &[u8] = b"rootfs";
@@ -147,6 +147,52 @@ pub fn save(
     stop: &AtomicBool,
     tell: &mut dyn FnMut(SaveProgress) -> bool,
 ) -> Result<Saved, SaveError> {
+    save_some(target, found, node, (layer, None), into, stop, tell)
+}
+
+/// As [`save`], of the file system after the last layer of a range, and only the files that the range added or changed.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_changes(
+    target: &Target,
+    found: &Inspection,
+    node: NodeId,
+    range: Range,
+    into: &Path,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(SaveProgress) -> bool,
+) -> Result<Saved, SaveError> {
+    let changed = changed(&found.tree, node, range);
+    save_some(target, found, node, (range.last, Some(&changed)), into, stop, tell)
+}
+
+/// The paths below a directory that a range of layers stores and that are there after it, with the directories above them.
+fn changed(tree: &Tree, top: NodeId, range: Range) -> FxHashSet<NodeId> {
+    let mut paths = FxHashSet::default();
+    for layer in tree.layers.iter().take(usize::from(range.last) + 1).skip(range.first.into()) {
+        let stored = layer.events.iter().filter(|event| event.until > range.last);
+        for event in stored.filter(|event| event.kind() != EventKind::Directory || event.change() == Change::Added) {
+            let above = std::iter::successors(Some(event.node), |node| tree.paths.parent(*node));
+            let chain: Vec<NodeId> = above.take_while(|node| *node != top).collect();
+            // What is not below the directory has the root as its last step.
+            if chain.last().is_none_or(|last| tree.paths.parent(*last) == Some(top)) {
+                paths.extend(chain);
+            }
+        }
+    }
+    paths
+}
+
+fn save_some(
+    target: &Target,
+    found: &Inspection,
+    node: NodeId,
+    (layer, only): (u16, Option<&FxHashSet<NodeId>>),
+    into: &Path,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(SaveProgress) -> bool,
+) -> Result<Saved, SaveError> {
     let tree = &found.tree;
     let at = tree.state(node, layer);
     if at.is_none() && node != NodeId::ROOT {
@@ -157,6 +203,7 @@ pub fn save(
         Stage::new(into, &tree.paths, node, name).map_err(|error| SaveError::Into { path: into.to_owned(), error })?;
     let mut work = Work {
         tree,
+        only,
         top: node,
         into,
         stage,
@@ -183,6 +230,8 @@ pub fn save(
 
 struct Work<'w> {
     tree: &'w Tree,
+    /// Only these paths are written.
+    only: Option<&'w FxHashSet<NodeId>>,
     top: NodeId,
     into: &'w Path,
     stage: Stage<'w>,
@@ -246,7 +295,9 @@ impl Work<'_> {
                     Ok(()) => {
                         self.folders.push((node, at));
                         let first = left.len();
-                        left.extend(self.tree.entries(node, layer).map(|(child, at)| (child, Some(at))));
+                        let wanted = |node: &NodeId| self.only.is_none_or(|only| only.contains(node));
+                        let entries = self.tree.entries(node, layer).filter(|(child, _)| wanted(child));
+                        left.extend(entries.map(|(child, at)| (child, Some(at))));
                         // The same order whatever the order of layers was, the first on top.
                         left[first..].sort_by(|a, b| self.tree.paths.name(b.0).cmp(self.tree.paths.name(a.0)));
                     }

@@ -24,7 +24,7 @@ use thiserror::Error;
 pub use archive::normal_name;
 pub use daemon::{
     Attempt, Daemon, DaemonError, EngineError, EngineHistoryRow, EngineImage, EngineManifest, EnginePlatform, Export,
-    ImageFacts, Listed, Other, Pull, Stop, Store, list,
+    ImageFacts, Listed, Other, Pull, Stop, Store, list, list_of,
 };
 pub use endpoint::{Address, Endpoint, Engine, Process, Surroundings};
 pub use reference::{Format, Place, Select, Target, TargetError};

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::folders::add_up;
 use super::path::NodeId;
-use super::timeline::{Change, EventKind, EventRef, Tree};
+use super::timeline::{Change, Event, EventKind, EventRef, Tree};
 use super::view::Range;
 
 /// A path that a search looks at.
@@ -24,6 +24,11 @@ impl Candidate<'_> {
     /// What the stretch does to it.
     pub fn change(&self) -> Change {
         self.tree.difference(self.node, self.range).0
+    }
+
+    /// Whether a later layer deletes or replaces it.
+    pub fn is_gone(&self) -> bool {
+        self.tree.event_at(self.at).until != Event::HOLDS
     }
 
     /// What it is.

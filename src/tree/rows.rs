@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
@@ -171,6 +173,11 @@ impl Rows {
         &self.open
     }
 
+    /// Takes folders for open the next time that rows are worked out.
+    pub fn mark_open(&mut self, folders: impl IntoIterator<Item = NodeId>) {
+        self.open.extend(folders);
+    }
+
     /// Folds or unfolds the folder of a row. Costs what appears or goes away.
     pub fn toggle(&mut self, tree: &Tree, place: usize) {
         let Some(row) = self.visible.get_mut(place).filter(|row| row.folder) else { return };
@@ -209,6 +216,59 @@ impl Rows {
                 self.toggle(tree, at);
             }
         }
+    }
+
+    /// Unfolds along the bytes, the largest folder first, as long as no more than `limit` rows come of it. What holds less than
+    /// a fiftieth of all bytes stays folded.
+    pub fn unfold_largest(&mut self, tree: &Tree, limit: usize) {
+        let whole = self.visible.iter().filter(|row| row.depth == 0).map(|row| row.bytes).fold(0, u64::saturating_add);
+        let mut folders: BinaryHeap<(u64, Reverse<usize>, NodeId)> = BinaryHeap::new();
+        let folded = |rows: &[Row], first: usize| {
+            let rows = rows.iter().enumerate().filter(|(_, row)| row.folder && !row.open);
+            rows.map(|(at, row)| (row.bytes, Reverse(first + at), row.node)).collect::<Vec<_>>()
+        };
+        folders.extend(folded(&self.visible, 0));
+        while let Some((bytes, _, node)) = folders.pop() {
+            // Where nothing has any bytes, what comes first is as good.
+            if self.visible.len() >= limit || bytes < whole / 50 || bytes == 0 && whole > 0 {
+                return;
+            }
+            let Some(at) = self.position(node) else { continue };
+            let children = self.children(tree, node, self.is_found(tree, node)).len();
+            if self.visible.len() + children > limit {
+                continue;
+            }
+            self.toggle(tree, at);
+            folders.extend(folded(&self.visible[at + 1..self.end_of(at)], at + 1));
+        }
+    }
+
+    /// Unfolds the folders of the highest level that has folded ones. Not much more than `limit` rows come of it.
+    pub fn unfold_level(&mut self, tree: &Tree, limit: usize) {
+        let folded = |row: &&Row| row.folder && !row.open;
+        let Some(level) = self.visible.iter().filter(folded).map(|row| row.depth).min() else { return };
+        let mut rows = Vec::with_capacity(self.visible.len());
+        for mut row in std::mem::take(&mut self.visible) {
+            if row.depth == level && row.folder && !row.open && rows.len() < limit {
+                row.open = true;
+                self.open.insert(row.node);
+                rows.push(row.clone());
+                self.expand(tree, &row, &mut rows);
+            } else {
+                rows.push(row);
+            }
+        }
+        self.visible = rows;
+    }
+
+    /// Folds the folders of the deepest level that has open ones.
+    pub fn fold_level(&mut self, tree: &Tree) {
+        let open = |row: &&Row| row.folder && row.open;
+        let Some(level) = self.visible.iter().filter(open).map(|row| row.depth).max() else { return };
+        for row in self.visible.iter().filter(|row| row.depth == level) {
+            self.open.remove(&row.node);
+        }
+        self.work_out(tree);
     }
 
     /// Unfolds all folders that are less than `depth` below the root, and folds the others; 0 folds all. Not much more than

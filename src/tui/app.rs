@@ -1,25 +1,28 @@
+//! The state of the screen, and the one place where it changes.
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 
 use super::browse::{Browse, Of};
-use super::cursor::Cursor;
-use super::findings::FindingList;
+use super::jobs::{Answer, Job, Work};
+use super::jumps::Jumps;
 use super::keymap::{Action, Keymap, Place};
 use super::keys::Key;
-use super::map::{Level, Map};
-use super::overlay::Overlay;
-use super::pair::{Pair, SECOND};
+use super::layout::Focus;
+use super::map::Map;
+use super::overlays::Overlay;
+use super::pair::{Half, Pair, SECOND};
+use super::screens::{self, ImageState, LayersState, PickerState, Screen, WasteState};
 use super::theme::Theme;
-use super::viewer::Viewed;
-use super::work::Job;
 use crate::bytes::shown;
 use crate::content::Saved;
 use crate::image::Image;
 use crate::inspect::{InspectError, Inspection};
 use crate::report::{bytes, exact};
-use crate::tree::{NodeId, Range, Rows, Tree};
+use crate::source::Target;
+use crate::tree::{NodeId, Range, Sort, Tree};
 use crate::waste::Waste;
 
 /// What can happen.
@@ -27,7 +30,7 @@ use crate::waste::Waste;
 pub enum Msg {
     /// From the terminal: a key, the mouse, pasted text, a new size.
     Terminal(Event),
-    /// Documents are read: names, history and platform are known.
+    /// The manifest and the config were read: names, history and platform are known.
     Image(Box<Image>),
     /// How far reading is, in words, and in thousandths where that is known.
     Progress(String, Option<u16>),
@@ -38,27 +41,29 @@ pub enum Msg {
         /// Content of its files, bytes.
         bytes: u64,
     },
-    /// All is read, and not judged yet.
+    /// All layers were read; the waste is not known yet.
     Stacked(Box<Inspection>),
-    /// All is read and judged.
+    /// All layers were read and judged.
     Ready(Box<Inspection>),
-    /// It can't be read.
+    /// The image can't be read.
     Failed(InspectError),
-    /// The answer to a job: rows of the tree of files.
-    View(u64, Box<Rows>),
-    /// The answer to a job: what is in a folder.
-    Map(u64, Level),
-    /// The answer to a job: paths, and how many more there are.
-    Jump(u64, Vec<NodeId>, usize),
-    /// The answer to a job: what was read of a file, or why it can't be.
-    Content(u64, Box<Result<Viewed, String>>),
-    /// The answer to a job: what was saved, or why not.
-    Saved(Result<Saved, String>),
-    /// Two images were read and held against each other.
+    /// The result of a job, by the job's number.
+    Answer(u64, Answer),
+    /// One of two images that are compared.
+    Half(Half),
+    /// Two images were read and compared.
     Pair(Box<Pair>),
-    /// Someone asks the program to end.
-    Terminate,
-    /// A thread of the program broke.
+    /// An image can't be opened, or two can't be compared; why.
+    Refused(String),
+    /// Images of one engine, or why it lists none.
+    Listed(screens::EngineList),
+    /// A message about the image that was opened as number so-and-so; ignored when another one is open by now.
+    Of(u32, Box<Msg>),
+    /// A signal asks the program to end.
+    Terminate(i32),
+    /// The terminal was closed.
+    Hangup,
+    /// A thread of the program panicked.
     Broken(String),
 }
 
@@ -73,60 +78,38 @@ pub enum Effect {
     Work(Job),
     /// Put text into the terminal's clipboard.
     Copy(String),
-    /// Take the mouse, or let go of it.
+    /// Capture the mouse, or release it.
     Mouse(bool),
+    /// Open an image: what the user would type, and the number that its messages carry.
+    Open(String, u32),
+    /// Compare two images.
+    OpenPair([String; 2], u32),
+    /// Stop reading what is open.
+    Stop,
 }
 
-/// Which pane has the keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Focus {
-    /// The list of layers.
-    Layers,
-    /// The tree of files.
-    Files,
-    /// What is to be said of the selected layer.
-    Details,
-}
-
-/// What fills the terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Screen {
-    /// Layers and their files.
-    Layers,
-    /// What is wasted.
-    Waste,
-    /// Bytes as areas.
-    Map,
-    /// What the documents say.
-    Image,
-}
-
-impl Screen {
-    /// All of them with their titles, in the order of their number keys.
-    pub(super) const ALL: [(Self, &'static str); 4] =
-        [(Self::Layers, "1 Layers"), (Self::Waste, "2 Waste"), (Self::Map, "3 Map"), (Self::Image, "4 Image")];
-}
-
-/// What the user chose about the screen.
+/// What the user set about the screen.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct Preferences {
     /// Colours.
     pub theme: Theme,
     /// Keys.
     pub keys: Keymap,
-    /// Whether the mouse is taken from the start.
+    /// Capture the mouse from the start.
     pub mouse: bool,
-    /// Whether folders that hold nothing but one folder share its row from the start.
+    /// Show directories that hold nothing but one directory in one row.
     pub chains: bool,
+    /// How files are sorted.
+    pub sort: Sort,
 }
 
-impl Default for Look {
+impl Default for Preferences {
     fn default() -> Self {
-        Self { theme: Theme::terminal(), keys: Keymap::default(), mouse: true, chains: false }
+        Self { theme: Theme::terminal(), keys: Keymap::default(), mouse: true, chains: true, sort: Sort::Size }
     }
 }
 
-/// A word to the user, until the next key.
+/// A short message in the footer, until the next key.
 #[derive(Debug)]
 pub(super) struct Toast {
     pub(super) text: String,
@@ -139,93 +122,112 @@ pub struct App {
     pub(super) theme: Theme,
     pub(super) keys: Keymap,
     image: Option<Box<Image>>,
+    /// The image; of two that are compared, the second.
     pub(super) found: Option<Arc<Inspection>>,
-    /// Two images that are held against each other; `found` is the second of them then.
-    pub(super) pair: Option<Arc<Pair>>,
-    /// The waste is known too.
+    /// The waste is known, too.
     pub(super) judged: bool,
+    pub(super) pair: Option<Arc<Pair>>,
     pub(super) progress: String,
-    /// How much of it, in thousandths.
+    /// The same in thousandths, where that is known.
     pub(super) part: Option<u16>,
-    /// Content of layers that were read while others are not.
+    /// Content of the layers that were read while others were not, in bytes.
     pub(super) ready: Vec<Option<u64>>,
     pub(super) screen: Screen,
-    pub(super) focus: Focus,
-    pub(super) layers: Cursor,
-    /// The layer that was marked: what is between it and the selected one is shown as one change.
-    pub(super) mark: Option<usize>,
-    /// Bytes that joining the layers of that stretch would save.
-    pub(super) joined: u64,
+    pub(super) layers: LayersState,
     pub(super) browse: Browse,
-    pub(super) findings: FindingList,
+    pub(super) waste: WasteState,
     pub(super) map: Map,
-    /// What is seen of the selected layer's details.
-    pub(super) details: Cursor,
-    /// What is seen of the image's documents.
-    pub(super) documents: Cursor,
-    pub(super) overlays: Vec<Overlay>,
-    pub(super) jump_number: u64,
+    pub(super) documents: ImageState,
+    pub(super) picker: PickerState,
+    pub(super) overlays: Vec<Box<dyn Overlay>>,
+    pub(super) jumps: Jumps,
     pub(super) toast: Option<Toast>,
     pub(super) size: (u16, u16),
-    /// Columns of the left pane in percent.
-    pub(super) split: u16,
     pub(super) mouse: bool,
-    pub(super) dragging: bool,
-    /// What is being saved just now.
+    /// Jobs that save something just now.
     pub(super) saving: usize,
+    number: u64,
+    /// Which of the images that were opened one after the other.
+    opened: u32,
     effects: Vec<Effect>,
-    /// Why it ended, when something went wrong.
+    /// Why the image could not be read.
     pub failure: Option<InspectError>,
-    /// A thread broke.
+    /// Why an image could not be opened, or two not compared.
+    pub refused: Option<String>,
+    /// Which thread panicked.
     pub broken: Option<String>,
+    /// The terminal was closed.
+    pub closed: bool,
+    /// The signal that ended the program.
+    pub signal: Option<i32>,
 }
 
 impl App {
-    /// Nothing known but what was typed.
-    pub fn new(reference: String, look: Look) -> Self {
+    /// A screen for one image, of which nothing is known but its name.
+    pub fn new(reference: String, preferences: Preferences) -> Self {
         Self {
             reference,
-            theme: look.theme,
-            keys: look.keys,
+            theme: preferences.theme,
+            keys: preferences.keys,
             image: None,
             found: None,
-            pair: None,
             judged: false,
+            pair: None,
             progress: "opening".to_owned(),
             part: None,
             ready: Vec::new(),
             screen: Screen::Layers,
-            focus: Focus::Layers,
-            layers: Cursor::default(),
-            mark: None,
-            joined: 0,
-            browse: Browse::new(look.chains),
-            findings: FindingList::default(),
+            layers: LayersState::default(),
+            browse: Browse::new(preferences.chains, preferences.sort),
+            waste: WasteState::default(),
             map: Map::default(),
-            details: Cursor::default(),
-            documents: Cursor::default(),
+            documents: ImageState::default(),
+            picker: PickerState::default(),
             overlays: Vec::new(),
-            jump_number: 0,
+            jumps: Jumps::default(),
             toast: None,
             size: (80, 24),
-            split: 45,
-            mouse: look.mouse,
-            dragging: false,
+            mouse: preferences.mouse,
             saving: 0,
+            number: 0,
+            opened: 0,
             effects: Vec::new(),
             failure: None,
+            refused: None,
             broken: None,
+            closed: false,
+            signal: None,
         }
     }
 
-    /// Takes a message; the one place where anything changes. Returns what is to be done outside.
+    /// A screen that lets the user choose an image.
+    pub fn picker(preferences: Preferences) -> Self {
+        let mut app = Self { screen: Screen::Picker, ..Self::new(String::new(), preferences) };
+        app.picker.in_use = true;
+        app
+    }
+
+    /// A screen for two images that are going to be compared.
+    pub fn comparing(names: [String; 2], preferences: Preferences) -> Self {
+        let halves = names.map(screens::HalfState::new);
+        let mut app = Self { screen: Screen::Pair, ..Self::new(String::new(), preferences) };
+        app.layers.halves = Some(halves);
+        app
+    }
+
+    /// Takes a message; the one place where anything changes. Returns what has to be done outside.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        self.take(msg);
+        self.fit();
+        std::mem::take(&mut self.effects)
+    }
+
+    fn take(&mut self, msg: Msg) {
         match msg {
             Msg::Terminal(Event::Key(key)) if key.kind != KeyEventKind::Release => self.key(key),
             Msg::Terminal(Event::Mouse(event)) => self.mouse_event(event),
             Msg::Terminal(Event::Paste(text)) => self.paste(&text),
             Msg::Terminal(Event::Resize(width, height)) => self.size = (width, height),
-            Msg::Terminal(_) => {}
             Msg::Image(image) => {
                 self.ready = vec![None; image.layers.len()];
                 self.image = Some(image);
@@ -236,30 +238,43 @@ impl App {
                     *ready = Some(bytes);
                 }
             }
-            Msg::Stacked(found) => self.take(found, false),
-            Msg::Ready(found) => self.take(found, true),
-            Msg::View(number, rows) => {
-                if let Some(tree) = self.tree().cloned() {
-                    self.browse.take(number, rows, &tree);
-                }
+            Msg::Stacked(found) => self.take_image(found, false),
+            Msg::Ready(found) => self.take_image(found, true),
+            Msg::Answer(number, answer) => self.take_answer(number, answer),
+            Msg::Half(half) => screens::take_half(self, half),
+            Msg::Pair(pair) => screens::take_pair(self, *pair),
+            Msg::Refused(why) if self.picker.in_use => {
+                self.leave_image();
+                self.toast = Some(Toast { text: why, error: true });
             }
-            Msg::Map(number, level) => self.map.take(number, level),
-            Msg::Jump(number, paths, count) => self.take_jump(number, paths, count),
-            Msg::Pair(pair) => self.take_pair(*pair),
-            Msg::Content(number, read) => self.take_content(number, *read),
-            Msg::Saved(saved) => self.saved(saved),
+            Msg::Refused(why) => {
+                self.refused = Some(why);
+                self.effect(Effect::Quit);
+            }
+            Msg::Listed(list) => self.picker.take(list),
+            Msg::Of(opened, msg) if opened == self.opened => self.take(*msg),
+            Msg::Of(..) | Msg::Terminal(_) => {}
+            Msg::Failed(error) if self.picker.in_use => {
+                self.leave_image();
+                self.toast = Some(Toast { text: error.to_string(), error: true });
+            }
             Msg::Failed(error) => {
                 self.failure = Some(error);
                 self.effect(Effect::Quit);
             }
-            Msg::Terminate => self.effect(Effect::Quit),
+            Msg::Terminate(signal) => {
+                self.signal = Some(signal);
+                self.effect(Effect::Quit);
+            }
+            Msg::Hangup => {
+                self.closed = true;
+                self.effect(Effect::Quit);
+            }
             Msg::Broken(what) => {
                 self.broken = Some(what);
                 self.effect(Effect::Quit);
             }
         }
-        self.scroll();
-        std::mem::take(&mut self.effects)
     }
 
     /// Something was asked for that should be there before the screen is drawn again, if it does not take too long.
@@ -267,8 +282,40 @@ impl App {
         self.found.is_some() && (self.browse.is_waiting() || self.screen == Screen::Map && self.map.waiting)
     }
 
+    /// Two images that were compared, once they were.
+    pub fn compared(&self) -> Option<&Arc<Pair>> {
+        self.pair.as_ref()
+    }
+
     pub(super) fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+
+    /// Asks for work beside the loop. Returns the number that the answer carries.
+    pub(super) fn ask(&mut self, work: Work) -> u64 {
+        self.number += 1;
+        self.effects.push(Effect::Work(Job { number: self.number, work }));
+        self.number
+    }
+
+    fn take_answer(&mut self, number: u64, answer: Answer) {
+        match answer {
+            Answer::Saved(saved) => self.saved(saved),
+            Answer::Rows(rows) => {
+                if let Some(tree) = self.tree().cloned() {
+                    self.browse.take(number, rows, &tree);
+                    screens::ask_details(self);
+                }
+            }
+            Answer::Level(level) => self.map.take(number, level),
+            Answer::Cost(cost) if self.layers.cost_number == number => self.layers.cost = Some(*cost),
+            answer => {
+                let mut answer = Some(answer);
+                for place in 0..self.overlays.len() {
+                    self.with_overlay(place, |overlay, app| overlay.answer(app, number, &mut answer));
+                }
+            }
+        }
     }
 
     fn saved(&mut self, saved: Result<Saved, String>) {
@@ -288,8 +335,14 @@ impl App {
         self.toast = Some(Toast { text, error });
     }
 
-    pub(super) fn tell(&mut self, text: &str) {
+    /// Shows a short message in the footer.
+    pub(super) fn notify(&mut self, text: &str) {
         self.toast = Some(Toast { text: text.to_owned(), error: false });
+    }
+
+    /// The first key of an action, for messages that name it.
+    pub(super) fn key_of(&self, action: Action) -> String {
+        self.keys.key_of(action)
     }
 
     /// The image as far as it is known.
@@ -297,6 +350,7 @@ impl App {
         self.found.as_ref().map(|found| &found.image).or(self.image.as_deref())
     }
 
+    /// Rows of the list of layers.
     pub(super) fn layer_count(&self) -> usize {
         match &self.pair {
             Some(pair) => pair.comparison.layers.len(),
@@ -304,7 +358,7 @@ impl App {
         }
     }
 
-    /// The tree, once all layers are stacked; of two images that of what differs.
+    /// The tree, once all layers are stacked; of two images, that of what differs.
     pub(super) fn tree(&self) -> Option<&Arc<Tree>> {
         match &self.pair {
             Some(pair) => Some(&pair.comparison.tree),
@@ -312,51 +366,9 @@ impl App {
         }
     }
 
-    /// Takes what was found. When only the judgement is new, everything stays where the user put it.
-    fn take(&mut self, found: Box<Inspection>, judged: bool) {
-        let first = self.found.is_none();
-        let found: Arc<Inspection> = Arc::from(found);
-        self.judged = judged;
-        if judged {
-            self.findings.update(&found);
-        }
-        self.found = Some(found);
-        self.layers.at = self.layers.at.min(self.layer_count().saturating_sub(1));
-        if first {
-            self.show_layer();
-        } else {
-            self.show_again();
-        }
-    }
-
-    fn key(&mut self, event: KeyEvent) {
-        self.toast = None;
-        let key = Key::of(event);
-        if !self.overlays.is_empty() {
-            self.key_in_overlay(key);
-        } else if self.browse.typing {
-            self.key_in_filter(key);
-        } else if let Some(action) = self.keys.action(self.place(), key) {
-            self.act(action);
-        } else if key.is_ctrl('c') {
-            // Whatever settings say of keys, this one leads out.
-            self.act(Action::Quit);
-        }
-    }
-
-    /// Where the keys go.
-    pub(super) fn place(&self) -> Place {
-        match (self.overlays.last(), self.screen, self.focus) {
-            (Some(Overlay::Viewer(_)), ..) => Place::Viewer,
-            (Some(Overlay::History(_)), ..) => Place::History,
-            (_, Screen::Layers, Focus::Layers) => Place::Layers,
-            (_, Screen::Layers, Focus::Files) => Place::Files,
-            (_, Screen::Layers, Focus::Details) => Place::Details,
-            (_, Screen::Waste, Focus::Details) => Place::Cause,
-            (_, Screen::Waste, _) => Place::Waste,
-            (_, Screen::Map, _) => Place::Map,
-            (_, Screen::Image, _) => Place::Image,
-        }
+    /// How many of the first layers belong to the base image, once that is known.
+    pub(super) fn base_layers(&self) -> usize {
+        self.found.as_ref().filter(|_| self.judged && self.pair.is_none()).map_or(0, |found| found.waste.base.layers)
     }
 
     /// The layers whose changes are shown.
@@ -364,95 +376,299 @@ impl App {
         if self.pair.is_some() {
             return Range::one(SECOND);
         }
-        let at = self.layers.at as u16;
-        let mark = self.mark.map_or(at, |mark| mark as u16);
+        let at = self.layers.cursor.at as u16;
+        let mark = self.layers.mark.map_or(at, |mark| mark as u16);
         Range { first: at.min(mark), last: at.max(mark) }
     }
 
-    /// Asks for something of the files of the selected layer.
-    fn ask(&mut self, job: impl FnOnce(&mut Browse, &Of<'_>) -> Job) {
+    /// Takes what was found. When only the judgement is new, everything stays where the user put it.
+    fn take_image(&mut self, found: Box<Inspection>, judged: bool) {
+        let first = self.found.is_none();
+        let found: Arc<Inspection> = Arc::from(found);
+        self.judged = judged;
+        if judged {
+            self.waste.list.update(&found);
+        }
+        self.found = Some(found);
+        self.layers.cursor.at = self.layers.cursor.at.min(self.layer_count().saturating_sub(1));
+        if first {
+            self.show_layer();
+        } else {
+            self.show_again();
+        }
+    }
+
+    /// Opens an image from the picker, or two to compare.
+    pub(super) fn open_image(&mut self, name: String) {
+        self.opened += 1;
+        self.reference.clone_from(&name);
+        self.screen = Screen::Layers;
+        self.effect(Effect::Open(name, self.opened));
+    }
+
+    pub(super) fn open_pair(&mut self, names: [String; 2]) {
+        self.opened += 1;
+        self.screen = Screen::Pair;
+        self.layers.halves = Some(names.clone().map(screens::HalfState::new));
+        self.effect(Effect::OpenPair(names, self.opened));
+    }
+
+    /// Goes back to the picker.
+    pub(super) fn leave_image(&mut self) {
+        self.opened += 1;
+        let preferences = Preferences {
+            theme: self.theme,
+            keys: self.keys.clone(),
+            mouse: self.mouse,
+            chains: self.browse.chains,
+            sort: self.browse.sort,
+        };
+        let fresh = Self::picker(preferences);
+        let (picker, effects) = (std::mem::take(&mut self.picker), std::mem::take(&mut self.effects));
+        let (number, opened, size) = (self.number, self.opened, self.size);
+        *self = Self { picker, size, number, opened, effects, ..fresh };
+        self.effect(Effect::Stop);
+    }
+
+    fn key(&mut self, event: KeyEvent) {
+        self.toast = None;
+        self.press(Key::of(event));
+    }
+
+    /// A key, typed or clicked.
+    pub(super) fn press(&mut self, key: Key) {
+        let view = self.screen.view();
+        let is_letter = key.letter().is_some_and(|letter| letter != '?') || key.code() == KeyCode::Backspace;
+        if let Some(top) = self.overlays.len().checked_sub(1) {
+            self.with_overlay(top, |overlay, app| overlay.key(app, key));
+        } else if screens::is_typing(self) {
+            view.type_key(self, key);
+        } else if view.takes_letters() && is_letter {
+            view.other_key(self, key);
+        } else if let Some(action) = self.keys.action(self.place(), key) {
+            self.act(action);
+        } else if key.is_ctrl('c') {
+            // Whatever settings say about keys, this one leads out.
+            self.act(Action::Quit);
+        } else {
+            view.other_key(self, key);
+        }
+    }
+
+    /// Hands an overlay and the rest of the state to a function. The overlay is not in the stack meanwhile.
+    pub(super) fn with_overlay(&mut self, place: usize, run: impl FnOnce(&mut dyn Overlay, &mut Self)) {
+        if place >= self.overlays.len() {
+            return;
+        }
+        let mut overlay = self.overlays.remove(place);
+        run(&mut *overlay, self);
+        if !overlay.is_closed() {
+            let place = place.min(self.overlays.len());
+            self.overlays.insert(place, overlay);
+        }
+    }
+
+    /// Where the keys go.
+    pub(super) fn place(&self) -> Place {
+        match self.overlays.last() {
+            Some(overlay) => overlay.place(),
+            None => self.screen.view().place(self),
+        }
+    }
+
+    /// What a key or a click on a hint does.
+    pub(super) fn act(&mut self, action: Action) {
+        if self.screen.view().act(self, action) {
+            return;
+        }
+        match action {
+            Action::Quit => self.effect(Effect::Quit),
+            Action::Back => self.back(),
+            Action::JumpBack | Action::JumpForward => {
+                if !self.jump(action == Action::JumpForward) {
+                    self.notify("there is no other place to go to");
+                }
+            }
+            Action::NextPane => self.next_tab(),
+            _ => {
+                self.act_anywhere(action);
+            }
+        }
+    }
+
+    /// Actions that work in every place, also while something lies over the screen. False for all others.
+    pub(super) fn act_anywhere(&mut self, action: Action) -> bool {
+        match action {
+            Action::LayersScreen => self.go_to_tab(0),
+            Action::WasteScreen => self.go_to_tab(1),
+            Action::MapScreen => self.go_to_tab(2),
+            Action::ImageScreen => self.go_to_tab(3),
+            Action::Find => super::overlays::find(self),
+            Action::Copy => super::overlays::offer_copies(self),
+            Action::Theme => {
+                self.theme = self.theme.next();
+                self.notify(&format!("theme: {}", self.theme.name));
+            }
+            Action::Mouse => {
+                self.mouse = !self.mouse;
+                self.effect(Effect::Mouse(self.mouse));
+                let key = self.key_of(Action::Mouse);
+                let text = if self.mouse {
+                    "the mouse is captured".to_owned()
+                } else {
+                    format!("the mouse is released: the terminal selects text; {key} captures it again")
+                };
+                self.notify(&text);
+            }
+            Action::Help => super::overlays::help(self),
+            Action::Suspend => self.effect(Effect::Suspend),
+            _ => return false,
+        }
+        true
+    }
+
+    fn next_tab(&mut self) {
+        let tabs = self.tabs();
+        let at = tabs.iter().position(|tab| *tab == self.screen).unwrap_or(0);
+        if !tabs.is_empty() {
+            self.go_to_tab((at + 1) % tabs.len());
+        }
+    }
+
+    fn go_to_tab(&mut self, tab: usize) {
+        if let Some(screen) = self.tabs().get(tab).copied() {
+            self.overlays.clear();
+            self.go_to_screen(screen);
+        }
+    }
+
+    /// Shows another screen; Esc leads back.
+    pub(super) fn go_to_screen(&mut self, screen: Screen) {
+        if self.screen != screen {
+            self.remember();
+            self.screen = screen;
+        }
+        self.show_map();
+    }
+
+    /// One step back: what is nearest is closed first; quitting takes another key.
+    fn back(&mut self) {
+        if self.jump(false) {
+            return;
+        }
+        if self.tabs().first().is_some_and(|first| *first != self.screen) {
+            self.screen = self.tabs()[0];
+            return;
+        }
+        if self.picker.in_use && self.screen != Screen::Picker {
+            return self.leave_image();
+        }
+        if self.found.is_none() {
+            return self.effect(Effect::Quit);
+        }
+        let key = self.key_of(Action::Quit);
+        self.notify(&format!("{key} quits"));
+    }
+
+    /// Asks for the rows of the files of the selected layers.
+    pub(super) fn ask_rows(&mut self, work: impl FnOnce(&mut Browse, &Of<'_>) -> Work) {
         let range = self.range();
         let Some(tree) = self.tree().filter(|tree| usize::from(range.last) < tree.layers.len()).cloned() else {
             return;
         };
-        // Asked for once and not for each frame: it goes over all files that die in the stretch.
-        self.joined = if range.first < range.last { Waste::squashed(&tree, range.first, range.last) } else { 0 };
+        // Once, and not in each frame: it goes over all files that die in the range.
+        self.layers.joined = if range.first < range.last { Waste::squashed(&tree, range.first, range.last) } else { 0 };
+        self.layers.killers = killers(&tree, range);
         let of = Of { tree: &tree, judged: self.judged, layer: range.last.into(), range };
-        let job = job(&mut self.browse, &of);
-        self.effects.push(Effect::Work(job));
+        let work = work(&mut self.browse, &of);
+        let number = self.ask(work);
+        self.browse.asked = number;
         self.show_map();
     }
 
-    /// The selected layer is another one.
+    /// Another layer is selected.
     pub(super) fn show_layer(&mut self) {
-        self.ask(Browse::show_layer);
+        self.ask_rows(Browse::show_layer);
     }
 
-    /// Something else of the same is to be shown.
+    /// The same layers are shown in another way.
     pub(super) fn show_again(&mut self) {
-        self.ask(Browse::show_again);
+        self.ask_rows(Browse::show_again);
     }
 
-    pub(super) fn unfold_to(&mut self, depth: u16) {
-        self.ask(|browse, of| browse.unfold_to(depth, of));
-    }
-
-    /// Goes to a path in the files, after another layer when one is named.
+    /// Goes to a path in the files, after another layer when one is named; Esc leads back.
     pub(super) fn go_to(&mut self, node: NodeId, layer: Option<usize>) {
-        (self.screen, self.focus) = (Screen::Layers, Focus::Files);
-        if let Some(layer) = layer.filter(|layer| *layer < self.layer_count()) {
-            (self.layers.at, self.mark) = (layer, None);
+        self.remember();
+        self.overlays.clear();
+        self.screen = self.tabs().first().copied().unwrap_or(Screen::Layers);
+        self.layers.focus = Focus::Files;
+        if let Some(layer) = layer.filter(|layer| *layer < self.layer_count() && self.pair.is_none()) {
+            (self.layers.cursor.at, self.layers.mark) = (layer, None);
         }
-        self.ask(|browse, of| browse.go_to(node, of));
+        self.ask_rows(|browse, of| browse.go_to(node, of));
     }
 
-    /// The map is of the layers that are selected.
+    /// The map shows the layers that are selected.
     pub(super) fn show_map(&mut self) {
+        if self.screen != Screen::Map {
+            return;
+        }
         let (range, tree) = (self.range(), self.tree());
         let Some(tree) = tree.filter(|tree| usize::from(range.last) < tree.layers.len()).cloned() else { return };
         // Of everything what is there in the end, of a layer what it stores.
         let range = if self.map.all { Range::one(tree.layers.len() as u16 - 1) } else { range };
-        if self.screen == Screen::Map
-            && let Some(job) = self.map.show(&tree, range)
-        {
-            self.effects.push(Effect::Work(job));
+        if let Some(work) = self.map.show(&tree, range) {
+            self.map.asked = self.ask(work);
         }
     }
 
-    /// Rows of what has the keys.
-    pub(super) fn page(&self) -> usize {
-        super::view::page(self)
+    /// Rows that a page key moves.
+    pub(super) fn page(&self) -> isize {
+        self.screen.view().page(self).max(1) as isize
     }
 
-    fn scroll(&mut self) {
-        let heights = super::view::Heights::of(self);
-        // Text scrolls no further than to its end, also when there is more room for it now.
-        if self.screen == Screen::Image {
-            let (height, len) = super::view::documents_size(self);
-            self.documents.scroll(0, height, len);
+    /// Cursors go into what is seen of their lists.
+    fn fit(&mut self) {
+        self.screen.view().fit(self);
+        for place in 0..self.overlays.len() {
+            self.with_overlay(place, |overlay, app| overlay.fit(app));
         }
-        if self.details.top > 0 {
-            let (height, len) = super::view::details_size(self);
-            self.details.scroll(0, height, len);
+    }
+
+    /// Pasted text goes where typed letters would.
+    fn paste(&mut self, text: &str) {
+        if let Some(top) = self.overlays.len().checked_sub(1) {
+            self.with_overlay(top, |overlay, app| overlay.paste(app, text));
+        } else {
+            // Where nothing is typed, letters would be keys.
+            self.screen.view().paste(self, text);
         }
-        if let Some(Overlay::Help { line, top }) = self.overlays.last() {
-            let end = super::view::help_end(self, line);
-            let top = (*top).min(end);
-            if let Some(Overlay::Help { top: own, .. }) = self.overlays.last_mut() {
-                *own = top;
-            }
-        }
-        self.layers.follow(heights.layers, self.layer_count());
-        self.browse.cursor.follow(heights.files, self.browse.rows().len());
-        self.findings.cursor.follow(heights.findings, self.findings.entries.len());
-        for overlay in &mut self.overlays {
-            match overlay {
-                Overlay::Jump(jump) => jump.cursor.follow(heights.jump, jump.paths.len()),
-                Overlay::History(history) => history.cursor.follow(heights.history, history.moments.len()),
-                Overlay::Copy { items, cursor } => cursor.follow(items.len(), items.len()),
-                Overlay::Viewer(viewer) => viewer.fit(heights.viewer),
-                Overlay::Help { .. } | Overlay::Save { .. } => {}
+    }
+
+    /// Where files of the image are read from: of two images, from the one that has the path.
+    pub(super) fn source_of(&self, layer: u16) -> Option<(Arc<Inspection>, Option<Target>)> {
+        match &self.pair {
+            None => Some((self.found.clone()?, None)),
+            Some(pair) => {
+                let (found, target) = pair.side(layer);
+                Some((found, Some(target)))
             }
         }
     }
+}
+
+/// By which later layers the files that a layer stores are hidden, and how many bytes; the most first. Empty for a range.
+fn killers(tree: &Tree, range: Range) -> Vec<(u16, u64)> {
+    let mut killers = Vec::new();
+    if range.first == range.last {
+        for (by, layer) in tree.layers.iter().enumerate().skip(range.last.into()) {
+            let own = layer.deaths.iter().filter(|file| file.layer == range.last);
+            let bytes = own.fold(0_u64, |sum, file| sum.saturating_add(tree.event_at(*file).size));
+            if bytes > 0 {
+                killers.push((by as u16, bytes));
+            }
+        }
+    }
+    killers.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    killers
 }

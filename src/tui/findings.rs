@@ -1,3 +1,5 @@
+//! The list of the Waste screen: findings put together by what has to be changed, by rule, or by layer.
+
 use rustc_hash::FxHashSet;
 
 use super::cursor::Cursor;
@@ -7,9 +9,9 @@ use crate::waste::{Finding, Kind, Severity};
 /// How findings are put together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Grouping {
-    /// Secrets, this image's own waste, the base image's, what is not counted.
+    /// One row for each thing to change, then the base image, then what does not count.
     #[default]
-    Whose,
+    Change,
     /// By rule or, where none names the bytes, by kind.
     Rule,
     /// By the layer that stores the bytes.
@@ -19,15 +21,15 @@ pub(super) enum Grouping {
 impl Grouping {
     pub(super) fn next(self) -> Self {
         match self {
-            Self::Whose => Self::Rule,
+            Self::Change => Self::Rule,
             Self::Rule => Self::Layer,
-            Self::Layer => Self::Whose,
+            Self::Layer => Self::Change,
         }
     }
 
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::Whose => "by whose it is",
+            Self::Change => "by what to change",
             Self::Rule => "by rule",
             Self::Layer => "by layer",
         }
@@ -37,25 +39,26 @@ impl Grouping {
 /// A row of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// The head of a group.
-    Head(Head),
+    /// Several findings that share a row or stand below it.
+    Group(Group),
     /// A finding, by its place among all.
     Finding(usize),
     /// A notice, by its place among all.
     Notice(usize),
 }
 
-/// The head of a group.
+/// Several findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Head {
-    /// What the group is: words, a rule, a layer.
+pub(super) struct Group {
+    /// What they have in common: a rule, a layer, words.
     pub(super) title: String,
-    /// Bytes of all findings in it; by rule and by layer of those that count.
+    /// Bytes of all findings that count; of all where none does.
     pub(super) bytes: u64,
-    /// Findings.
-    pub(super) count: usize,
-    /// They are not seen.
+    /// The findings, the largest first; empty for notices.
+    pub(super) findings: Vec<usize>,
     pub(super) folded: bool,
+    /// One change ends all of them.
+    pub(super) one_change: bool,
 }
 
 /// The findings, in groups.
@@ -64,68 +67,109 @@ pub(super) struct FindingList {
     pub(super) grouping: Grouping,
     pub(super) entries: Vec<Entry>,
     pub(super) cursor: Cursor,
-    folded: FxHashSet<String>,
+    /// Groups that the user folded or unfolded, against what they are by themselves.
+    toggled: FxHashSet<String>,
 }
 
 const NOTICES: &str = "Notices";
+pub(super) const BASE: &str = "In the base image";
 
 impl FindingList {
     /// Works out the rows.
     pub(super) fn update(&mut self, found: &Inspection) {
         let waste = &found.waste;
-        let mut groups: Vec<(String, Vec<Entry>, u64)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for (place, finding) in waste.findings.iter().enumerate() {
-            let title = match self.grouping {
-                Grouping::Whose => whose(finding).to_owned(),
-                Grouping::Rule => finding.rule.as_deref().unwrap_or(finding.kind.name()).to_owned(),
-                Grouping::Layer => format!("Layer {}", finding.stored_in),
-            };
-            // What does not count has sums only where it stands alone.
-            let adds = finding.kind.counts() || self.grouping == Grouping::Whose;
-            let bytes = if adds { finding.bytes } else { 0 };
-            match groups.iter_mut().find(|(known, ..)| *known == title) {
-                Some((_, entries, sum)) => {
-                    entries.push(Entry::Finding(place));
-                    *sum += bytes;
-                }
-                None => groups.push((title, vec![Entry::Finding(place)], bytes)),
+            let title = self.title(finding, place);
+            match groups.iter_mut().find(|group| group.title == title) {
+                Some(group) => group.findings.push(place),
+                None => groups.push(Group {
+                    title,
+                    bytes: 0,
+                    findings: vec![place],
+                    folded: false,
+                    one_change: self.grouping == Grouping::Change && !is_apart(finding),
+                }),
             }
         }
-        match self.grouping {
-            Grouping::Whose => groups.sort_by_key(|(title, ..)| WHOSE.iter().position(|known| known == title)),
-            Grouping::Rule => groups.sort_by_key(|(.., bytes)| std::cmp::Reverse(*bytes)),
-            Grouping::Layer => groups.sort_by_key(|(_, entries, _)| match entries.first() {
-                Some(Entry::Finding(place)) => waste.findings[*place].stored_in,
-                _ => 0,
-            }),
+        for group in &mut groups {
+            let all = || group.findings.iter().map(|place| &waste.findings[*place]);
+            let counted: u64 = all().filter(|finding| finding.kind.counts()).map(|finding| finding.bytes).sum();
+            group.bytes = if counted > 0 { counted } else { all().map(|finding| finding.bytes).sum() };
         }
-        if !waste.notices.is_empty() {
-            let notices = (0..waste.notices.len()).map(Entry::Notice).collect();
-            groups.push((NOTICES.to_owned(), notices, 0));
+        let rank = |group: &Group| group.findings.first().map_or(9, |place| rank(&waste.findings[*place]));
+        match self.grouping {
+            Grouping::Change => groups.sort_by_key(|group| (rank(group), std::cmp::Reverse(group.bytes))),
+            Grouping::Rule => groups.sort_by_key(|group| std::cmp::Reverse(group.bytes)),
+            Grouping::Layer => groups.sort_by_key(|group| waste.findings[group.findings[0]].stored_in),
         }
         let selected = self.entries.get(self.cursor.at).cloned();
         self.entries.clear();
-        for (title, entries, bytes) in groups {
-            let folded = self.folded.contains(&title);
-            self.entries.push(Entry::Head(Head { title, bytes, count: entries.len(), folded }));
+        for mut group in groups {
+            // A single thing to change needs no head.
+            if group.one_change && group.findings.len() == 1 {
+                self.entries.push(Entry::Finding(group.findings[0]));
+                continue;
+            }
+            // Things to change are folded; so is what the user can't change or need not.
+            let usual = self.grouping == Grouping::Change && group.title != SECRETS;
+            group.folded = usual != self.toggled.contains(&group.title);
+            let findings = if group.folded { Vec::new() } else { group.findings.clone() };
+            self.entries.push(Entry::Group(group));
+            self.entries.extend(findings.into_iter().map(Entry::Finding));
+        }
+        if !waste.notices.is_empty() {
+            let usual = self.grouping == Grouping::Change;
+            let folded = usual != self.toggled.contains(NOTICES);
+            self.entries.push(Entry::Group(Group {
+                title: NOTICES.to_owned(),
+                bytes: 0,
+                findings: Vec::new(),
+                folded,
+                one_change: false,
+            }));
             if !folded {
-                self.entries.extend(entries);
+                self.entries.extend((0..waste.notices.len()).map(Entry::Notice));
             }
         }
-        // The first finding is what one comes for.
-        let start = usize::from(self.entries.len() > 1);
-        self.cursor.at = selected.and_then(|own| self.entries.iter().position(|entry| *entry == own)).unwrap_or(start);
+        // What stands under the head of secrets is what is to be read.
+        let start =
+            usize::from(self.entries.len() > 1 && matches!(&self.entries[0], Entry::Group(group) if !group.folded));
+        let same = |entry: &Entry, own: &Entry| match (entry, own) {
+            (Entry::Group(a), Entry::Group(b)) => a.title == b.title,
+            (a, b) => a == b,
+        };
+        let place = selected.and_then(|own| self.entries.iter().position(|entry| same(entry, &own)));
+        self.cursor.at = place.unwrap_or(start);
+    }
+
+    fn title(&self, finding: &Finding, place: usize) -> String {
+        match self.grouping {
+            Grouping::Change => match apart(finding) {
+                Some(title) => title.to_owned(),
+                None => finding.rule.clone().unwrap_or_else(|| format!("finding {place}")),
+            },
+            Grouping::Rule => name(finding).to_owned(),
+            Grouping::Layer => format!("Layer {}", finding.stored_in),
+        }
     }
 
     /// Folds or unfolds the group that is selected, or that the selected row is in.
     pub(super) fn fold(&mut self, found: &Inspection) {
         let head = self.entries[..(self.cursor.at + 1).min(self.entries.len())]
             .iter()
-            .rposition(|entry| matches!(entry, Entry::Head(_)));
-        let Some((place, Entry::Head(head))) = head.map(|place| (place, &self.entries[place])) else { return };
-        let title = head.title.clone();
-        if !self.folded.remove(&title) {
-            self.folded.insert(title);
+            .rposition(|entry| matches!(entry, Entry::Group(_)));
+        let Some((place, Entry::Group(group))) = head.map(|place| (place, &self.entries[place])) else { return };
+        let inside = match self.entries.get(self.cursor.at) {
+            Some(Entry::Finding(own)) => group.findings.contains(own),
+            _ => true,
+        };
+        if !inside {
+            return;
+        }
+        let title = group.title.clone();
+        if !self.toggled.remove(&title) {
+            self.toggled.insert(title);
         }
         self.cursor.at = place;
         self.update(found);
@@ -136,43 +180,57 @@ impl FindingList {
         self.entries.get(self.cursor.at)
     }
 
-    /// The selected finding, or the first one of the selected group.
+    /// The selected finding; of a thing to change, its largest.
     pub(super) fn finding<'f>(&self, found: &'f Inspection) -> Option<&'f Finding> {
         let place = match self.selected()? {
             Entry::Finding(place) => *place,
+            Entry::Group(group) if group.one_change => *group.findings.first()?,
             _ => return None,
         };
         found.waste.findings.get(place)
     }
 
-    /// All findings of the group that a head stands over.
-    pub(super) fn group<'f>(&self, head: &Head, found: &'f Inspection) -> Vec<&'f Finding> {
-        let of = |finding: &&Finding| match self.grouping {
-            Grouping::Whose => whose(finding) == head.title,
-            Grouping::Rule => finding.rule.as_deref().unwrap_or(finding.kind.name()) == head.title,
-            Grouping::Layer => format!("Layer {}", finding.stored_in) == head.title,
+    /// All findings that the selected row stands for.
+    pub(super) fn findings<'f>(&self, found: &'f Inspection) -> Vec<&'f Finding> {
+        let places = match self.selected() {
+            Some(Entry::Finding(place)) => vec![*place],
+            Some(Entry::Group(group)) => group.findings.clone(),
+            _ => Vec::new(),
         };
-        found.waste.findings.iter().filter(of).collect()
+        places.into_iter().filter_map(|place| found.waste.findings.get(place)).collect()
     }
 }
 
-/// Groups by whose it is, in their order.
-const WHOSE: [&str; 6] = [
-    "Secrets that everyone who has the image can read",
-    "Wasted by this image's own instructions",
-    "Wasted in the base image",
-    "Stored more than once (not counted)",
-    "Worth a look (not counted)",
-    "Secrets that are most likely for all to see",
-];
+/// The rule of a finding, or its kind where no rule names the bytes.
+pub(super) fn name(finding: &Finding) -> &str {
+    finding.rule.as_deref().unwrap_or(finding.kind.name())
+}
 
-fn whose(finding: &Finding) -> &'static str {
-    WHOSE[match finding.kind {
+const SECRETS: &str = "Secrets that everyone who has the image can read";
+
+/// What is no waste of this image's own: a title for all of it.
+fn apart(finding: &Finding) -> Option<&'static str> {
+    match finding.kind {
+        Kind::Secret if finding.severity == Severity::Note => Some("Secrets that are probably meant to be public"),
+        Kind::Secret => Some(SECRETS),
+        Kind::Duplicate => Some("Stored more than once (not counted)"),
+        Kind::Advice => Some("Worth a look (not counted)"),
+        _ if finding.in_base => Some(BASE),
+        _ => None,
+    }
+}
+
+fn is_apart(finding: &Finding) -> bool {
+    apart(finding).is_some()
+}
+
+fn rank(finding: &Finding) -> u8 {
+    match finding.kind {
         Kind::Secret if finding.severity == Severity::Note => 5,
         Kind::Secret => 0,
         Kind::Duplicate => 3,
         Kind::Advice => 4,
         _ if finding.in_base => 2,
         _ => 1,
-    }]
+    }
 }

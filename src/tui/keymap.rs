@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::chrome::Hint;
 use super::keys::Key;
 
 /// Where a key works.
@@ -9,25 +10,37 @@ use super::keys::Key;
 pub enum Place {
     /// The list of layers.
     Layers,
-    /// The tree of files.
+    /// The file tree.
     Files,
-    /// What is to be said of the selected layer.
+    /// The details of what is selected.
     Details,
     /// The list of findings.
     Waste,
-    /// The cause and fix of the selected finding.
+    /// The change that ends the selected waste.
     Cause,
     /// The map.
     Map,
-    /// What the documents say.
+    /// The page of the manifest and the config.
     Image,
+    /// The search through all layers.
+    Find,
     /// A file's content.
     Viewer,
-    /// The history of one path.
+    /// Two files compared.
+    Diff,
+    /// The history of a path.
     History,
+    /// The list of images.
+    Picker,
+    /// The list of texts to copy.
+    Copy,
+    /// The question where to save.
+    Save,
+    /// The help.
+    Help,
 }
 
-use Place::{Details, Files, History, Layers, Map, Viewer, Waste};
+use Place::{Cause, Details, Files, Find, History, Layers, Map, Picker, Viewer, Waste};
 
 macro_rules! actions {
     ($($action:ident $name:literal,)*) => {
@@ -53,9 +66,10 @@ actions! {
     Left "left", Right "right", Open "open", Back "back", NextPane "next-pane",
     LayersScreen "layers", WasteScreen "waste", MapScreen "map", ImageScreen "image",
     PreviousLayer "previous-layer", NextLayer "next-layer",
+    JumpBack "jump-back", JumpForward "jump-forward", Files "files",
     Mark "mark", Aggregate "aggregate", OneLayer "one-layer", AllFiles "all-files",
     Fold "fold", FoldAll "fold-all", UnfoldAll "unfold-all", FoldLevel "fold-level", UnfoldLevel "unfold-level",
-    Filter "filter", Jump "jump", NextChange "next-change", PreviousChange "previous-change",
+    Filter "filter", Find "find", Diff "diff", NextChange "next-change", PreviousChange "previous-change",
     View "view", Blame "history", Save "save", Copy "copy", Sort "sort",
     ShowAdded "show-added", ShowModified "show-modified", ShowMetadata "show-metadata", ShowRemoved "show-removed",
     ShowUnchanged "show-unchanged", Attributes "attributes", Chains "chains",
@@ -97,36 +111,65 @@ pub const BINDINGS: &[Binding] = &[
     bind(&[], Action::Up, "up k", "", "the row above"),
     bind(&[], Action::Down, "down j", "", "the row below"),
     bind(&[], Action::PageUp, "pgup ctrl+b ctrl+u u", "", "a page up"),
-    bind(&[], Action::PageDown, "pgdn ctrl+f ctrl+d d", "", "a page down"),
+    bind(&[], Action::PageDown, "pgdn d", "", "a page down"),
     bind(&[], Action::First, "home g", "", "the first row"),
     bind(&[], Action::Last, "end G", "", "the last row"),
-    bind(&[], Action::Right, "right l", "", "into: the files of a layer, a folder, a finding's path"),
-    bind(&[], Action::Left, "left h", "", "out: fold the folder, its parent, back to the layers"),
-    bind(&[], Action::Open, "enter", "open", "open: a layer's files, a folder, a file, a finding's path"),
-    bind(&[], Action::Back, "esc backspace", "", "close what is open, clear the filter, end the mark"),
-    bind(
-        &[],
-        Action::NextPane,
-        "tab backtab",
-        "pane",
-        "from layers to files, to the details of the layer, and back; else the next screen",
-    ),
+    bind(&[], Action::Right, "right l", "", "into: the files of a layer, a directory, a finding's path"),
+    bind(&[], Action::Left, "left h", "", "out: fold the directory, its parent, back to the layers"),
+    bind(&[], Action::Open, "enter", "open", "open: a layer's files, a directory, a file, a finding's path"),
+    bind(&[], Action::Back, "esc backspace", "", "close what is open, clear the filter, go back to the previous place"),
+    bind(&[], Action::JumpBack, "ctrl+o alt+left", "", "back to the previous place, as in editors"),
+    bind(&[], Action::JumpForward, "alt+o alt+right", "", "forward again"),
     bind(&[], Action::LayersScreen, "1", "", "the layers and their files"),
     bind(&[], Action::WasteScreen, "2 w", "", "what is wasted, and what to change"),
     bind(&[], Action::MapScreen, "3", "", "a map of the bytes"),
-    bind(&[], Action::ImageScreen, "4 i", "", "what the image's documents say, and its whole history"),
-    bind(&[Layers], Action::Mark, "space", "mark", "mark a layer: all up to the selected one is shown as one change"),
-    bind(TREES, Action::AllFiles, "a", "all files", "all files after the layer, or only its changes"),
-    bind(&[Files], Action::Fold, "space", "fold", "fold or unfold the folder"),
-    bind(&[Waste], Action::Fold, "space", "fold", "fold or unfold the group"),
+    bind(&[], Action::ImageScreen, "4 i", "", "the image's config and its whole history"),
+    bind(
+        &[Layers],
+        Action::Mark,
+        "space",
+        "mark",
+        "mark a layer: it and all up to the selected one are shown as one change",
+    ),
+    bind(&[Files], Action::View, "v", "view", "view the file"),
     bind(TREES, Action::Filter, "/", "filter", "filter: text, *.glob, re:regex, >10MB, is:removed, !not"),
+    bind(
+        &[],
+        Action::Find,
+        "ctrl+f ctrl+p",
+        "find",
+        "find in all layers, deleted files too; the words of the filter work here",
+    ),
+    bind(&[Find], Action::View, "ctrl+v", "view", "view the copy"),
+    bind(&[Find], Action::Blame, "ctrl+b", "history", "the history of the path"),
+    bind(&[Find], Action::Sort, "ctrl+s", "sort", "sort by match or by size"),
+    bind(&[Find], Action::Save, "ctrl+x", "save", "save the copy"),
     bind(&[Viewer], Action::Filter, "/", "search", "search in the file"),
-    bind(&[Files], Action::View, "v", "view", "look into the file"),
-    bind(&[Files], Action::Blame, "b", "history", "the path's history through the layers"),
-    bind(&[Files, Viewer, History], Action::Save, "x ctrl+e", "save", "save the file or folder to disk"),
-    bind(&[Files], Action::Sort, "s ctrl+o", "sort", "sort by name, size or change"),
-    bind(&[Waste], Action::Sort, "s", "group", "group by whose it is, by rule or by layer"),
-    bind(&[], Action::Copy, "y", "copy", "copy a path, a digest, a command or a fix"),
+    bind(&[Viewer], Action::FindNext, "n", "next", "the next match"),
+    bind(&[Files, Map, History, Viewer], Action::Blame, "b", "history", "the path's history through the layers"),
+    bind(
+        &[Files, Viewer, History],
+        Action::Diff,
+        "d",
+        "diff",
+        "compare with the version before, or with the other image",
+    ),
+    bind(&[Viewer, Place::Diff], Action::FindPrevious, "N", "", "the match or change before"),
+    bind(&[Place::Diff], Action::FindNext, "n", "next", "the next change"),
+    bind(&[Place::Diff], Action::Diff, "d", "", "close the comparison"),
+    bind(&[Files, Viewer, History], Action::Save, "x ctrl+e", "save", "save the file or directory to disk"),
+    bind(&[Files], Action::Sort, "s", "sort", "sort by size, by change or by name"),
+    bind(&[Files], Action::Fold, "space", "fold", "fold or unfold the directory"),
+    bind(TREES, Action::AllFiles, "a", "all files", "all files after the layer, or only its changes"),
+    bind(&[Waste], Action::Fold, "space", "fold", "fold or unfold the group"),
+    bind(&[Waste], Action::Sort, "s", "group", "group by what to change, by rule or by layer"),
+    bind(
+        &[Layers, Files, Details, Waste, Cause, Map, Place::Image, History, Viewer],
+        Action::Copy,
+        "y",
+        "copy",
+        "copy a path, a digest, a command or a fix",
+    ),
     bind(LAYERED, Action::PreviousLayer, "[", "", "the layer above, from any pane"),
     bind(LAYERED, Action::NextLayer, "]", "", "the layer below, from any pane"),
     bind(&[Viewer], Action::PreviousLayer, "[", "", "the version of the file before this one"),
@@ -134,32 +177,46 @@ pub const BINDINGS: &[Binding] = &[
     bind(&[Layers], Action::Aggregate, "ctrl+a", "", "everything from the first layer on as one change"),
     bind(&[Layers], Action::OneLayer, "ctrl+l", "", "only the selected layer's own changes"),
     bind(&[Map], Action::AllFiles, "a", "all/changes", "the whole file system after the layer, or only its changes"),
-    bind(&[], Action::Jump, "ctrl+p", "", "go to a path: type some letters of it"),
-    bind(&[Files], Action::NextChange, "n", "", "the next file that is changed"),
-    bind(&[Files], Action::PreviousChange, "N", "", "the one before"),
-    bind(&[Files], Action::FoldAll, "z ctrl+space", "", "fold all folders"),
-    bind(&[Files], Action::UnfoldAll, "Z", "", "unfold all folders"),
+    bind(&[Map], Action::Files, "f", "files", "show the path in the files"),
+    bind(&[Files], Action::NextChange, "n", "next match", "the next match of the filter; without one the next change"),
+    bind(&[Files], Action::PreviousChange, "N", "", "the match or change before"),
+    bind(&[Files], Action::FoldAll, "z ctrl+space", "", "fold all directories"),
+    bind(&[Files], Action::UnfoldAll, "Z", "", "unfold all directories"),
     bind(&[Files], Action::UnfoldLevel, ">", "", "unfold one level more"),
-    bind(&[Files], Action::FoldLevel, "<", "", "unfold one level less"),
-    bind(&[Files], Action::ShowAdded, "+ ctrl+a", "", "show or hide what is added"),
-    bind(&[Files], Action::ShowModified, "~", "", "show or hide what is changed"),
-    bind(&[Files], Action::ShowMetadata, "@", "", "show or hide what has only other mode, owner or times"),
-    bind(&[Files], Action::ShowRemoved, "- ctrl+r", "", "show or hide what is removed"),
-    bind(&[Files], Action::ShowUnchanged, "=", "", "show or hide what is unchanged"),
+    bind(&[Files], Action::FoldLevel, "<", "", "fold the deepest level"),
+    bind(&[Files], Action::ShowAdded, "+ ctrl+a", "", "show or hide added paths"),
+    bind(&[Files], Action::ShowModified, "~", "", "show or hide changed paths"),
+    bind(&[Files], Action::ShowMetadata, "@", "", "show or hide paths with only another mode, owner or time"),
+    bind(&[Files], Action::ShowRemoved, "- ctrl+r", "", "show or hide removed paths"),
+    bind(&[Files], Action::ShowUnchanged, "=", "", "show or hide unchanged paths"),
     bind(&[Files], Action::Attributes, "A", "", "show or hide mode and owner"),
-    bind(&[Files], Action::Chains, "c", "", "folders that hold one folder only: in one row, or each in its own"),
+    bind(
+        &[Files],
+        Action::Chains,
+        "c",
+        "",
+        "show directories that hold one directory only in one row, or each in its own",
+    ),
     bind(&[Viewer], Action::Hex, "tab", "hex", "as text or as bytes"),
     bind(&[Viewer], Action::Wrap, "w", "wrap", "wrap long lines, or cut them"),
-    bind(&[Viewer], Action::FindNext, "n", "next", "the next place that was searched for"),
-    bind(&[Viewer], Action::FindPrevious, "N", "", "the place before"),
-    bind(&[], Action::Mouse, "m", "", "let go of the mouse, so that the terminal selects text; again takes it"),
+    bind(&[History], Action::View, "v", "view", "view this version"),
+    bind(&[Picker], Action::Diff, "ctrl+d", "compare with", "choose another image to compare this one with"),
+    bind(&[Picker], Action::Sort, "ctrl+s", "sort", "sort by age, name or size"),
+    bind(
+        &[],
+        Action::NextPane,
+        "tab backtab",
+        "pane",
+        "the next pane: layers, files, details; on a screen with one pane, the next screen",
+    ),
+    bind(&[], Action::Mouse, "m", "", "release the mouse so that the terminal selects text, or capture it again"),
     bind(&[], Action::Theme, "T", "", "the next theme"),
-    bind(&[], Action::Help, "? f1", "help", "every key"),
+    bind(&[], Action::Help, "? f1", "help", "every key, sign and word"),
     bind(&[], Action::Quit, "q ctrl+c", "quit", "quit, or close what is open"),
-    bind(&[], Action::Suspend, "ctrl+z", "", "put it aside; `fg` brings it back"),
+    bind(&[], Action::Suspend, "ctrl+z", "", "suspend; `fg` continues"),
 ];
 
-/// What settings say of keys and can't mean.
+/// Keys of the settings that can't be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeymapError {
     /// The action as it was written.
@@ -263,18 +320,39 @@ impl Keymap {
         })
     }
 
-    /// Key and hint of what works in a place, its own first.
-    pub(super) fn hints(&self, place: Place) -> impl Iterator<Item = (String, &'static str)> {
+    /// Actions and hints of what works in a place, in the order of the table.
+    pub(super) fn hints(&self, place: Place) -> impl Iterator<Item = (Action, Hint)> {
         let rows = || BINDINGS.iter().zip(&self.keys).filter(|(binding, _)| !binding.hint.is_empty());
-        let own = rows().filter(move |(binding, _)| binding.places.contains(&place));
-        let rest = rows().filter(|(binding, _)| binding.places.is_empty());
-        own.chain(rest).filter_map(|(binding, keys)| Some((keys.first()?.label(), binding.hint)))
+        // What lies over a screen has no panes, and a file's content nothing to open.
+        let over = matches!(place, Place::Find | Viewer | Place::Diff | History | Place::Copy | Place::Save);
+        let hidden = move |binding: &Binding| match binding.action {
+            Action::NextPane | Action::Find => over,
+            Action::Open => matches!(place, Viewer | Place::Diff),
+            // A place's own row hides the one that works everywhere.
+            action => BINDINGS.iter().any(|own| own.action == action && own.places.contains(&place)),
+        };
+        let works = rows().filter(move |(binding, _)| {
+            binding.places.contains(&place) || binding.places.is_empty() && !hidden(binding)
+        });
+        let typed = matches!(place, Place::Picker | Place::Find);
+        works.filter_map(move |(binding, keys)| {
+            // Where letters are typed they are no keys.
+            let works =
+                |key: &&Key| !typed || key.letter().is_none_or(|letter| letter == '?' && place == Place::Picker);
+            let key = keys.iter().find(works)?;
+            Some((binding.action, Hint::new(*key, binding.hint)))
+        })
+    }
+
+    /// The first key of an action.
+    pub(super) fn first_key(&self, action: Action) -> Option<Key> {
+        let keys = BINDINGS.iter().zip(&self.keys).find(|(binding, _)| binding.action == action);
+        keys.and_then(|(_, keys)| keys.first()).copied()
     }
 
     /// The first key of an action, as it is shown.
     pub(super) fn key_of(&self, action: Action) -> String {
-        let keys = BINDINGS.iter().zip(&self.keys).find(|(binding, _)| binding.action == action);
-        keys.and_then(|(_, keys)| keys.first()).map(|key| key.label()).unwrap_or_default()
+        self.first_key(action).map(Key::label).unwrap_or_default()
     }
 }
 
@@ -337,23 +415,23 @@ mod tests {
         assert_eq!(map.action(Place::Files, key("enter")), Some(Action::View), "the own place comes first");
         assert_eq!(map.action(Place::Layers, key("enter")), Some(Action::Open));
         // What had the key by default loses it.
-        let map = Keymap::with([("jump", vec!["q".to_owned()])]).unwrap();
-        assert_eq!(map.action(Place::Map, key("q")), Some(Action::Jump));
+        let map = Keymap::with([("find", vec!["q".to_owned()])]).unwrap();
+        assert_eq!(map.action(Place::Map, key("q")), Some(Action::Find));
         assert_eq!(map.key_of(Action::Quit), "^c");
     }
 
     #[test]
-    fn what_keys_cannot_be_is_told() {
+    fn invalid_keys_are_reported() {
         let error =
             |name: &'static str, key: &str| Keymap::with([(name, vec![key.to_owned()])]).unwrap_err().to_string();
         assert_eq!(error("qiut", "x"), "keys.qiut: there is no such action; did you mean `quit`?");
-        assert!(error("quit", "hyper+x").starts_with("keys.quit: `hyper+x` is no key"));
-        let twice = Keymap::with([("quit", vec!["x".to_owned()]), ("jump", vec!["x".to_owned()])]).unwrap_err();
+        assert!(error("quit", "hyper+x").starts_with("keys.quit: `hyper+x` is not a key"));
+        let twice = Keymap::with([("quit", vec!["x".to_owned()]), ("find", vec!["x".to_owned()])]).unwrap_err();
         assert!(twice.to_string().contains("x is also the key of `"), "{twice}");
         // In one place the one would hide the other.
         let hidden = Keymap::with([("quit", vec!["f".to_owned()]), ("filter", vec!["f".to_owned()])]).unwrap_err();
         assert!(hidden.to_string().contains("f is also the key of `"), "{hidden}");
         assert!(error("save", "b").contains("b is the only key of `history`; give `history` another one, too"));
-        assert!(error("quit", "\u{1b}").contains("is no key"));
+        assert!(error("quit", "\u{1b}").contains("is not a key"));
     }
 }

@@ -2,14 +2,14 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// A key with what is held down beside it.
+/// A key, and the modifiers that are held down with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     modifiers: KeyModifiers,
     code: KeyCode,
 }
 
-/// Names of keys that are no letters: as settings have them, and as they are shown.
+/// Names of keys that are not letters: as settings write them, and as they are shown.
 const NAMES: &[(&str, &str, KeyCode)] = &[
     ("up", "↑", KeyCode::Up),
     ("down", "↓", KeyCode::Down),
@@ -40,12 +40,12 @@ impl Key {
         Self { modifiers, code: event.code }
     }
 
-    /// A key with nothing held down.
+    /// A key without modifiers.
     pub(super) fn plain(code: KeyCode) -> Self {
         Self { modifiers: KeyModifiers::NONE, code }
     }
 
-    /// A letter without anything held down.
+    /// The letter of a key without modifiers.
     pub(super) fn letter(self) -> Option<char> {
         match self.code {
             KeyCode::Char(letter) if (self.modifiers - KeyModifiers::SHIFT).is_empty() => Some(letter),
@@ -61,7 +61,7 @@ impl Key {
         self == Self { modifiers: KeyModifiers::CONTROL, code: KeyCode::Char(letter) }
     }
 
-    /// Reads a key as settings have it.
+    /// Reads a key as settings write it.
     ///
     /// # Errors
     /// What is wrong with it, and what keys look like.
@@ -69,7 +69,7 @@ impl Key {
         let wrong = || {
             let names: Vec<_> = NAMES.iter().map(|(name, ..)| *name).collect();
             format!(
-                "`{text}` is no key; write a letter, f1 to f12 or one of {}, with ctrl+, alt+ or shift+ before it",
+                "`{text}` is not a key; write a letter, f1 to f12 or one of {}, with ctrl+, alt+ or shift+ before it",
                 names.join(", ")
             )
         };
@@ -140,7 +140,7 @@ mod tests {
             assert_eq!(Key::parse(text).map(Key::label), Ok(label.to_owned()), "{text}");
         }
         for text in ["", "ctrl+", "hyper+x", "pagedown", "f13", "qq"] {
-            assert!(Key::parse(text).is_err_and(|error| error.contains("is no key")), "{text}");
+            assert!(Key::parse(text).is_err_and(|error| error.contains("is not a key")), "{text}");
         }
     }
 }

@@ -1,23 +1,29 @@
+//! The map of one directory: what it holds as tiles, each as large as its bytes.
+
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use super::work::{Job, MapJob};
-use crate::tree::{NodeId, Range, Row, Rows, Tree, View};
+use super::jobs::{MapJob, Work};
+use crate::tree::{Change, NodeId, Range, Row, Rows, Tree, View};
 
-/// What is in a folder, the largest first, and what is in the folders among it. Paths without bytes are only counted.
+/// What a directory holds, the largest first, and what the directories among it hold. Paths without bytes are only counted.
 #[derive(Debug, Default)]
 pub struct Level {
     pub(super) rows: Vec<Row>,
-    /// Beside the first of the rows: what is in them; empty for files.
+    /// Beside the first of the rows: what they hold; empty for files.
     pub(super) inside: Vec<Level>,
     pub(super) empty: usize,
 }
 
 impl Level {
-    /// Of a folder; about `budget` folders are looked into, `depth` levels down.
+    /// Of a directory; about `budget` directories are looked into, `depth` levels down.
     pub(super) fn of(tree: &Tree, view: &View, folder: NodeId, budget: usize, depth: usize) -> Self {
+        // A chain of directories that hold one directory each is one tile.
+        let view = View { chains: true, ..view.clone() };
         let mut rows = Rows::level(tree, view.clone(), folder);
+        // What the layers take away takes no room in the end.
+        rows.retain(|row| row.change != Change::Removed);
         let count = rows.len();
         rows.retain(|row| row.bytes > 0);
         let empty = count - rows.len();
@@ -25,11 +31,11 @@ impl Level {
         let mut inside = Vec::new();
         if depth > 0 {
             for row in rows.iter().take(MOST) {
-                // Each gets its part, so that a deep folder does not take what a large one needs.
+                // Each gets its part, so that a deep directory does not take what a large one needs.
                 let part = (budget as f64 * (row.bytes as f64 / sum as f64)) as usize;
                 let looked_into = row.folder && part > 0;
                 inside.push(if looked_into {
-                    Self::of(tree, view, row.node, part, depth - 1)
+                    Self::of(tree, &view, row.node, part, depth - 1)
                 } else {
                     Self::default()
                 });
@@ -38,18 +44,26 @@ impl Level {
         Self { rows, inside, empty }
     }
 
-    /// Where everything is.
+    /// Where the tiles are. What is too small to be drawn has none.
     pub(super) fn tiles(&self, area: Rect) -> Vec<Tile> {
         let sizes: Vec<u64> = self.rows.iter().map(|row| row.bytes).collect();
         tiles(&sizes, area)
     }
 
+    /// Bytes of all rows.
     pub(super) fn bytes(&self) -> u64 {
         self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.bytes))
     }
+
+    /// How many rows have no tile in an area, and their bytes.
+    pub(super) fn too_small(&self, area: Rect) -> (usize, u64) {
+        let drawn = self.tiles(area).len();
+        let rest = &self.rows[drawn.min(self.rows.len())..];
+        (rest.len(), rest.iter().fold(0, |sum, row| sum.saturating_add(row.bytes)))
+    }
 }
 
-/// The map of one folder: what is in it as tiles, each as large as its bytes.
+/// The state of the Map screen.
 #[derive(Debug)]
 pub(super) struct Map {
     /// All files after the layer, and not only its changes.
@@ -58,7 +72,8 @@ pub(super) struct Map {
     pub(super) level: Level,
     pub(super) at: usize,
     of: Option<(Range, bool, NodeId)>,
-    asked: u64,
+    /// The number of the job that was asked for last.
+    pub(super) asked: u64,
     /// Where the cursor goes when the rows come.
     goal: Option<NodeId>,
     pub(super) waiting: bool,
@@ -79,34 +94,30 @@ impl Default for Map {
     }
 }
 
-/// A part of the map.
+/// A tile of the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tile {
-    /// Place of the path among the rows; of the last tile, of the first of several that are too small for tiles of their own.
+    /// Place of the path among the rows.
     pub(super) row: usize,
-    /// How many paths share it.
-    pub(super) count: usize,
     pub(super) area: Rect,
 }
 
 /// The smallest tile in which anything can be read.
 const LEAST: (u16, u16) = (6, 2);
-/// More tiles than this nobody looks at.
+/// Nobody looks at more tiles than this.
 const MOST: usize = 60;
 
 impl Map {
-    /// Asks for the rows of the folder, when they are not there.
-    pub(super) fn show(&mut self, tree: &Arc<Tree>, range: Range) -> Option<Job> {
+    /// What to ask for, when the rows of the directory are not there.
+    pub(super) fn show(&mut self, tree: &Arc<Tree>, range: Range) -> Option<Work> {
         let wanted = (range, self.all, self.folder);
         if self.of == Some(wanted) {
             return None;
         }
         self.goal = self.goal.or_else(|| self.selected().map(|row| row.node));
         self.of = Some(wanted);
-        self.asked += 1;
         self.waiting = true;
-        let job = MapJob { tree: Arc::clone(tree), range, all: self.all, folder: self.folder };
-        Some(Job::Map(self.asked, Box::new(job)))
+        Some(Work::Level(MapJob { tree: Arc::clone(tree), range, all: self.all, folder: self.folder }))
     }
 
     pub(super) fn take(&mut self, number: u64, level: Level) {
@@ -123,7 +134,7 @@ impl Map {
         self.level.rows.get(self.at)
     }
 
-    /// Goes into the selected folder; false when it is none.
+    /// Goes into the selected directory; false for a file.
     pub(super) fn go_in(&mut self) -> bool {
         let Some(row) = self.selected().filter(|row| row.folder) else { return false };
         self.folder = row.node;
@@ -132,7 +143,7 @@ impl Map {
         true
     }
 
-    /// Goes to the folder that holds this one; false at the root.
+    /// Goes to the directory that holds this one; false at the root.
     pub(super) fn out(&mut self, tree: &Tree) -> bool {
         let Some(parent) = tree.paths.parent(self.folder) else { return false };
         self.goal = Some(self.folder);
@@ -144,7 +155,7 @@ impl Map {
     /// The tile next to the selected one, in steps of a column or row.
     pub(super) fn go(&mut self, (x, y): (i32, i32), area: Rect) {
         let tiles = self.level.tiles(area);
-        let Some(own) = tiles.iter().find(|tile| tile.holds(self.at)) else { return };
+        let Some(own) = tiles.iter().find(|tile| tile.row == self.at) else { return };
         let middle = |area: Rect| {
             (2 * i32::from(area.x) + i32::from(area.width), 2 * (2 * i32::from(area.y) + i32::from(area.height)))
         };
@@ -169,20 +180,15 @@ impl Map {
         }
     }
 
-    pub(super) fn step(&mut self, by: isize) {
-        self.at = self.at.saturating_add_signed(by).min(self.level.rows.len().saturating_sub(1));
-    }
-}
-
-impl Tile {
-    /// Whether a path is in it.
-    pub(super) fn holds(&self, row: usize) -> bool {
-        (self.row..self.row + self.count).contains(&row)
+    /// Moves through the tiles, the largest first.
+    pub(super) fn step(&mut self, by: isize, area: Rect) {
+        let drawn = self.level.tiles(area).len();
+        self.at = self.at.saturating_add_signed(by).min(drawn.saturating_sub(1));
     }
 }
 
 /// Lays sizes, the largest first, out in rows and columns whose tiles are as square as can be ("Squarified Treemaps", Bruls,
-/// Huizing and van Wijk, 2000). What would be too small to be read shares the last tile.
+/// Huizing and van Wijk, 2000). What would be too small to be read is left out, so all tiles have the same bytes to a cell.
 fn tiles(sizes: &[u64], area: Rect) -> Vec<Tile> {
     let total: f64 = sizes.iter().map(|size| *size as f64).sum();
     let cells = f64::from(area.width) * f64::from(area.height);
@@ -191,13 +197,8 @@ fn tiles(sizes: &[u64], area: Rect) -> Vec<Tile> {
     }
     let readable = f64::from(LEAST.0) * f64::from(LEAST.1);
     let large = sizes.iter().take(MOST).take_while(|size| **size as f64 / total * cells >= readable).count();
-    let mut shares: Vec<f64> = sizes[..large].iter().map(|size| *size as f64 / total).collect();
-    let rest: f64 = sizes[large..].iter().map(|size| *size as f64 / total).sum();
-    if large < sizes.len() {
-        // The rest has to be seen, however small it is: as a column or row in which something can be read.
-        let seen = f64::max(f64::from(LEAST.0) / f64::from(area.width), readable / cells).min(0.2);
-        shares.push(rest.max(seen));
-    }
+    let large = if sizes.len() == 1 { 1 } else { large };
+    let shares: Vec<f64> = sizes[..large].iter().map(|size| *size as f64 / total).collect();
     let sum: f64 = shares.iter().sum();
     let mut tiles = Vec::new();
     let (mut left, mut row) = (area, 0);
@@ -226,10 +227,8 @@ fn tiles(sizes: &[u64], area: Rect) -> Vec<Tile> {
                 ((share / strip_rest * f64::from(along)).round() as u16).clamp(1, along.max(1)).min(along)
             };
             let (tile, after) = cut(part, length, !wide);
-            let own = row + place;
-            let paths = if own == large { sizes.len() - large } else { 1 };
             if tile.width > 0 && tile.height > 0 {
-                tiles.push(Tile { row: own, count: paths, area: tile });
+                tiles.push(Tile { row: row + place, area: tile });
             }
             part = after;
             strip_rest -= share;
@@ -281,7 +280,7 @@ mod tests {
                 }
             }
             assert!(seen.iter().all(|count| *count == 1), "{width}x{height}: {tiles:?}");
-            assert!(tiles.iter().map(|tile| tile.count).sum::<usize>() <= sizes.len());
+            assert!(tiles.len() <= sizes.len());
         }
         assert!(tiles(&[], Rect::new(0, 0, 9, 9)).is_empty());
         assert!(tiles(&[5], Rect::new(0, 0, 0, 9)).is_empty());

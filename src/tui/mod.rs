@@ -1,39 +1,46 @@
 //! The screen.
 //!
 //! Owns the terminal, the keys and what is drawn. Everything that changes does so in [`App::update`]; keys, signals, the
-//! inspection and the threads that work beside the loop only send it messages, and what is to be done outside comes back as
-//! [`Effect`]s. Computes nothing about images itself: it reads the `Inspection` and the rows of its tree.
+//! inspection and the threads that work beside the loop only send it messages, and what has to be done outside comes back as
+//! [`Effect`]s. It computes nothing about images itself: it reads the `Inspection` and the rows of its tree.
+//!
+//! [`screens`] has a file for each screen, [`overlays`] one for each thing that lies over a screen; `layout.rs` says where
+//! everything is and knows neither.
 
-mod act;
 mod app;
 mod browse;
+mod chrome;
 mod content;
 mod cursor;
+mod draw;
 mod findings;
 mod highlight;
+mod jobs;
+mod jumps;
 mod keymap;
 mod keys;
+mod layout;
 mod line;
 mod map;
 mod mouse;
-mod overlay;
+mod overlays;
+mod pager;
 mod pair;
-mod pick;
 mod query;
+mod reading;
 mod run;
+mod screens;
+mod terminal;
 mod text;
 mod theme;
-mod view;
-mod viewer;
-mod work;
 
-pub use app::{App, Effect, Focus, Look, Msg, Screen};
+pub use app::{App, Effect, Msg, Preferences};
+pub use draw::draw;
+pub use jobs::{Answer, Job, QUEUES, Work, Worker};
 pub use keymap::{Action, BINDINGS, Binding, Keymap, KeymapError, Place};
 pub use keys::Key;
-pub use pair::Pair;
-pub use pick::{Choice, pick};
+pub use pair::{Half, HalfProgress, Pair};
 pub use query::Query;
-pub use run::{ScreenError, run, run_pair};
+pub use run::{Ended, ScreenError, Start, run};
+pub use screens::{Choice, EngineList, Screen};
 pub use theme::Theme;
-pub use view::draw;
-pub use work::{Desk, Job};

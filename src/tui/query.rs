@@ -1,4 +1,4 @@
-//! What is typed into the filter: words that must all hold of a path.
+//! The filter language: words that must all hold for a path.
 
 use std::ops::RangeInclusive;
 
@@ -8,19 +8,21 @@ use regex::bytes::{Regex, RegexBuilder};
 use crate::report::parse_size;
 use crate::tree::{Candidate, Change, EventKind};
 
-/// A filter that can be asked of paths. Empty, it holds of all.
+/// A filter for paths. An empty one holds for all.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// As it was typed.
+    /// The text as it was typed.
     text: String,
     terms: Vec<(bool, Term)>,
 }
 
 #[derive(Debug, Clone)]
 enum Term {
-    /// Of the last component.
+    /// Plain text: of the last component, or of the whole path where it has a `/`.
+    Text(String, Regex),
+    /// A pattern of the last component.
     Name(Regex),
-    /// Of the whole path, with a `/` before it.
+    /// A pattern of the whole path, with a `/` before it.
     Path(Regex),
     Bytes(RangeInclusive<u64>),
     Change(Change),
@@ -82,7 +84,7 @@ impl Query {
         self.terms.is_empty()
     }
 
-    /// Whatever holds of this one holds of the other: letters were added to plain text, and nothing else was typed.
+    /// Whatever this one holds for, the other one holds for: letters were added to plain text, and nothing else was typed.
     pub(super) fn narrows(&self, other: &Self) -> bool {
         let plain = |query: &Self| {
             let mut words = query.text.split_whitespace();
@@ -94,9 +96,29 @@ impl Query {
         own.len() > before.len() && own.starts_with(&before) && !matches!(before.as_str(), "-" | "+")
     }
 
-    /// It asks for names and nothing else, so that what is in a folder with such a name belongs to it.
+    /// It is about names and nothing else, so what is in a directory with such a name belongs to it.
     pub(super) fn is_about_names(&self) -> bool {
-        self.terms.iter().all(|(holds, term)| *holds && matches!(term, Term::Name(_) | Term::Path(_)))
+        self.terms.iter().all(|(holds, term)| *holds && matches!(term, Term::Text(..) | Term::Name(_) | Term::Path(_)))
+    }
+
+    /// The plain words, with blanks between them.
+    pub(super) fn words(&self) -> String {
+        let words = self.terms.iter().filter_map(|(holds, term)| match term {
+            Term::Text(word, _) if *holds => Some(word.as_str()),
+            _ => None,
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether the copy that a layer stored has all of it, plain words left aside. `is:removed` holds for what a later layer
+    /// deletes or replaces.
+    pub(super) fn holds_for_copy(&self, candidate: &Candidate<'_>, path: &mut Vec<u8>) -> bool {
+        path.clear();
+        self.terms.iter().all(|(holds, term)| match term {
+            Term::Text(..) if *holds => true,
+            Term::Change(Change::Removed) => candidate.is_gone() == *holds,
+            term => term.holds(candidate, path) == *holds,
+        })
     }
 
     /// As it was typed.
@@ -114,7 +136,7 @@ impl Query {
 impl Term {
     fn parse(word: &str) -> Result<Self, String> {
         if let Some(pattern) = word.strip_prefix("re:") {
-            return compile(pattern).map(Self::Path).map_err(|error| format!("no regex: {error}"));
+            return compile(pattern).map(Self::Path).map_err(|error| format!("not a valid regex: {error}"));
         }
         if let Some(name) = word.strip_prefix("is:") {
             return Self::named(name);
@@ -137,7 +159,7 @@ impl Term {
         }
         let place = if word.contains('/') { Self::Path } else { Self::Name };
         if !word.contains(['*', '?', '[', '{']) {
-            return compile(&regex::escape(word)).map(place);
+            return compile(&regex::escape(word)).map(|pattern| Self::Text(word.to_owned(), pattern));
         }
         let anchored = match (word.contains('/'), word.strip_prefix('/')) {
             (false, _) => word.to_owned(),
@@ -145,7 +167,7 @@ impl Term {
             (true, None) => format!("**/{word}"),
         };
         let glob = GlobBuilder::new(&anchored).literal_separator(true).build();
-        let glob = glob.map_err(|error| format!("no glob: {}", error.kind()))?;
+        let glob = glob.map_err(|error| format!("not a valid glob: {}", error.kind()))?;
         compile(glob.regex()).map(place)
     }
 
@@ -173,8 +195,9 @@ impl Term {
         let mode = || tree.attributes(candidate.at).mode;
         let is_file = || tree.is_file(candidate.at);
         match self {
+            Self::Text(word, pattern) if !word.contains('/') => pattern.is_match(tree.paths.name(candidate.node)),
             Self::Name(pattern) => pattern.is_match(tree.paths.name(candidate.node)),
-            Self::Path(pattern) => {
+            Self::Text(_, pattern) | Self::Path(pattern) => {
                 if path.is_empty() {
                     tree.paths.write_path(candidate.node, path);
                     path.insert(0, b'/');
@@ -228,10 +251,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_filter_is_told() {
+    fn invalid_filters_are_reported() {
         for (text, says) in [
-            ("re:(", "no regex: unclosed group"),
-            ("[", "no glob"),
+            ("re:(", "not a valid regex: unclosed group"),
+            ("[", "not a valid glob"),
             (">lots", "`lots` is no size; write it as 20MB, 1.5 GiB or 1000"),
             ("is:big", "is: takes added, modified"),
         ] {

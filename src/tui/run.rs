@@ -1,24 +1,24 @@
-//! The loop: waits for a message, takes all that are there, draws once. Idle it uses no CPU.
+//! The loop: waits for a message, takes all that are there, draws once. An idle screen uses no CPU.
 
+use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event};
-use crossterm::terminal::{Clear, ClearType};
-use ratatui::DefaultTerminal;
+use crossterm::event::Event;
 use thiserror::Error;
 
-use super::app::{App, Effect, Look, Msg};
+use super::app::{App, Effect, Msg, Preferences};
+use super::draw::draw;
+use super::jobs::Queues;
 use super::pair::Pair;
-use super::view::draw;
-use super::work::{Desk, Job, Lane, Watch};
-use crate::inspect::{InspectError, Options, Progress, inspect};
-use crate::report::{bytes, exact};
+use super::reading;
+use super::terminal::{self, Screen};
+use crate::compare::CompareOptions;
+use crate::inspect::{InspectError, Options};
 use crate::source::Target;
 
 /// How long the screen waits for what was just asked for before it is drawn without it: less than a frame.
@@ -30,270 +30,177 @@ pub enum ScreenError {
     /// The terminal can't be used.
     #[error("the terminal can't be used: {0}; `--summary` needs none")]
     Terminal(#[from] io::Error),
-    /// A thread of the program broke.
-    #[error("{0}; what it said stands above")]
+    /// A thread of the program panicked.
+    #[error("{0}; its message is above")]
     Broken(String),
 }
 
-/// A thread has panicked, and the terminal was given back: nothing may be drawn any more.
-static GIVEN_BACK: AtomicBool = AtomicBool::new(false);
-
-/// Opens the screen and stays until the user leaves. Returns what kept the image from being shown.
-///
-/// # Errors
-/// When the terminal can't be used, or a thread breaks.
-pub fn run(target: Target, options: Options, look: Look) -> Result<Option<InspectError>, ScreenError> {
-    on_screen(&target.clone(), look, |sender, stop| inspect_beside(target, options, sender, stop))
+/// What the screen opens with.
+#[derive(Debug)]
+pub enum Start {
+    /// An image.
+    Image(Target),
+    /// Two images to compare.
+    Pair([Target; 2], CompareOptions),
+    /// The images of the container engines, to choose one.
+    Picker,
 }
 
-/// Opens the screen on two images that were read and held against each other.
-///
-/// # Errors
-/// When the terminal can't be used, or a thread breaks.
-pub fn run_pair(pair: Pair, look: Look) -> Result<(), ScreenError> {
-    on_screen(&pair.places[1].clone(), look, |sender, _| {
-        let _ = sender.send(Msg::Pair(Box::new(pair)));
-    })
-    .map(|_| ())
+/// How the screen ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The user left.
+    Left {
+        /// The two images that were compared, where they were read to the end.
+        pair: Option<Arc<Pair>>,
+    },
+    /// An image can't be read.
+    Failed(InspectError),
+    /// An image can't be opened, or two can't be compared; why.
+    Refused(String),
 }
 
-fn on_screen(
-    target: &Target,
-    look: Look,
-    begin: impl FnOnce(Sender<Msg>, Arc<AtomicBool>),
-) -> Result<Option<InspectError>, ScreenError> {
+/// Opens the screen and stays until the user leaves.
+///
+/// # Errors
+/// When the terminal can't be used, or a thread panics.
+pub fn run(start: Start, options: Options, preferences: Preferences) -> Result<Ended, ScreenError> {
     let (sender, messages) = channel();
-    let stop = Arc::new(AtomicBool::new(false));
-    // From here on a panic in any thread gives the terminal back before it is told.
-    let mut terminal = ratatui::try_init()?;
-    let mouse = look.mouse;
-    let mut app = App::new(target.typed.clone(), look);
-    let ended = Held::take(mouse).and_then(|_held| {
-        listen(&sender)?;
-        let mut lanes = Lanes::start(target, &sender);
-        begin(sender, Arc::clone(&stop));
-        let ended = serve(&mut terminal, &mut app, &messages, &mut lanes);
-        stop.store(true, Ordering::Relaxed);
-        // What is half saved is taken back.
-        lanes.save.end();
-        ended
-    });
-    // tmux keeps rows of this screen in the other one when it grew meanwhile; empty ones do not show. A terminal that is
-    // gone needs none of it. After a panic it was given back already, and to do so again would write over what it said.
-    if app.broken.is_none() {
-        let _ = crossterm::execute!(io::stdout(), Clear(ClearType::All));
-        ratatui::try_restore()?;
+    // From here on a panic in any thread gives the terminal back before its message is printed.
+    let mut screen = Screen::take(preferences.mouse)?;
+    let app = match &start {
+        Start::Image(target) => App::new(target.typed.clone(), preferences),
+        Start::Pair(targets, _) => App::comparing([0, 1].map(|at: usize| targets[at].typed.clone()), preferences),
+        Start::Picker => App::picker(preferences),
+    };
+    let mut session = Session { app, options, compare: CompareOptions::default(), sender, open: None };
+    let ended = session.start(start).and_then(|()| session.serve(&mut screen, &messages));
+    // What is half saved is cleaned up.
+    session.close();
+    let app = session.app;
+    let closed = app.closed || ended.as_ref().is_err_and(terminal::says_closed);
+    if closed {
+        screen.is_gone();
+    }
+    drop(screen);
+    if let Some(signal) = app.signal.or(closed.then_some(terminal::HANGUP)) {
+        terminal::end_by(signal);
     }
     ended?;
     if let Some(broken) = app.broken {
         return Err(ScreenError::Broken(broken));
     }
-    Ok(app.failure)
+    Ok(match (app.failure, app.refused) {
+        (Some(failure), _) => Ended::Failed(failure),
+        (_, Some(why)) => Ended::Refused(why),
+        _ => Ended::Left { pair: app.pair },
+    })
 }
 
-/// What is asked of the terminal beside the screen: the mouse, and pasted text in one piece. Given back when it goes, and
-/// before a panic is told.
-struct Held;
-
-impl Held {
-    fn take(mouse: bool) -> io::Result<Self> {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            GIVEN_BACK.store(true, Ordering::Relaxed);
-            Self::give_back();
-            before(info);
-        }));
-        crossterm::execute!(io::stdout(), EnableBracketedPaste)?;
-        if mouse {
-            crossterm::execute!(io::stdout(), EnableMouseCapture)?;
-        }
-        Ok(Self)
-    }
-
-    fn give_back() {
-        let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
-    }
+/// An image that is open, or two: the threads that work on it.
+struct Open {
+    stop: Arc<AtomicBool>,
+    queues: Queues,
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        Self::give_back();
-    }
+/// The state, and what works for it.
+struct Session {
+    app: App,
+    options: Options,
+    compare: CompareOptions,
+    sender: Sender<Msg>,
+    open: Option<Open>,
 }
 
-/// Threads for what may take long, so that nothing waits for something of another kind.
-struct Lanes {
-    view: Lane,
-    map: Lane,
-    jump: Lane,
-    read: Lane,
-    save: Lane,
-}
-
-impl Lanes {
-    fn start(target: &Target, answers: &Sender<Msg>) -> Self {
-        let lane = |ahead| Lane::start(Desk::new(target.clone()), ahead, answers.clone());
-        // Layers are looked at one by one; sums for the others are made once they are asked for.
-        Self { view: lane(true), map: lane(false), jump: lane(false), read: lane(false), save: lane(false) }
-    }
-
-    fn post(&mut self, job: Job) {
-        match job {
-            Job::View(..) => self.view.post(job),
-            Job::Map(..) => self.map.post(job),
-            Job::Jump(..) => self.jump.post(job),
-            Job::Read(..) => self.read.post(job),
-            Job::Save(..) => self.save.post(job),
-        }
-    }
-}
-
-fn serve(terminal: &mut DefaultTerminal, app: &mut App, messages: &Receiver<Msg>, lanes: &mut Lanes) -> io::Result<()> {
-    let size = terminal.size()?;
-    app.update(Msg::Terminal(Event::Resize(size.width, size.height)));
-    loop {
-        if !GIVEN_BACK.load(Ordering::Relaxed) {
-            terminal.draw(|frame| draw(app, frame))?;
-        }
-        let Ok(first) = messages.recv() else { return Ok(()) };
-        let mut next = Some(first);
-        let mut patience = Instant::now() + PATIENCE;
-        while let Some(msg) = next {
-            for effect in app.update(msg) {
-                match effect {
-                    Effect::Quit => return Ok(()),
-                    Effect::Suspend => suspend(terminal, app)?,
-                    Effect::Work(job) => {
-                        lanes.post(job);
-                        patience = Instant::now() + PATIENCE;
-                    }
-                    Effect::Copy(text) => crossterm::execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?,
-                    Effect::Mouse(true) => crossterm::execute!(io::stdout(), EnableMouseCapture)?,
-                    Effect::Mouse(false) => crossterm::execute!(io::stdout(), DisableMouseCapture)?,
-                }
+impl Session {
+    fn start(&mut self, start: Start) -> io::Result<()> {
+        terminal::listen(&self.sender)?;
+        match start {
+            Start::Image(target) => self.open(target, 0),
+            Start::Pair(targets, compare) => {
+                self.compare = compare;
+                self.open_pair(targets, 0);
             }
-            next = messages.try_recv().ok();
-            // What comes within the frame is drawn with it, so that nothing flickers.
-            if next.is_none() && app.is_waiting() {
-                let left = patience.saturating_duration_since(Instant::now());
-                next = messages.recv_timeout(left).ok();
-            }
+            Start::Picker => reading::list(&self.options, &self.sender),
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, target: Target, number: u32) {
+        self.close();
+        let stop = Arc::new(AtomicBool::new(false));
+        let queues = Queues::start(Some(&target), &self.sender);
+        reading::inspect_beside(target, self.options.clone(), number, self.sender.clone(), Arc::clone(&stop));
+        self.open = Some(Open { stop, queues });
+    }
+
+    fn open_pair(&mut self, targets: [Target; 2], number: u32) {
+        self.close();
+        let stop = Arc::new(AtomicBool::new(false));
+        let queues = Queues::start(None, &self.sender);
+        let options = self.options.clone();
+        reading::compare_beside(targets, options, self.compare, number, self.sender.clone(), Arc::clone(&stop));
+        self.open = Some(Open { stop, queues });
+    }
+
+    fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.stop.store(true, Ordering::Relaxed);
+            open.queues.end();
         }
     }
-}
 
-/// Signals that ask the program to end.
-#[cfg(unix)]
-pub(super) const SIGNALS: [i32; 3] =
-    [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP];
-
-/// Reads keys and signals on threads of their own, which end with the program.
-fn listen(sender: &Sender<Msg>) -> io::Result<()> {
-    let keys = sender.clone();
-    thread::spawn(move || {
-        let _watch = Watch(keys.clone(), "reading keys");
+    fn serve(&mut self, screen: &mut Screen, messages: &Receiver<Msg>) -> io::Result<()> {
+        let (width, height) = screen.size()?;
+        self.app.update(Msg::Terminal(Event::Resize(width, height)));
         loop {
-            // An error means that the terminal is gone.
-            let (msg, last) =
-                crossterm::event::read().map_or((Msg::Terminate, true), |event| (Msg::Terminal(event), false));
-            if keys.send(msg).is_err() || last {
-                return;
+            screen.draw(|frame| draw(&self.app, frame))?;
+            let Ok(first) = messages.recv() else { return Ok(()) };
+            let mut next = Some(first);
+            let mut patience = Instant::now() + PATIENCE;
+            while let Some(msg) = next {
+                for effect in self.app.update(msg) {
+                    match effect {
+                        Effect::Quit => return Ok(()),
+                        Effect::Suspend => {
+                            screen.suspend(self.app.mouse)?;
+                            let (width, height) = screen.size()?;
+                            self.app.update(Msg::Terminal(Event::Resize(width, height)));
+                        }
+                        Effect::Work(job) => {
+                            if let Some(open) = &mut self.open {
+                                open.queues.post(job);
+                            }
+                            patience = Instant::now() + PATIENCE;
+                        }
+                        Effect::Copy(text) => {
+                            crossterm::execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
+                        }
+                        Effect::Mouse(on) => terminal::set_mouse(on)?,
+                        Effect::Open(name, number) => match Target::parse(OsStr::new(&name)) {
+                            Ok(target) => self.open(target, number),
+                            Err(error) => self.refuse(error.to_string()),
+                        },
+                        Effect::OpenPair(names, number) => {
+                            match (Target::parse(OsStr::new(&names[0])), Target::parse(OsStr::new(&names[1]))) {
+                                (Ok(a), Ok(b)) => self.open_pair([a, b], number),
+                                (Err(error), _) | (_, Err(error)) => self.refuse(error.to_string()),
+                            }
+                        }
+                        Effect::Stop => self.close(),
+                    }
+                }
+                next = messages.try_recv().ok();
+                // What comes within the frame is drawn with it, so that nothing flickers.
+                if next.is_none() && self.app.is_waiting() {
+                    let left = patience.saturating_duration_since(Instant::now());
+                    next = messages.recv_timeout(left).ok();
+                }
             }
         }
-    });
-    #[cfg(unix)]
-    {
-        // Who can't wait until everything is tidied up asks twice.
-        let asked = Arc::new(AtomicBool::new(false));
-        for signal in SIGNALS {
-            signal_hook::flag::register_conditional_shutdown(signal, 2, Arc::clone(&asked))?;
-            signal_hook::flag::register(signal, Arc::clone(&asked))?;
-        }
-        let mut signals = signal_hook::iterator::Signals::new(SIGNALS)?;
-        let sender = sender.clone();
-        thread::spawn(move || {
-            let _watch = Watch(sender.clone(), "waiting for signals");
-            if signals.forever().next().is_some() {
-                let _ = sender.send(Msg::Terminate);
-            }
-        });
     }
-    Ok(())
-}
 
-/// Inspects on a thread of its own. A thread that breaks ends the screen too.
-fn inspect_beside(target: Target, options: Options, sender: Sender<Msg>, stop: Arc<AtomicBool>) {
-    let started = Instant::now();
-    thread::spawn(move || {
-        let _watch = Watch(sender.clone(), "reading the image");
-        // Read, and there are.
-        let mut layers = (0, 0);
-        let result = inspect(&target, &options, &mut |progress| {
-            let told = match progress {
-                Progress::Stacked(so_far) => Msg::Stacked(Box::new(so_far())),
-                Progress::Image(image) => {
-                    layers.1 = image.layers.len();
-                    Msg::Image(Box::new(image.clone()))
-                }
-                Progress::Bytes { read, of } => {
-                    let part = of.filter(|of| *of > 0).map(|of| (read.min(of) as f64 / of as f64 * 1000.0) as u16);
-                    let rate = rate(read, of, started.elapsed());
-                    let text = match layers {
-                        (0, 0) => rate,
-                        (1, 0) => format!("{rate}, 1 layer"),
-                        (read, 0) => format!("{rate}, {read} layers"),
-                        (read, of) => format!("{rate}, {read} of {of} layers"),
-                    };
-                    Msg::Progress(text, part)
-                }
-                Progress::Layer { layer, bytes } => {
-                    layers.0 += 1;
-                    // Of an archive that passes once it is not known how many there are.
-                    let text = match layers {
-                        (1, 0) => "1 layer read".to_owned(),
-                        (read, 0) => format!("{read} layers read"),
-                        (read, of) => format!("{read} of {of} layers read"),
-                    };
-                    let _ = sender.send(Msg::Progress(text, None));
-                    Msg::Layer { layer, bytes }
-                }
-                Progress::Waiting(text) => Msg::Progress(crate::bytes::shown_text(text), None),
-                Progress::Comparing { files } => {
-                    Msg::Progress(format!("comparing {} files", exact(files as u64)), None)
-                }
-            };
-            sender.send(told).is_ok() && !stop.load(Ordering::Relaxed)
-        });
-        let _ = sender.send(match result {
-            Ok(found) => Msg::Ready(Box::new(found)),
-            Err(error) => Msg::Failed(error),
-        });
-    });
-}
-
-fn rate(read: u64, of: Option<u64>, took: Duration) -> String {
-    let speed = read as f64 / took.as_secs_f64().max(0.001);
-    let of = of.map(|of| format!(" of {}", bytes(of))).unwrap_or_default();
-    format!("reading {}{of}, {}/s", bytes(read), bytes(speed as u64))
-}
-
-/// Gives the terminal back, stops, and takes it again when continued.
-fn suspend(terminal: &mut DefaultTerminal, app: &mut App) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        terminal.show_cursor()?;
-        Held::give_back();
-        ratatui::try_restore()?;
-        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
-        *terminal = ratatui::try_init()?;
-        crossterm::execute!(io::stdout(), EnableBracketedPaste)?;
-        if app.mouse {
-            crossterm::execute!(io::stdout(), EnableMouseCapture)?;
-        }
-        let size = terminal.size()?;
-        app.update(Msg::Terminal(Event::Resize(size.width, size.height)));
+    fn refuse(&mut self, why: String) {
+        let _ = self.sender.send(Msg::Refused(why));
     }
-    #[cfg(not(unix))]
-    let _ = (terminal, app);
-    Ok(())
 }

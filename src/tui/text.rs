@@ -34,6 +34,11 @@ pub(super) fn cut_middle(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { format!("{head}…{}", &text[start..]) }
 }
 
+/// A number with what it counts: `1 file`, `2,000 files`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    format!("{} {what}{}", crate::report::exact(number), if number == 1 { "" } else { "s" })
+}
+
 /// As much of the front as fits.
 pub(super) fn front(text: &str, width: usize) -> &str {
     let mut used = 0;

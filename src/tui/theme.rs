@@ -35,6 +35,8 @@ pub struct Theme {
     pub bar: Style,
     /// What was searched for.
     pub found: Style,
+    /// Tiles of the map, by depth.
+    pub tiles: [Style; 3],
     /// Keywords, text, numbers, comments of files that are viewed.
     pub syntax: [Style; 4],
 }
@@ -122,6 +124,20 @@ const COLOUR_BLIND: Palette = Palette {
     found: (rgb(0x16_18_1b), rgb(0xf0_e4_42)),
 };
 
+/// A colour between two fixed ones.
+fn mix(from: Color, to: Color, part: f64) -> Color {
+    let parts = |colour| match colour {
+        Color::Rgb(red, green, blue) => [red, green, blue],
+        _ => [0; 3],
+    };
+    let (from, to) = (parts(from), parts(to));
+    let [red, green, blue] = [0, 1, 2].map(|at: usize| {
+        let (from, to) = (f64::from(from[at]), f64::from(to[at]));
+        (from + (to - from) * part).round() as u8
+    });
+    Color::Rgb(red, green, blue)
+}
+
 impl Palette {
     fn theme(&self, name: &'static str) -> Theme {
         let colour = |colour| Style::new().fg(colour);
@@ -143,6 +159,7 @@ impl Palette {
             key: colour(self.key),
             bar: colour(self.bar),
             found: pair(self.found),
+            tiles: [0.55, 0.38, 0.24].map(|part| pair((self.base.0, mix(self.base.1, self.bar, part)))),
             syntax: [colour(self.key), colour(self.added), colour(self.modified), colour(self.faint)],
         }
     }
@@ -195,6 +212,8 @@ impl Theme {
             focus: colour(Color::Cyan),
             key: colour(Color::Cyan),
             bar: colour(Color::Blue),
+            // Reversed, they are as easy to read as text in these colours.
+            tiles: [Color::Gray, Color::Cyan, Color::Green].map(|tile| colour(tile).add_modifier(Modifier::REVERSED)),
             syntax: [
                 colour(Color::Blue),
                 colour(Color::Green),
@@ -225,6 +244,7 @@ impl Theme {
             key: style.add_modifier(Modifier::BOLD),
             bar: style,
             found: style.add_modifier(Modifier::REVERSED),
+            tiles: [style.add_modifier(Modifier::REVERSED); 3],
             syntax: [style.add_modifier(Modifier::BOLD), style, style, style.add_modifier(Modifier::DIM)],
         }
     }
@@ -247,7 +267,7 @@ mod tests {
 
     /// Relative luminance (WCAG 2.2, "relative luminance").
     fn luminance(colour: Color) -> f64 {
-        let Color::Rgb(red, green, blue) = colour else { panic!("{colour:?} is no fixed colour") };
+        let Color::Rgb(red, green, blue) = colour else { panic!("{colour:?} is not a fixed colour") };
         let part = |value: u8| {
             let value = f64::from(value) / 255.0;
             if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }

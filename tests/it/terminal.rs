@@ -184,11 +184,12 @@ fn opens_moves_and_gives_the_terminal_back() {
 #[test]
 fn a_signal_ends_it_cleanly() {
     let Some(tmux) = Tmux::shell() else { return };
-    for signal in ["TERM", "HUP", "INT"] {
+    for (signal, number) in [("TERM", 15), ("HUP", 1), ("INT", 2), ("QUIT", 3)] {
         let file = tmux.explore(&demo());
         tmux.until("Changes of layer 0");
         kill(signal, &pid(&file));
-        tmux.until("left with 0");
+        // As if it had no handler, so that whoever started it sees which signal it was.
+        tmux.until(&format!("left with {}", 128 + number));
         tmux.is_given_back();
     }
 }
@@ -255,7 +256,7 @@ fn a_panic_gives_the_terminal_back() {
     let words = format!("--threads 40 {}", path.display());
     tmux.explore_after("export RUST_MIN_STACK=1000000000 MALLOC_ARENA_MAX=1; ulimit -v 25000000", &words);
     // The one before left with the same, and may still be on the screen.
-    tmux.until("reading the image broke off");
+    tmux.until("reading the image failed");
     let screen = tmux.until("left with 2");
     assert!(screen.contains("failed to spawn thread"), "{screen}");
     tmux.is_given_back();
@@ -389,7 +390,7 @@ fn the_mouse_selects_scrolls_and_is_let_go() {
     let screen = tmux.screen();
     let (column, row) = place(&screen, "2 Waste");
     tmux.click(column + 2, row);
-    tmux.until("findings");
+    tmux.until("things to change");
     let (column, row) = place(&tmux.screen(), "1 Layers");
     tmux.click(column + 2, row);
     let screen = tmux.until("Changes of layer 0");
@@ -443,8 +444,8 @@ fn what_is_copied_is_in_the_clipboard() {
     tmux.explore(&demo());
     tmux.until("Changes of layer 0");
     tmux.keys(&["2"]);
-    let screen = tmux.until("fix: ");
-    let fix = screen.lines().find_map(|line| line.split("fix: ").nth(1)).unwrap().trim_end_matches(['│', '┃', ' ']);
+    let screen = tmux.until("+ RUN");
+    let fix = screen.lines().find_map(|line| line.split("+ ").nth(1)).unwrap().trim_end_matches(['│', '┃', ' ']);
     tmux.keys(&["y"]);
     tmux.until("Enter copy");
     tmux.keys(&["Enter"]);
@@ -492,7 +493,7 @@ fn leaving_while_something_is_saved_leaves_nothing() {
     std::fs::create_dir(&into).unwrap();
     for end in ["q", "TERM"] {
         let file = tmux.explore_after(&format!("cd {}", into.display()), path.to_str().unwrap());
-        tmux.until("▸ d/");
+        tmux.until("▸ + d/");
         tmux.keys(&["Tab", "g", "x"]);
         tmux.until("Enter save");
         tmux.keys(&["Enter"]);

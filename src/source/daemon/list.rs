@@ -63,6 +63,22 @@ pub fn list(around: &dyn Surroundings) -> (Vec<Listed>, Vec<Attempt>) {
     (images, silent)
 }
 
+/// All images of one engine, from the first of its endpoints that answers.
+///
+/// # Errors
+/// Why none of them answers.
+pub fn list_of(engine: Engine, around: &dyn Surroundings) -> Result<Vec<Listed>, Vec<Attempt>> {
+    let mut silent = Vec::new();
+    for endpoint in endpoints(Some(engine), around) {
+        let engine = title(&endpoint);
+        match Daemon::connect(endpoint).and_then(|daemon| daemon.images()) {
+            Ok(images) => return Ok(images),
+            Err(error) => silent.push(Attempt { engine, error }),
+        }
+    }
+    Err(silent)
+}
+
 /// A name without its tag or digest.
 fn repository(name: &str) -> &str {
     let name = name.split_once('@').map_or(name, |(name, _)| name);

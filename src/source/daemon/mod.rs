@@ -17,5 +17,5 @@ pub use export::{Export, Stop};
 pub use find::EngineImage;
 pub(super) use find::find;
 pub use inspect::{EngineHistoryRow, EngineManifest, EnginePlatform, ImageFacts, Store};
-pub use list::{Listed, Other, list};
+pub use list::{Listed, Other, list, list_of};
 pub use pull::Pull;

@@ -1,52 +1,125 @@
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget as _;
+//! What the manifest, the config and the history say.
 
-use super::frame::noted_pane;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+
+use super::View;
 use super::layers::NO_HISTORY;
-use super::{Areas, inner};
 use crate::bytes::shown_text;
-use crate::image::Image;
+use crate::image::Image as Documents;
 use crate::inspect::Inspection;
 use crate::report::{bytes, exact};
 use crate::tui::app::App;
+use crate::tui::chrome::{frame, text};
+use crate::tui::cursor::Cursor;
+use crate::tui::keymap::{Action, Place};
+use crate::tui::layout::{Page, inner};
 use crate::tui::text::{cut_end, wrap};
 
-/// Lines that are shown; nobody reads more, and each key would have to make them.
+/// Lines that are made: nobody reads more, and each key would have to make them.
 const MOST: usize = 5_000;
 /// Columns of the names on the left.
 const NAMES: usize = 14;
 
-/// Rows that are seen, and rows that there are.
-pub(in crate::tui) fn documents_size(app: &App) -> (usize, usize) {
-    let inside = inner(Areas::of(app).body);
-    (inside.height.into(), lines(app, inside.width.into()).len())
+/// The state of the Image screen: how far it is scrolled.
+#[derive(Debug, Default)]
+pub(in crate::tui) struct ImageState {
+    pub(in crate::tui) scroll: Cursor,
 }
 
-/// What manifest, config and history say.
-pub(super) fn page(app: &App, area: Rect, buffer: &mut Buffer) {
-    let lines = lines(app, usize::from(area.width.saturating_sub(2)));
-    let height = usize::from(area.height.saturating_sub(2));
-    let note = if lines.len() > height {
-        let last = (app.documents.top + height).min(lines.len());
-        format!("{} to {last} of {}", app.documents.top + 1, lines.len())
-    } else {
-        String::new()
-    };
-    let inside = noted_pane(app, if app.pair.is_some() { "Images" } else { "Image" }, &note, true, area, buffer);
-    for (row, line) in inside.rows().zip(lines.into_iter().skip(app.documents.top)) {
-        line.render(row, buffer);
+/// The Image screen.
+pub(super) struct Image;
+
+impl View for Image {
+    fn title(&self) -> &'static str {
+        "4 Image"
+    }
+
+    fn place(&self, _app: &App) -> Place {
+        Place::Image
+    }
+
+    fn act(&self, app: &mut App, action: Action) -> bool {
+        act(app, action, &lines)
+    }
+
+    fn draw(&self, app: &App, area: Rect, buffer: &mut Buffer) {
+        draw(app, "Image", &lines, area, buffer);
+    }
+
+    fn click(&self, _app: &mut App, _area: Rect, _at: Position) {}
+
+    fn scroll(&self, app: &mut App, _area: Rect, _at: Position, by: isize) {
+        scroll(app, by, &lines);
+    }
+
+    fn fit(&self, app: &mut App) {
+        scroll(app, 0, &lines);
+    }
+
+    fn copies(&self, app: &App) -> Vec<(&'static str, String)> {
+        let Some(image) = app.image() else { return Vec::new() };
+        let mut items = vec![("image ID", image.id.to_string())];
+        items.extend(image.digest.as_ref().map(|digest| ("manifest digest", digest.to_string())));
+        items.extend(image.tags.first().map(|tag| ("name", tag.clone())));
+        items
+    }
+
+    fn offers(&self, _app: &App, action: Action) -> bool {
+        !matches!(action, Action::Open | Action::NextPane)
     }
 }
 
-struct Page<'a> {
+/// Makes the lines of a page for a width.
+type Lines = dyn Fn(&App, usize) -> Vec<Line<'static>>;
+
+/// What a key means on a page of text.
+pub(super) fn act(app: &mut App, action: Action, lines: &Lines) -> bool {
+    let height = isize::from(inner(Page::of(app.size).body).height.max(1) as i16);
+    match action {
+        Action::Up => scroll(app, -1, lines),
+        Action::Down => scroll(app, 1, lines),
+        Action::PageUp => scroll(app, -height, lines),
+        Action::PageDown => scroll(app, height, lines),
+        Action::First => scroll(app, isize::MIN + 1, lines),
+        Action::Last => scroll(app, isize::MAX, lines),
+        Action::Open | Action::Right => {}
+        Action::Left => app.act(Action::Back),
+        _ => return false,
+    }
+    true
+}
+
+/// Moves the page.
+pub(super) fn scroll(app: &mut App, by: isize, lines: &Lines) {
+    let inside = inner(Page::of(app.size).body);
+    let len = lines(app, inside.width.into()).len();
+    app.documents.scroll.scroll(by, inside.height.into(), len);
+}
+
+/// Draws a page of text.
+pub(super) fn draw(app: &App, title: &str, lines: &Lines, area: Rect, buffer: &mut Buffer) {
+    let lines = lines(app, usize::from(area.width.saturating_sub(2)));
+    let height = usize::from(area.height.saturating_sub(2));
+    let top = app.documents.scroll.top;
+    let note = if lines.len() > height {
+        let last = (top + height).min(lines.len());
+        format!("{} to {last} of {}", top + 1, exact(lines.len() as u64))
+    } else {
+        String::new()
+    };
+    let inside = frame(app, title, &note, true, area, buffer);
+    text(lines, top, inside, buffer);
+}
+
+struct Writer<'a> {
     app: &'a App,
     width: usize,
     lines: Vec<Line<'static>>,
 }
 
-impl Page<'_> {
+impl Writer<'_> {
     fn title(&mut self, text: &str) {
         if !self.lines.is_empty() {
             self.lines.push(Line::raw(""));
@@ -54,7 +127,7 @@ impl Page<'_> {
         self.lines.push(Line::styled(text.to_owned(), self.app.theme.title));
     }
 
-    /// A name and what it stands for; nothing when that is empty.
+    /// Adds a name and its value; nothing when the value is empty.
     fn says(&mut self, name: &str, text: &str) {
         if self.lines.len() >= MOST {
             return;
@@ -69,10 +142,7 @@ impl Page<'_> {
 }
 
 fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
-    if let Some(pair) = &app.pair {
-        return super::pair::settings(app, pair, width);
-    }
-    let mut page = Page { app, width, lines: Vec::new() };
+    let mut page = Writer { app, width, lines: Vec::new() };
     let Some(image) = app.image() else {
         page.lines.push(Line::styled(app.progress.clone(), app.theme.faint));
         return page.lines;
@@ -86,7 +156,7 @@ fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
     page.lines
 }
 
-fn identity(page: &mut Page<'_>, image: &Image, found: Option<&Inspection>) {
+fn identity(page: &mut Writer<'_>, image: &Documents, found: Option<&Inspection>) {
     page.title("What it is");
     page.says("names", &image.tags.join("  "));
     page.says("platform", &image.platform.to_string());
@@ -112,7 +182,7 @@ fn identity(page: &mut Page<'_>, image: &Image, found: Option<&Inspection>) {
     page.says(
         "paths",
         &format!(
-            "{} files, {} folders, {} symbolic links, {} others",
+            "{} files, {} directories, {} symbolic links, {} others",
             exact(counts.files),
             exact(counts.directories),
             exact(counts.symlinks),
@@ -130,11 +200,10 @@ fn identity(page: &mut Page<'_>, image: &Image, found: Option<&Inspection>) {
     }
 }
 
-fn started(page: &mut Page<'_>, image: &Image) {
+fn started(page: &mut Writer<'_>, image: &Documents) {
     let run = &image.config.run;
     page.title("How it is started");
-    let words =
-        |words: &[crate::secret::Redacted]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
+    let words = |words: &[crate::secret::Redacted]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
     page.says("entrypoint", &words(&run.entrypoint));
     page.says("command", &words(&run.cmd));
     page.says("user", if run.user.is_empty() { "root (none is set)" } else { &run.user });
@@ -156,7 +225,7 @@ fn started(page: &mut Page<'_>, image: &Image) {
     }
 }
 
-fn history(page: &mut Page<'_>, image: &Image) {
+fn history(page: &mut Writer<'_>, image: &Documents) {
     page.title("History, the oldest on top");
     if image.history.is_empty() {
         page.lines.push(Line::styled("the image has none", page.app.theme.faint));

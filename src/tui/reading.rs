@@ -1,0 +1,157 @@
+//! Threads that read images and ask engines, and report to the loop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::app::Msg;
+use super::jobs::Watch;
+use super::pair::{Half, HalfProgress, Pair};
+use super::screens::{Choice, EngineList};
+use crate::compare::{CompareOptions, compare};
+use crate::inspect::{InspectError, Inspection, Options, Progress, inspect};
+use crate::report::{bytes, exact};
+use crate::source::{Engine, Process, Target};
+
+/// Inspects an image on a thread of its own. A thread that panics ends the screen, too.
+pub(super) fn inspect_beside(
+    target: Target,
+    options: Options,
+    number: u32,
+    sender: Sender<Msg>,
+    stop: Arc<AtomicBool>,
+) {
+    thread::spawn(move || {
+        let _watch = Watch(sender.clone(), "reading the image");
+        let send = |msg: Msg| sender.send(Msg::Of(number, Box::new(msg))).is_ok();
+        let result = inspect_with(&target, &options, &stop, &mut |msg| send(msg));
+        send(match result {
+            Ok(found) => Msg::Ready(Box::new(found)),
+            Err(error) => Msg::Failed(error),
+        });
+    });
+}
+
+/// Reads two images side by side, then compares them.
+pub(super) fn compare_beside(
+    targets: [Target; 2],
+    options: Options,
+    how: CompareOptions,
+    number: u32,
+    sender: Sender<Msg>,
+    stop: Arc<AtomicBool>,
+) {
+    thread::spawn(move || {
+        let _watch = Watch(sender.clone(), "comparing the images");
+        let send = |msg: Msg| sender.send(Msg::Of(number, Box::new(msg))).is_ok();
+        let read = |place: usize| {
+            let half = |progress| send(Msg::Half(Half { place, progress }));
+            let found = inspect_with(&targets[place], &options, &stop, &mut |msg| match msg {
+                Msg::Image(image) => half(HalfProgress::Image(image)),
+                Msg::Progress(text, part) => half(HalfProgress::Reading(text, part)),
+                _ => true,
+            });
+            if let Ok(found) = &found {
+                let stored = bytes(found.waste.content_bytes);
+                half(HalfProgress::Reading(format!("{stored} read"), Some(1000)));
+            }
+            found.map(Arc::new)
+        };
+        let (a, b) = thread::scope(|scope| {
+            let other = scope.spawn(|| read(1));
+            (read(0), other.join())
+        });
+        let Ok(b) = b else {
+            send(Msg::Broken("a thread that reads an image failed because of a bug in explore".to_owned()));
+            return;
+        };
+        let (before, after) = match (a, b) {
+            (Ok(a), Ok(b)) => (a, b),
+            (Err(error), _) | (_, Err(error)) => {
+                send(Msg::Failed(error));
+                return;
+            }
+        };
+        send(Msg::Progress("comparing".to_owned(), None));
+        let msg = match compare((&targets[0], &before), (&targets[1], &after), how) {
+            Ok(comparison) => Msg::Pair(Box::new(Pair { before, after, places: targets.clone(), comparison })),
+            Err(error) => Msg::Refused(error.to_string()),
+        };
+        send(msg);
+    });
+}
+
+/// Asks each engine for its images, on a thread of its own: a slow one delays no other.
+pub(super) fn list(options: &Options, sender: &Sender<Msg>) {
+    for engine in [Engine::Docker, Engine::Podman] {
+        let (sender, cache) = (sender.clone(), options.cache.clone());
+        let name = engine.name().to_owned();
+        let _ = sender.send(Msg::Listed(EngineList { engine: name.clone(), images: None }));
+        thread::spawn(move || {
+            let _watch = Watch(sender.clone(), "listing images");
+            let images = crate::source::list_of(engine, &Process).map_err(|silent| {
+                let silent: Vec<String> = silent.iter().map(ToString::to_string).collect();
+                if silent.is_empty() { "not found on this machine".to_owned() } else { silent.join("; ") }
+            });
+            let images = images.map(|images| {
+                let cached = |id: &str| cache.as_ref().is_some_and(|cache| cache.document(id).is_some());
+                images.into_iter().map(|image| Choice { cached: cached(&image.id), image }).collect()
+            });
+            let _ = sender.send(Msg::Listed(EngineList { engine: name, images: Some(images) }));
+        });
+    }
+}
+
+/// Inspects an image, and reports how far it is as messages. `send` says whether anyone still listens.
+fn inspect_with(
+    target: &Target,
+    options: &Options,
+    stop: &AtomicBool,
+    send: &mut dyn FnMut(Msg) -> bool,
+) -> Result<Inspection, InspectError> {
+    let started = Instant::now();
+    // Layers read, and how many there are.
+    let mut layers = (0, 0);
+    inspect(target, options, &mut |progress| {
+        let msg = match progress {
+            Progress::Stacked(so_far) => Msg::Stacked(Box::new(so_far())),
+            Progress::Image(image) => {
+                layers.1 = image.layers.len();
+                Msg::Image(Box::new(image.clone()))
+            }
+            Progress::Bytes { read, of } => {
+                let part = of.filter(|of| *of > 0).map(|of| (read.min(of) as f64 / of as f64 * 1000.0) as u16);
+                let rate = rate(read, of, started.elapsed());
+                let text = match layers {
+                    (0, 0) => rate,
+                    (1, 0) => format!("{rate}, 1 layer"),
+                    (read, 0) => format!("{rate}, {read} layers"),
+                    (read, of) => format!("{rate}, {read} of {of} layers"),
+                };
+                Msg::Progress(text, part)
+            }
+            Progress::Layer { layer, bytes } => {
+                layers.0 += 1;
+                // An archive that passes once says only at its end how many there are.
+                let text = match layers {
+                    (1, 0) => "1 layer read".to_owned(),
+                    (read, 0) => format!("{read} layers read"),
+                    (read, of) => format!("{read} of {of} layers read"),
+                };
+                send(Msg::Progress(text, None));
+                Msg::Layer { layer, bytes }
+            }
+            Progress::Waiting(text) => Msg::Progress(crate::bytes::shown_text(text), None),
+            Progress::Comparing { files } => Msg::Progress(format!("comparing {} files", exact(files as u64)), None),
+        };
+        send(msg) && !stop.load(Ordering::Relaxed)
+    })
+}
+
+fn rate(read: u64, of: Option<u64>, took: Duration) -> String {
+    let speed = read as f64 / took.as_secs_f64().max(0.001);
+    let of = of.map(|of| format!(" of {}", bytes(of))).unwrap_or_default();
+    format!("reading {}{of}, {}/s", bytes(read), bytes(speed as u64))
+}
