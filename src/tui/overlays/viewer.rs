@@ -182,8 +182,9 @@ impl Viewer {
             return Text::from(spans).render(line, buffer);
         }
         let Some(image) = app.image().filter(|_| app.pair.is_none()) else { return };
-        let by =
-            image.instruction_line(self.file.layer.into()).map_or_else(|| NO_HISTORY.to_owned(), |text| shown_text(&text));
+        let by = image
+            .instruction_line(self.file.layer.into())
+            .map_or_else(|| NO_HISTORY.to_owned(), |text| shown_text(&text));
         let text = format!("layer {} stores it: {by}", self.file.layer);
         Text::styled(cut_end(&text, width), app.theme.faint).render(line, buffer);
     }

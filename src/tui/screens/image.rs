@@ -203,7 +203,8 @@ fn identity(page: &mut Writer<'_>, image: &Documents, found: Option<&Inspection>
 fn started(page: &mut Writer<'_>, image: &Documents) {
     let run = &image.config.run;
     page.title("How it is started");
-    let words = |words: &[crate::secret::Redacted]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
+    let words =
+        |words: &[crate::secret::Redacted]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
     page.says("entrypoint", &words(&run.entrypoint));
     page.says("command", &words(&run.cmd));
     page.says("user", if run.user.is_empty() { "root (none is set)" } else { &run.user });
