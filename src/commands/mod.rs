@@ -11,6 +11,7 @@ mod failure;
 mod look;
 mod open;
 mod output;
+mod plugin;
 mod verdict;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use explore::report::{self, HistoryFormat};
 
 pub(crate) use failure::Failure;
 pub(crate) use output::say;
+pub(crate) use plugin::run_as_plugin;
 
 /// Runs what the command line asks for.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {

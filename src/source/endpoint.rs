@@ -41,6 +41,8 @@ pub struct Endpoint {
 pub enum Address {
     /// A socket in the file system.
     Unix(PathBuf),
+    /// A named pipe of Windows, `//./pipe/NAME`.
+    Pipe(String),
     /// `HOST:PORT`, and what TLS needs.
     Tcp(String, Option<Tls>),
     /// `ssh://[USER@]HOST[:PORT]`; for Podman with the socket's path.
@@ -72,6 +74,7 @@ impl std::fmt::Display for Endpoint {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.address {
             Address::Unix(path) => write!(out, "unix://{}", path.display()),
+            Address::Pipe(path) => write!(out, "npipe://{path}"),
             Address::Tcp(host, tls) => write!(out, "tcp://{host}{}", if tls.is_some() { " (TLS)" } else { "" }),
             Address::Ssh(url) | Address::Unknown(url) => write!(out, "{url}"),
             Address::Command => write!(out, "`{} system service`", self.engine.name()),
@@ -121,12 +124,16 @@ fn hex_sha256(name: &str) -> String {
 }
 
 fn home(around: &dyn Surroundings) -> PathBuf {
-    around.variable("HOME").map(PathBuf::from).unwrap_or_default()
+    let variable = around.variable("HOME").or_else(|| around.variable("USERPROFILE").filter(|_| cfg!(windows)));
+    variable.map(PathBuf::from).unwrap_or_default()
 }
 
 fn address(text: &str, tls: Option<Tls>) -> Address {
     if let Some(path) = text.strip_prefix("unix://") {
         return Address::Unix(path.into());
+    }
+    if let Some(path) = text.strip_prefix("npipe://") {
+        return Address::Pipe(path.replace('\\', "/"));
     }
     if text.starts_with('/') {
         return Address::Unix(text.into());
@@ -200,6 +207,9 @@ pub(super) fn docker(around: &dyn Surroundings) -> Vec<Endpoint> {
         let tls = around.exists(&folder.join("ca.pem")).then(|| Tls::of(&folder));
         return one(address(&host, tls), told);
     }
+    if cfg!(windows) {
+        return pipes(Engine::Docker, &["docker_engine", "dockerDesktopLinuxEngine"]);
+    }
     let home = home(around);
     let mut sockets = vec![PathBuf::from("/var/run/docker.sock")];
     sockets.extend(around.variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("docker.sock")));
@@ -228,6 +238,12 @@ pub(super) fn docker(around: &dyn Surroundings) -> Vec<Endpoint> {
         found.remove(0);
     }
     found
+}
+
+/// The pipes where an engine listens on Windows.
+fn pipes(engine: Engine, names: &[&str]) -> Vec<Endpoint> {
+    let address = |name: &&str| Address::Pipe(format!("//./pipe/{name}"));
+    names.iter().map(|name| Endpoint { engine, address: address(name), told_by: "the usual pipe".to_owned() }).collect()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -294,6 +310,10 @@ pub(super) fn podman(around: &dyn Surroundings) -> Vec<Endpoint> {
         if let Some(uri) = named(name) {
             found.push(endpoint(address(&uri, None), format!("as {by} says ({name})")));
         }
+    }
+    if cfg!(windows) {
+        found.extend(pipes(Engine::Podman, &["podman-machine-default"]));
+        return found;
     }
     let mut sockets: Vec<PathBuf> = Vec::new();
     sockets.extend(around.variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("podman/podman.sock")));

@@ -11,6 +11,7 @@ mod layout;
 mod reference;
 mod shape;
 mod stream;
+#[cfg_attr(not(unix), path = "no_tunnel.rs")]
 mod tunnel;
 
 use std::fs::File;

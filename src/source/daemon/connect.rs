@@ -1,6 +1,3 @@
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +11,7 @@ use super::super::tunnel::Tunnel;
 use super::error::EngineError;
 use super::export::BEGIN;
 use super::podman::Service;
+use super::socket::{connect_pipe, connect_socket, try_socket};
 
 /// How long an engine may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -54,27 +52,27 @@ impl Daemon {
         let docker = match &endpoint.address {
             Address::Unix(path) => {
                 try_socket(path)?;
-                Docker::connect_with_unix(&path.to_string_lossy(), seconds, API_DEFAULT_VERSION)
+                connect_socket(path)?
             }
-            Address::Tcp(host, None) => Docker::connect_with_http(host, seconds, API_DEFAULT_VERSION),
+            Address::Pipe(path) => connect_pipe(path)?,
+            Address::Tcp(host, None) => Docker::connect_with_http(host, seconds, API_DEFAULT_VERSION)?,
             Address::Tcp(host, Some(tls)) => {
-                Docker::connect_with_ssl(host, &tls.key, &tls.cert, &tls.ca, seconds, API_DEFAULT_VERSION)
+                Docker::connect_with_ssl(host, &tls.key, &tls.cert, &tls.ca, seconds, API_DEFAULT_VERSION)?
             }
             Address::Ssh(url) => {
                 let opened = Tunnel::open(url, endpoint.engine).map_err(EngineError::Tunnel)?;
                 let socket = opened.socket();
                 tunnel = Some(opened);
-                Docker::connect_with_unix(&socket.to_string_lossy(), seconds, API_DEFAULT_VERSION)
+                connect_socket(&socket)?
             }
             Address::Command => {
                 let started = Service::start()?;
                 let socket = started.socket();
                 service = Some(started);
-                Docker::connect_with_unix(&socket.to_string_lossy(), seconds, API_DEFAULT_VERSION)
+                connect_socket(&socket)?
             }
             Address::Unknown(what) => return Err(EngineError::Address(what.clone())),
         };
-        let docker = docker?;
         let docker = runtime.block_on(async {
             match timeout(ANSWER, docker.negotiate_version()).await {
                 Ok(answer) => answer.map_err(EngineError::from),
@@ -121,27 +119,4 @@ pub(super) fn title(endpoint: &Endpoint) -> String {
         Engine::Podman => "Podman",
     };
     format!("{engine} at {endpoint}")
-}
-
-/// Tries a socket by hand: why it fails gets lost on the way through an HTTP client.
-pub(super) fn try_socket(path: &Path) -> Result<(), EngineError> {
-    let Err(error) = std::os::unix::net::UnixStream::connect(path) else { return Ok(()) };
-    Err(match error.kind() {
-        io::ErrorKind::NotFound => EngineError::NoSocket,
-        io::ErrorKind::ConnectionRefused => EngineError::NotListening,
-        io::ErrorKind::PermissionDenied => {
-            let group = std::fs::metadata(path).ok().and_then(|about| group_name(about.gid()));
-            EngineError::Permission(group)
-        }
-        _ => EngineError::Socket(error),
-    })
-}
-
-fn group_name(gid: u32) -> Option<String> {
-    let groups = std::fs::read_to_string("/etc/group").ok()?;
-    groups.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == gid.to_string()).then(|| name.to_owned())
-    })
 }

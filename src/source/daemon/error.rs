@@ -19,6 +19,9 @@ pub enum EngineError {
     /// The socket fails in another way.
     #[error("the socket can't be used: {0}")]
     Socket(io::Error),
+    /// A way that this operating system does not have.
+    #[error("{0} can't be used on this system")]
+    OtherSystem(&'static str),
     /// An address of a kind that is not known.
     #[error("{0} is not an address that can be reached")]
     Address(String),

@@ -8,8 +8,11 @@ mod export;
 mod find;
 mod inspect;
 mod list;
+#[cfg_attr(not(unix), path = "no_service.rs")]
 mod podman;
 mod pull;
+#[cfg_attr(not(unix), path = "pipe.rs")]
+mod socket;
 
 pub use connect::Daemon;
 pub use error::{Attempt, DaemonError, EngineError};

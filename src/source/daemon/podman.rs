@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::connect::try_socket;
 use super::error::EngineError;
+use super::socket::try_socket;
 
 /// Runs the service, and ends it when standard input does: that is a pipe whose other end this process holds, so the service
 /// does not outlive it, however it ends. `--time` ends a service that nobody has asked anything for so many seconds.
