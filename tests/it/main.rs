@@ -21,6 +21,7 @@ mod gate;
 mod judging;
 mod laws;
 mod layers;
+mod packaging;
 mod reading;
 mod redaction;
 mod reports;
