@@ -84,6 +84,12 @@ pub fn from_documents(
             image.source = facts.engine.name();
             image.tags = tags(&facts.tags);
             sizes(&mut image, facts);
+            // The documents of one platform do not name the others.
+            let others = facts.manifests.len() > 1 && wanted.is_none() && image.notes.is_empty();
+            image.notes.extend(others.then(|| {
+                let has: Vec<String> = facts.manifests.iter().map(|each| each.platform.to_string()).collect();
+                format!("shown for {}; the image has {}", image.platform, has.join(", "))
+            }));
             image
         }
     };

@@ -18,7 +18,7 @@ use crate::image::{
     Digest, EngineChoice, ImageError, Lookup, Platform, Relative, choose_platform, from_documents, from_facts,
 };
 use crate::layer::Cache;
-use crate::source::{DaemonError, EngineImage, EnginePlatform, Pass, SourceError, Stop, Store};
+use crate::source::{DaemonError, EngineImage, EnginePlatform, ImageFacts, Pass, SourceError, Stop, Store};
 
 /// Reads an image of an engine.
 pub(super) fn from_engine(
@@ -41,8 +41,11 @@ pub(super) fn from_engine(
     let engine = asked.as_ref().unwrap_or(found);
     let facts = &engine.facts;
     let cache = options.cache.as_ref();
-    let documents = EngineDocuments::new(&facts.id, cache, HashMap::new());
+    let platform = asked_platform(wanted, described, facts);
+    let documents = EngineDocuments::new(facts, &platform, cache, HashMap::new());
     let known = from_documents(facts, &documents, wanted, described).ok();
+    // Docker's description of an image of the containerd store has neither its config's digest nor its attestations.
+    let has_documents = known.is_some() || facts.store == Store::Configs;
     let mut image = known.or_else(|| described.then(|| from_facts(facts)));
     timings.push(clock.lap("documents"));
     if let Some(image) = &image
@@ -70,13 +73,11 @@ pub(super) fn from_engine(
     }
     timings.push(clock.lap("cache"));
     let mut notes = Vec::new();
-    if !is_known || !missing.is_empty() {
+    if !is_known || !has_documents || !missing.is_empty() {
         let wanted_layers = is_known.then_some(&mut missing);
-        let platform = wanted.map(Platform::for_engine).filter(|_| !described);
-        let platform = platform.as_ref().unwrap_or(&facts.platform);
-        let mut exported = export(engine, platform, &diff_ids, wanted_layers, options, shared, &mut builder)?;
+        let mut exported = export(engine, &platform, &diff_ids, wanted_layers, options, shared, &mut builder)?;
         notes = std::mem::take(&mut exported.notes);
-        let documents = EngineDocuments::new(&facts.id, cache, exported.documents());
+        let documents = EngineDocuments::new(facts, &platform, cache, exported.documents());
         match from_documents(facts, &documents, wanted, described) {
             Ok(found) => {
                 notes.extend(documents.cache_all());
@@ -133,6 +134,11 @@ pub(super) fn from_engine(
     Ok(Loaded::new(image, tree, slots, &order, &windows, options))
 }
 
+/// The platform that is read: what the engine described or, where it can't describe others, the one that is wanted.
+fn asked_platform(wanted: Option<&Platform>, described: bool, facts: &ImageFacts) -> EnginePlatform {
+    wanted.map(Platform::for_engine).filter(|_| !described).unwrap_or_else(|| facts.platform.clone())
+}
+
 /// How a blob of a media type is compressed (OCI image spec, "Layer"); None where the type does not say.
 fn compression(media_type: &str) -> Option<Compression> {
     let end = media_type.rsplit(['.', '+']).next().unwrap_or_default();
@@ -161,15 +167,24 @@ fn distinct(all: &[String]) -> (Vec<&str>, Vec<usize>) {
 /// Documents of an image by their digests: those of an export, and those that are cached. What is asked for under a digest
 /// has it, or is not there.
 struct EngineDocuments<'c> {
-    id: &'c str,
+    /// Where to begin: the image's id or, in an export of one platform, the manifest of that.
+    tops: Vec<String>,
     cache: Option<&'c Cache>,
     exported: HashMap<String, Vec<u8>>,
     asked: RefCell<BTreeSet<String>>,
 }
 
 impl<'c> EngineDocuments<'c> {
-    fn new(id: &'c str, cache: Option<&'c Cache>, exported: HashMap<String, Vec<u8>>) -> Self {
-        Self { id, cache, exported, asked: RefCell::default() }
+    fn new(
+        facts: &ImageFacts,
+        platform: &EnginePlatform,
+        cache: Option<&'c Cache>,
+        exported: HashMap<String, Vec<u8>>,
+    ) -> Self {
+        let alone = facts.manifests.iter().filter(|_| facts.exports_alone(platform));
+        let manifest = alone.into_iter().find(|each| each.platform.is(platform)).map(|each| each.digest.clone());
+        let tops = [facts.id.clone()].into_iter().chain(manifest).collect();
+        Self { tops, cache, exported, asked: RefCell::default() }
     }
 
     fn get(&self, digest: &str) -> Option<Vec<u8>> {
@@ -190,20 +205,20 @@ impl<'c> EngineDocuments<'c> {
 impl Lookup for EngineDocuments<'_> {
     fn document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
         if name == "index.json" {
-            // An index of the one image that is meant. Its id names a manifest or an index.
-            let Some(bytes) = self.get(self.id) else { return Ok(None) };
+            // An index of the one image that is meant.
+            let there = self.tops.iter().find_map(|top| Some((top, self.get(top)?)));
+            let Some((top, bytes)) = there else { return Ok(None) };
             let is_index =
                 serde_json::from_slice::<serde_json::Value>(&bytes).is_ok_and(|top| top["manifests"].is_array());
             let kind = if is_index { "index" } else { "manifest" };
             let kind = format!("application/vnd.oci.image.{kind}.v1+json");
-            let index = serde_json::json!({ "manifests": [{ "mediaType": kind, "digest": self.id }] });
+            let index = serde_json::json!({ "manifests": [{ "mediaType": kind, "digest": top }] });
             return Ok(Some(index.to_string().into_bytes()));
         }
         let digest = name.strip_prefix("blobs/").map(|name| name.replacen('/', ":", 1));
         Ok(digest.and_then(|digest| {
             let bytes = self.get(&digest)?;
-            // The top of it is asked for by every look at it.
-            self.asked.borrow_mut().extend([digest, self.id.to_owned()]);
+            self.asked.borrow_mut().insert(digest);
             Some(bytes)
         }))
     }

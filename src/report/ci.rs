@@ -148,7 +148,7 @@ fn write_findings(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -
             writeln!(out, "  {:>9}  it was {} before", "", bytes(*before))?;
         }
         if !finding.fix.is_empty() {
-            writeln!(out, "  {:>9}  fix: {}", "", shown_lines(&finding.fix).replace('\n', "\n             "))?;
+            writeln!(out, "  {:>9}  fix: {}", "", shown_lines(&finding.fix).replace('\n', "\n           | "))?;
         }
     }
     let more: Vec<_> = secrets.into_iter().chain(waste).skip(most).collect();

@@ -177,7 +177,7 @@ fn list(found: &Inspection, findings: &[&Finding], out: &mut impl Write) -> io::
                 "{:9}  fix: {}{}{pull}",
                 "",
                 place.unwrap_or_default(),
-                finding.fix.replace('\n', "\n           ")
+                finding.fix.replace('\n', "\n           | ")
             )?;
         }
     }

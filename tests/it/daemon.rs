@@ -15,8 +15,8 @@ use explore::image::Digest;
 use serde_json::{Value, json};
 
 /// The program, told which daemon to use and where to keep its cache; nothing else of this machine shows.
-pub struct Explorer {
-    folder: crate::common::Folder,
+pub(crate) struct Explorer {
+    pub(crate) folder: crate::common::Folder,
     host: String,
     variables: Vec<(String, String)>,
 }
@@ -26,7 +26,7 @@ impl Explorer {
         Self { folder: folder(), host: format!("unix://{}", socket.display()), variables: Vec::new() }
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
@@ -65,7 +65,7 @@ impl Explorer {
 }
 
 /// What does not depend on where the image came from.
-fn comparable(mut found: Value) -> Value {
+pub(crate) fn comparable(mut found: Value) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(fields) => {
@@ -116,6 +116,84 @@ impl Behaviour {
     pub fn beside(others: &[ImageBuilder], is_pulled: bool) -> Self {
         Self { others: others.to_vec(), is_pulled, ..Self::default() }
     }
+}
+
+/// A file or directory that is not an image does not hide the engine's image of that name.
+#[test]
+fn what_is_not_an_image_does_not_hide_one() {
+    let built = sample().name("app:1");
+    let fake = Fake::new(&built, built.save(Shape::Docker), Behaviour::default());
+    let explorer = Explorer::on(&fake.socket);
+    let here = explorer.folder.path().to_owned();
+    let at = |name: &str| {
+        let output = explorer.command(&[name, "--json"]).current_dir(&here).output().unwrap();
+        (serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default(), text(&output.stderr))
+    };
+    for make in [
+        (|path: &Path| std::fs::create_dir(path).unwrap()) as fn(&Path),
+        |path| std::fs::write(path, "").unwrap(),
+        |path| std::fs::write(path, "\x7fELF, a program").unwrap(),
+    ] {
+        for name in ["app", "app:1"] {
+            make(&here.join(name));
+            let (found, said) = at("app:1");
+            assert_eq!(found["image"]["source"], "docker", "{said}");
+            let notes = found["notes"].to_string();
+            assert!(notes.contains("is not an image; this is the image app:1"), "{notes}");
+            let _ = std::fs::remove_dir(here.join(name)).or_else(|_| std::fs::remove_file(here.join(name)));
+        }
+    }
+    // With no image of that name the path is what is wrong; and a path that can only be one is not a name.
+    std::fs::create_dir(here.join("other")).unwrap();
+    let (_, said) = at("other");
+    assert!(said.contains("other is a directory without") && said.contains("it has no image of that name"), "{said}");
+    let (_, said) = at("./other");
+    assert!(said.contains("is a directory without") && !said.contains("of that name"), "{said}");
+}
+
+/// Podman's service does not outlive the program that started it, however that ends.
+#[test]
+fn a_podman_service_ends_with_its_parent() {
+    let folder = folder();
+    let (bin, temporary) = (folder.path().join("bin"), folder.path().join("tmp"));
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::create_dir(&temporary).unwrap();
+    // It makes its socket, and never answers.
+    let script = format!(
+        "#!/bin/sh\necho $$ > {0}/pid\nexec python3 -c 'import socket,sys,time; s=socket.socket(socket.AF_UNIX); \
+         s.bind(sys.argv[1][7:]); s.listen(); time.sleep(600)' \"$4\"\n",
+        folder.path().display()
+    );
+    folder.write("bin/podman", script.as_bytes());
+    std::fs::set_permissions(bin.join("podman"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_explore"))
+        .args(["podman:app", "--json"])
+        .env("PATH", path)
+        .env("TMPDIR", &temporary)
+        .env("HOME", folder.path())
+        .env_remove("CONTAINER_HOST")
+        .env_remove("XDG_RUNTIME_DIR")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let until = |what: &dyn Fn() -> bool| {
+        let started = Instant::now();
+        while !what() {
+            assert!(started.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let is_empty = || std::fs::read_dir(&temporary).unwrap().next().is_none();
+    until(&|| std::fs::read_to_string(folder.path().join("pid")).is_ok_and(|pid| pid.ends_with('\n')) && !is_empty());
+    let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+    let service = PathBuf::from(format!("/proc/{}", pid.trim()));
+    assert!(service.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until(&|| std::fs::read_to_string(service.join("stat")).map_or(true, |stat| stat.contains(") Z ")));
+    until(&is_empty);
 }
 
 /// A daemon that has one image.
@@ -572,19 +650,19 @@ fn bad_days() {
     fails(
         &explorer,
         &["ap:1", "--json"],
-        &["no image ap:1", "did you mean app:1?", "as DOCKER_HOST says", "CONTAINER_HOST", "no such socket"],
+        &["no image ap:1", "did you mean app:1?", "as DOCKER_HOST says", "CONTAINER_HOST", "does not exist"],
     );
     fails(&explorer, &["something/else", "--json"], &["no image something/else", "--pull missing"]);
-    fails(&explorer, &["podman:app:1", "--json"], &["no such socket"]);
+    fails(&explorer, &["podman:app:1", "--json"], &["does not exist"]);
     fails(&explorer, &["App:1", "--json"], &["small letters"]);
     let nobody = Explorer::on(Path::new("/nowhere/docker.sock"));
-    fails(&nobody, &["app:1", "--json"], &["no such socket", "docker save"]);
-    fails(&nobody, &["cat", "app:1", "/a"], &["no such socket"]);
-    // A socket that nobody listens at any more.
+    fails(&nobody, &["app:1", "--json"], &["does not exist", "docker save"]);
+    fails(&nobody, &["cat", "app:1", "/a"], &["does not exist"]);
+    // A socket that nothing listens at any more.
     let folder = folder();
     let socket = folder.path().join("left.sock");
     drop(UnixListener::bind(&socket).unwrap());
-    fails(&Explorer::on(&socket), &["app:1", "--json"], &["nobody listens"]);
+    fails(&Explorer::on(&socket), &["app:1", "--json"], &["nothing listens"]);
 }
 
 #[test]
@@ -708,15 +786,15 @@ fn have(tools: &[&str]) -> bool {
 }
 
 /// Passes everything on to a real daemon, and counts what is asked for; can be slow.
-struct Proxy {
-    socket: PathBuf,
+pub(crate) struct Proxy {
+    pub(crate) socket: PathBuf,
     asked: Arc<Mutex<Vec<String>>>,
     passed: Arc<AtomicUsize>,
     _folder: crate::common::Folder,
 }
 
 impl Proxy {
-    fn to(real: PathBuf, hold_after: Option<usize>) -> Self {
+    pub(crate) fn to(real: PathBuf, hold_after: Option<usize>) -> Self {
         let folder = folder();
         let socket = folder.path().join("proxy.sock");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -761,7 +839,7 @@ impl Proxy {
         Self { socket, asked, passed, _folder: folder }
     }
 
-    fn exports(&self) -> usize {
+    pub(crate) fn exports(&self) -> usize {
         let asked = self.asked.lock().unwrap();
         asked.iter().filter(|line| line.contains("/get")).count()
     }
@@ -797,14 +875,14 @@ fn a_real_docker_daemon_is_asked_for_an_export_once() {
     let output = Command::new("docker").args(["save", &built.name, "-o"]).arg(&saved).output().unwrap();
     assert!(output.status.success());
     let want = comparable(crate::common::explore_json(&[saved.to_str().unwrap(), "--json", "--files"]));
-    let first = comparable(explorer.json(&[&built.name, "--json", "--files"]));
-    assert_eq!(first, want);
+    let first = explorer.json(&[&built.name, "--json", "--files"]);
+    let id = first["image"]["engine_id"].as_str().unwrap().to_owned();
+    assert_eq!(comparable(first), want);
     assert_eq!(proxy.exports(), 1);
     let second = comparable(explorer.json(&[&built.name, "--json", "--files"]));
     assert_eq!(second, want);
     assert_eq!(proxy.exports(), 1, "{:?}", proxy.asked.lock().unwrap());
     // By id, by short id, and what is in a file.
-    let id = want["image"]["id"].as_str().unwrap().to_owned();
     for name in [id.as_str(), &id["sha256:".len().."sha256:".len() + 12]] {
         assert_eq!(comparable(explorer.json(&[name, "--json", "--files"]))["files"], want["files"]);
     }

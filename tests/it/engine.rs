@@ -38,6 +38,12 @@ fn have(tools: &[&str]) -> bool {
     false
 }
 
+/// Whether the engine has the containerd image store: its ids are those of manifests and indexes, and it counts blobs and
+/// what they take when they are unpacked, not the content of files.
+fn has_containerd_store() -> bool {
+    text(&run("docker", &["info", "--format", "{{.DriverStatus}}"])).contains("io.containerd.snapshotter")
+}
+
 /// Builds all images once, and saves each to a file.
 fn saved(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
@@ -308,9 +314,13 @@ fn the_history_is_what_docker_history_prints() {
         for (ours, theirs) in ours.iter().zip(&theirs) {
             assert_eq!(ours["CreatedBy"], theirs["CreatedBy"], "{name}");
             assert_eq!(ours["Comment"], theirs["Comment"], "{name}");
-            assert_eq!(ours["Size"], theirs["Size"], "{name}: {}", ours["CreatedBy"]);
+            if !has_containerd_store() {
+                assert_eq!(ours["Size"], theirs["Size"], "{name}: {}", ours["CreatedBy"]);
+            }
         }
-        assert_eq!(ours[0]["ID"], theirs[0]["ID"], "{name}");
+        let own = explore(&["history", &tag(name), "--format", "json", "--no-trunc"]);
+        let own: Vec<Value> = text(&own.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(own[0]["ID"], theirs[0]["ID"], "{name}: {}", text(&run("docker", &["images"])));
     }
 }
 
@@ -329,6 +339,9 @@ fn sizes_are_what_docker_counts() {
             .filter(|row| row["kind"] == "symlink" && row["change"] != "removed")
             .map(|row| raw(row["target"].as_str().unwrap()).len() as u64)
             .sum();
+        if has_containerd_store() {
+            continue;
+        }
         let theirs: u64 = text(&run("docker", &["inspect", "-f", "{{.Size}}", &tag(name)])).trim().parse().unwrap();
         assert_eq!(found["totals"]["content_bytes"].as_u64().unwrap() + links, theirs, "{name}");
     }
@@ -420,7 +433,9 @@ fn the_same_as_podman_saves_it() {
         let file = saved(name);
         let want = told(file.to_str().unwrap(), None);
         podman(&["load", "-q", "-i", file.to_str().unwrap()]);
-        for (format, place) in [("docker-archive", "d.tar"), ("oci-archive", "o.tar"), ("oci-dir", "o")] {
+        // Podman can't write the layers of Docker's containerd store, which have other media types, in Docker's format.
+        let formats = [("docker-archive", "d.tar"), ("oci-archive", "o.tar"), ("oci-dir", "o")];
+        for (format, place) in formats.into_iter().skip(usize::from(has_containerd_store())) {
             let place = folder.path().join(format!("{name}-{place}")).to_str().unwrap().to_owned();
             podman(&["save", "-q", "--format", format, "-o", &place, &tag(name)]);
             assert_same(&told(&place, None), &want, &format!("{name} {format}"));

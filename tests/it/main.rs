@@ -18,6 +18,7 @@ mod daemon;
 mod diff;
 mod engine;
 mod gate;
+mod generations;
 mod judging;
 mod laws;
 mod layers;

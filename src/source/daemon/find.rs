@@ -33,12 +33,8 @@ impl EngineImage {
     /// Starts an export for the sake of one platform, where one is given. What is read is added to `count`; when `stop` is set
     /// it ends with an error.
     pub fn export(&self, platform: Option<&EnginePlatform>, count: Arc<AtomicU64>, stop: &Arc<Stop>) -> Export {
-        let manifests = &self.facts.manifests;
-        // An export that is cut down to a platform leaves out its attestation.
-        let attested =
-            |platform: &EnginePlatform| manifests.iter().any(|each| each.attested && each.platform == *platform);
-        let several = manifests.iter().filter(|each| each.available).count() > 1;
-        self.daemon.export(&self.facts.id, platform.filter(|platform| several && !attested(platform)), count, stop)
+        let platform = platform.filter(|platform| self.facts.exports_alone(platform));
+        self.daemon.export(&self.facts.id, platform, count, stop)
     }
 }
 

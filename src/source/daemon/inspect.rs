@@ -36,6 +36,16 @@ impl fmt::Display for EnginePlatform {
     }
 }
 
+impl EnginePlatform {
+    /// Whether both name one platform; a variant that is left out is any.
+    pub fn is(&self, other: &Self) -> bool {
+        let variants = self.variant.as_ref().zip(other.variant.as_ref());
+        self.os == other.os
+            && self.architecture == other.architecture
+            && variants.is_none_or(|(own, other)| own == other)
+    }
+}
+
 impl From<OciPlatform> for EnginePlatform {
     fn from(platform: OciPlatform) -> Self {
         Self {
@@ -99,6 +109,15 @@ pub struct ImageFacts {
     pub run: serde_json::Value,
     /// The history, the oldest row first.
     pub history: Vec<EngineHistoryRow>,
+}
+
+impl ImageFacts {
+    /// Whether an export is best cut down to a platform: where there are several, and no attestation of this one, which would be
+    /// left out.
+    pub fn exports_alone(&self, platform: &EnginePlatform) -> bool {
+        let attested = self.manifests.iter().any(|each| each.attested && each.platform.is(platform));
+        self.manifests.iter().filter(|each| each.available).count() > 1 && !attested
+    }
 }
 
 /// Engines list the manifests of an image from this version of the API on, and export one platform.
