@@ -124,6 +124,7 @@ pub(super) fn name_files(
     options: &Options,
     shared: &Shared,
 ) -> Result<Named, InspectError> {
+    let paths = waste::PathHits::of(&loaded.tree, rules);
     let pieces = waste::pieces(&loaded.tree);
     let next = AtomicUsize::new(0);
     let share = || {
@@ -132,7 +133,7 @@ pub(super) fn name_files(
             if shared.stop.load(Ordering::Relaxed) {
                 break;
             }
-            named.add(Named::of(&loaded.tree, rules, piece.clone()));
+            named.add(Named::of(&loaded.tree, rules, &paths, piece.clone()));
         }
         named
     };

@@ -1,13 +1,12 @@
 //! Guards: conditions under which a live file is not waste although a rule names it. They only ever reduce what is
 //! reported.
 
-use globset::{Candidate, GlobSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::kind::RuleId;
 use super::magic::Seen;
 use super::named::{Named, rooted};
-use super::rules::{Guard, Level, Rules};
+use super::rules::{Guard, Level, PatternSet, Rules};
 use crate::image::Image;
 use crate::tree::{Event, EventKind, EventRef, Lookup, NodeId, Tree};
 
@@ -44,7 +43,7 @@ pub(super) struct Guards<'a> {
     /// The first words of what the image starts: `go`, `go test`.
     programs: Vec<String>,
     languages: Vec<String>,
-    anchored: FxHashMap<RuleId, GlobSet>,
+    anchored: FxHashMap<RuleId, PatternSet>,
     environments: FxHashMap<NodeId, bool>,
     confirmed: FxHashMap<(RuleId, u16), bool>,
     inside: FxHashMap<(RuleId, NodeId), bool>,
@@ -165,10 +164,7 @@ impl<'a> Guards<'a> {
             return false;
         }
         let rules = self.rules;
-        self.anchored
-            .entry(rule)
-            .or_insert_with(|| rules.anchored(rule))
-            .is_match_candidate(&Candidate::from_bytes(path))
+        self.anchored.entry(rule).or_insert_with(|| rules.anchored(rule)).is_match(path)
     }
 
     /// Whether a live symbolic link from elsewhere leads to the file, or to a directory of what the rule names.

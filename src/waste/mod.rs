@@ -32,7 +32,7 @@ use kind::Weights;
 pub use kind::{Charge, Kind, RuleId, Sums};
 pub use live::lookalikes;
 pub use magic::{HEAD, Magic, Seen};
-pub use named::{Named, pieces};
+pub use named::{Named, PathHits, pieces};
 pub use notices::{Notice, StoredLayer, compression_notices, may_be_zeros};
 pub use rules::{Computed, Flag, Guard, Level, Rule, Rules, RulesError, Variable};
 pub use shadow::{Dead, dead, questions};

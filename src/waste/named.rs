@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::kind::RuleId;
-use super::rules::{Hits, Level, Rules};
+use super::rules::{Hits, Level, Matched, Rules};
 use crate::tree::{Event, EventKind, EventRef, NodeId, Tree};
 
 /// What the rules say about the paths of an image.
@@ -17,7 +17,26 @@ pub struct Named {
     prevented: FxHashSet<RuleId>,
 }
 
-/// Events that are matched in one go.
+/// What the rules say about every path of a tree.
+#[derive(Debug)]
+pub struct PathHits {
+    matched: Vec<Matched>,
+    hits: Vec<Hits>,
+}
+
+impl PathHits {
+    /// Matches every path, a directory before what is in it.
+    pub fn of(tree: &Tree, rules: &Rules) -> Self {
+        let (matched, hits) = rules.hits_of_all(&tree.paths);
+        Self { matched, hits }
+    }
+
+    fn get(&self, node: NodeId) -> &Hits {
+        &self.hits[self.matched[node.index()].index()]
+    }
+}
+
+/// Events that are named in one go.
 const STEP: usize = 16 * 1024;
 
 /// The work of naming every file, in pieces that may be done side by side and in any order.
@@ -38,20 +57,20 @@ pub(super) fn rooted(tree: &Tree, node: NodeId, path: &mut Vec<u8>) {
 }
 
 impl Named {
-    /// Matches the files of one piece.
-    pub fn of(tree: &Tree, rules: &Rules, (layer, range): (u16, std::ops::Range<u32>)) -> Self {
+    /// Names the files of one piece.
+    pub fn of(tree: &Tree, rules: &Rules, paths: &PathHits, (layer, range): (u16, std::ops::Range<u32>)) -> Self {
         let mut named = Self::default();
-        let mut said = Hits::default();
-        let mut path = Vec::new();
         for index in range {
             let at = EventRef { layer, index };
             let event = tree.event_at(at);
             if !matches!(event.kind(), EventKind::File | EventKind::HardLink) {
                 continue;
             }
+            let said = paths.get(event.node);
+            if said.is_empty() {
+                continue;
+            }
             let Some(copy) = tree.copy_of(at).filter(|copy| tree.event_at(*copy).size > 0) else { continue };
-            rooted(tree, event.node, &mut path);
-            rules.hits(&path, &mut said);
             let live = event.until == Event::HOLDS;
             let level = |id: &RuleId| rules.rule(*id).level;
             let secrets = said.rules.iter().filter(|id| level(id) == Level::Secret);

@@ -3,20 +3,23 @@
 //! Owns the fields of a rule, matching paths against all rules at once, and the places that variables put files in. Leaves
 //! to `guards` whether a rule holds for a live file.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use globset::{Candidate, Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::Regex;
 use serde::Deserialize;
 use thiserror::Error;
 
 mod moved;
+mod patterns;
 mod rule;
 
 pub use rule::{Computed, Flag, Guard, Level, Rule, Variable};
 
 use super::kind::RuleId;
+use crate::tree::Paths;
 use moved::{Moved, moved, places};
+use patterns::Numbers;
+pub(super) use patterns::{Matched, PatternSet};
 use rule::Directory;
 
 /// What is wrong with a catalogue.
@@ -59,12 +62,17 @@ enum Use {
 #[derive(Debug)]
 pub struct Rules {
     all: Vec<Rule>,
-    confirms: Vec<Regex>,
-    flags: Vec<Option<Regex>>,
-    globs: GlobSet,
+    /// Compiled when they are first asked for: an image confirms few rules.
+    confirms: Vec<OnceLock<Regex>>,
+    flags: Vec<OnceLock<Regex>>,
+    /// Each is known by its index into `uses`.
+    globs: PatternSet,
     uses: Vec<Use>,
+    /// What single paths matched so far.
+    numbers: Mutex<Numbers>,
     /// Of rules that look at the first bytes of files.
-    heads: GlobSet,
+    heads: PatternSet,
+    head_numbers: Mutex<Numbers>,
     /// Home directories beside the usual ones.
     homes: Vec<String>,
     /// Directories that variables of the image put elsewhere.
@@ -76,7 +84,6 @@ pub struct Rules {
 /// What the rules say about one path.
 #[derive(Debug, Default)]
 pub struct Hits {
-    numbers: Vec<usize>,
     /// Rules that match, in the order in which they are tried.
     pub(super) rules: Vec<RuleId>,
     /// Rules that match if another file of theirs is in the same layer.
@@ -85,6 +92,13 @@ pub struct Hits {
     pub(super) prevents: Vec<RuleId>,
     /// The path is never waste while it is live.
     pub(super) never: bool,
+}
+
+impl Hits {
+    /// Whether no rule says anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.together.is_empty() && self.prevents.is_empty() && !self.never
+    }
 }
 
 /// Live files that are never waste, whatever a rule says.
@@ -117,7 +131,11 @@ impl Rules {
         static RULES: OnceLock<Arc<Rules>> = OnceLock::new();
         RULES.get_or_init(|| {
             // A test holds that the catalogue in the program is sound.
-            Arc::new(Self::parse(BUILT_IN).unwrap_or_else(|error| unreachable!("{error}")))
+            let built_in = || {
+                let catalogue: Catalogue = toml::from_str(BUILT_IN)?;
+                Self::compile(rules(catalogue.rule)?, catalogue.directory, Vec::new(), Vec::new())
+            };
+            Arc::new(built_in().unwrap_or_else(|error| unreachable!("{error}")))
         })
     }
 
@@ -127,7 +145,9 @@ impl Rules {
     /// When the text is not a catalogue, or a pattern in it is malformed.
     pub fn parse(text: &str) -> Result<Self, RulesError> {
         let catalogue: Catalogue = toml::from_str(text)?;
-        Self::compile(rules(catalogue.rule)?, catalogue.directory, Vec::new(), Vec::new())
+        let rules = Self::compile(rules(catalogue.rule)?, catalogue.directory, Vec::new(), Vec::new())?;
+        rules.check_expressions()?;
+        Ok(rules)
     }
 
     /// The rules that come with the program, with those of a user's own file: a rule of a known id takes over the fields
@@ -158,7 +178,9 @@ impl Rules {
             };
             rule.level = Level::On;
         }
-        Self::compile(all, directory, Vec::new(), Vec::new())
+        let rules = Self::compile(all, directory, Vec::new(), Vec::new())?;
+        rules.check_expressions()?;
+        Ok(rules)
     }
 
     /// The rules as they are for an image: with its own home directories, and with caches where its variables put them
@@ -190,31 +212,16 @@ impl Rules {
         homes: Vec<String>,
         moved: Vec<Moved>,
     ) -> Result<Self, RulesError> {
-        let mut globs = GlobSetBuilder::new();
-        let mut heads = GlobSetBuilder::new();
+        let (mut globs, mut heads) = (PatternSet::default(), PatternSet::default());
         let mut uses = Vec::new();
-        let mut confirms = Vec::new();
-        let mut flags = Vec::new();
         for pattern in NEVER {
-            globs.add(
-                compiled(pattern)
-                    .map_err(|error| RulesError::Rule { rule: "never".to_owned(), problem: error.to_string() })?,
-            );
+            globs
+                .add(pattern, uses.len() as u16)
+                .map_err(|error| RulesError::Rule { rule: "never".to_owned(), problem: error.to_string() })?;
             uses.push(Use::Never);
         }
-        for (own, rule) in all.iter().enumerate() {
+        for (own, rule) in all.iter().enumerate().filter(|(_, rule)| rule.level != Level::Off) {
             let own = own as u16;
-            let bad = |pattern: &str, problem: String| RulesError::Pattern {
-                rule: rule.id.clone(),
-                pattern: pattern.to_owned(),
-                problem,
-            };
-            let regex = |pattern: &str| Regex::new(pattern).map_err(|error| bad(pattern, error.to_string()));
-            confirms.push(regex(&rule.confirm)?);
-            flags.push(rule.flag.as_ref().map(|flag| regex(&flag.after)).transpose()?);
-            if rule.level == Level::Off {
-                continue;
-            }
             for (patterns, used) in [
                 (&rule.globs, Use::Match(own)),
                 (&rule.exclude, Use::Exclude(own)),
@@ -226,22 +233,40 @@ impl Rules {
                     _ => Vec::new(),
                 };
                 for pattern in patterns.iter().chain(&elsewhere) {
+                    let bad = |problem: String| RulesError::Pattern {
+                        rule: rule.id.clone(),
+                        pattern: pattern.clone(),
+                        problem,
+                    };
                     for place in places(pattern, &homes, &moved) {
-                        let glob = compiled(&place).map_err(|error| bad(pattern, error.to_string()))?;
+                        let number = u16::try_from(uses.len()).map_err(|_| bad("there are too many".to_owned()))?;
+                        globs.add(&place, number).map_err(|error| bad(error.to_string()))?;
                         if rule.magic.is_some() && used == Use::Match(own) {
-                            heads.add(glob.clone());
+                            heads.add(&place, number).map_err(|error| bad(error.to_string()))?;
                         }
-                        globs.add(glob);
                         uses.push(used);
                     }
                 }
             }
         }
-        let built = |globs: &GlobSetBuilder| {
-            globs.build().map_err(|error| RulesError::Rule { rule: "all".to_owned(), problem: error.to_string() })
-        };
-        let (globs, heads) = (built(&globs)?, built(&heads)?);
-        Ok(Self { all, confirms, flags, globs, uses, heads, homes, moved, directories })
+        let confirms = vec![OnceLock::new(); all.len()];
+        let flags = confirms.clone();
+        let (numbers, head_numbers) = <(Mutex<Numbers>, Mutex<Numbers>)>::default();
+        Ok(Self { all, confirms, flags, globs, uses, numbers, heads, head_numbers, homes, moved, directories })
+    }
+
+    /// Compiles every regular expression of the rules, which else happens when one is first asked for.
+    fn check_expressions(&self) -> Result<(), RulesError> {
+        for rule in &self.all {
+            for pattern in std::iter::once(&rule.confirm).chain(rule.flag.as_ref().map(|flag| &flag.after)) {
+                Regex::new(pattern).map_err(|error| RulesError::Pattern {
+                    rule: rule.id.clone(),
+                    pattern: pattern.clone(),
+                    problem: error.to_string(),
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// All rules, in the order in which they are tried.
@@ -289,27 +314,45 @@ impl Rules {
 
     /// Whether a rule needs to see the first bytes of a file of that normal path (without its leading `/`).
     pub fn asks_for_head(&self, path: &[u8]) -> bool {
-        self.heads.is_match_candidate(&Candidate::from_bytes(&[b"/", path].concat()))
+        if self.heads.is_empty() {
+            return false;
+        }
+        let mut numbers = self.head_numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let matched = self.heads.path(path, &mut numbers);
+        !numbers.accepts(matched).is_empty()
     }
 
     /// The first rule of `levels` that names a path (with its leading `/`, any bytes); globs only, no guards.
     pub fn first(&self, path: &[u8], levels: &[Level]) -> Option<&Rule> {
-        let mut hits = Hits::default();
-        self.hits(path, &mut hits);
-        hits.rules.iter().map(|id| self.rule(*id)).find(|rule| levels.contains(&rule.level))
+        self.hits(path).rules.iter().map(|id| self.rule(*id)).find(|rule| levels.contains(&rule.level))
     }
 
     /// Everything that the rules say about a path (with its leading `/`, any bytes).
-    pub fn hits(&self, path: &[u8], hits: &mut Hits) {
-        hits.rules.clear();
-        hits.together.clear();
-        hits.prevents.clear();
-        hits.never = false;
-        self.globs.matches_candidate_into(&Candidate::from_bytes(path), &mut hits.numbers);
-        if hits.numbers.is_empty() {
-            return;
+    pub fn hits(&self, path: &[u8]) -> Hits {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let matched = self.globs.path(path, &mut numbers);
+        self.hits_of(numbers.accepts(matched))
+    }
+
+    /// Everything that the rules say about each path of a tree: an index into the second list for each node, and what the
+    /// rules say. Most paths share a few of them.
+    pub(super) fn hits_of_all(&self, paths: &Paths) -> (Vec<Matched>, Vec<Hits>) {
+        let mut numbers = Numbers::default();
+        let mut matched = Vec::with_capacity(paths.len());
+        // A directory comes before what is in it.
+        for node in paths.all() {
+            matched.push(match paths.parent(node) {
+                None => self.globs.root(&mut numbers),
+                Some(parent) => self.globs.below(matched[parent.index()], paths.name(node), &mut numbers),
+            });
         }
-        let uses = || hits.numbers.iter().map(|number| self.uses[*number]);
+        let hits = numbers.all().map(|accepts| self.hits_of(accepts)).collect();
+        (matched, hits)
+    }
+
+    fn hits_of(&self, globs: &[u16]) -> Hits {
+        let mut hits = Hits::default();
+        let uses = || globs.iter().map(|glob| self.uses[usize::from(*glob)]);
         let excluded = |rule: u16| uses().any(|used| used == Use::Exclude(rule));
         for used in uses() {
             match used {
@@ -322,41 +365,41 @@ impl Rules {
         }
         hits.rules.sort_unstable();
         hits.rules.dedup();
+        hits
     }
 
     /// Whether one rule matches a path.
     pub(super) fn matches(&self, rule: RuleId, path: &[u8]) -> bool {
-        let mut hits = Hits::default();
-        self.hits(path, &mut hits);
-        hits.rules.contains(&rule)
+        self.hits(path).rules.contains(&rule)
     }
 
     /// A rule's globs that begin at the root or in a home directory.
-    pub(super) fn anchored(&self, rule: RuleId) -> GlobSet {
-        let mut globs = GlobSetBuilder::new();
+    pub(super) fn anchored(&self, rule: RuleId) -> PatternSet {
+        let mut globs = PatternSet::default();
         let own = self.rule(rule);
         let elsewhere = self.moved.iter().filter_map(|each| each.whole(&own.id));
         for pattern in own.globs.iter().cloned().chain(elsewhere).filter(|pattern| !pattern.starts_with("**/")) {
             for place in places(&pattern, &self.homes, &self.moved) {
-                // Each was compiled before.
-                if let Ok(glob) = compiled(&place) {
-                    globs.add(glob);
-                }
+                // Each was added to the globs of all rules before.
+                let _ = globs.add(&place, 0);
             }
         }
-        globs.build().unwrap_or_default()
+        globs
     }
 
     /// Whether an instruction, made readable, is one that causes what the rule names.
     pub fn confirms(&self, rule: &Rule, instruction: &str) -> bool {
-        self.id_of(&rule.id).is_some_and(|id| self.confirms[usize::from(id.0)].is_match(instruction))
+        self.id_of(&rule.id).is_some_and(|id| {
+            expression(&self.confirms[usize::from(id.0)], &rule.confirm)
+                .is_some_and(|regex| regex.is_match(instruction))
+        })
     }
 
     /// The command with the flag that keeps it from leaving the files; None when the rule knows none, or the command has
     /// it already.
     pub fn with_flag(&self, rule: &Rule, command: &str) -> Option<String> {
         let flag = rule.flag.as_ref()?;
-        let after = self.id_of(&rule.id).and_then(|id| self.flags[usize::from(id.0)].as_ref())?;
+        let after = self.id_of(&rule.id).and_then(|id| expression(&self.flags[usize::from(id.0)], &flag.after))?;
         let changed = after.replace_all(command, |found: &regex::Captures<'_>| format!("{} {}", &found[0], flag.add));
         (!command.contains(&flag.add) && changed != command).then(|| changed.into_owned())
     }
@@ -391,8 +434,13 @@ fn rules(tables: Vec<toml::Table>) -> Result<Vec<Rule>, RulesError> {
     Ok(all)
 }
 
-fn compiled(pattern: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(pattern).literal_separator(true).empty_alternates(true).backslash_escape(true).build()
+/// A regular expression that is compiled once. Those of a user's rules were checked when they were read, and a test holds
+/// that those of the program are sound.
+fn expression<'r>(compiled: &'r OnceLock<Regex>, pattern: &str) -> Option<&'r Regex> {
+    if compiled.get().is_none() {
+        let _ = compiled.set(Regex::new(pattern).ok()?);
+    }
+    compiled.get()
 }
 
 #[cfg(test)]
