@@ -167,6 +167,17 @@ pub struct Timing {
     pub bytes: u64,
 }
 
+/// The Dockerfile that was given, as reports refer to it.
+#[derive(Debug, Clone)]
+pub struct GivenDockerfile {
+    /// Its path, as the user named it.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// The lines of the `FROM` of the image, from 1, both ends included.
+    pub from_line: Option<(usize, usize)>,
+}
+
 /// Everything that is known of an image. Every output reads this, none computes anything itself.
 #[derive(Debug)]
 pub struct Inspection {
@@ -190,6 +201,8 @@ pub struct Inspection {
     pub timings: Vec<Timing>,
     /// Stretches of layers of which is to be told what joining them would save.
     pub asked_squashes: Vec<(u16, u16)>,
+    /// The Dockerfile that was given.
+    pub dockerfile: Option<GivenDockerfile>,
     /// Contents that were kept, by the entry.
     pub(crate) kept: Vec<(EventRef, Vec<u8>)>,
 }

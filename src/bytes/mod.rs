@@ -20,7 +20,7 @@ pub use human::human;
 pub use input::{Flowing, Hopping, Input, Stored};
 pub use os::{cache_home, os_name, os_path};
 pub use read_ahead::{Consumed, Counted, Feeder, ReadAhead, Tee};
-pub use shown::{is_hostile, shown, shown_lines, shown_text};
+pub use shown::{cut_end, is_hostile, shown, shown_lines, shown_text};
 pub use stopping::Stopping;
 pub use tar::{Entry, EntryKind, TarError, Walker};
 pub use window::Window;

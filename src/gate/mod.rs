@@ -4,6 +4,8 @@
 //! the base image's. Settings come in as plain values; writing the verdict down is for `report`.
 
 mod baseline;
+mod check;
+mod checks;
 mod exception;
 mod judge;
 mod limits;
@@ -11,8 +13,9 @@ mod pattern;
 mod verdict;
 
 pub use baseline::{BaselineError, Known, Whose};
+pub use check::{Check, CheckKind, Quantity, Scope};
 pub use exception::Exception;
 pub use judge::{Gate, settle};
 pub use limits::{Bounds, Limits};
 pub use pattern::PathPattern;
-pub use verdict::{Check, Excuse, Excused, Quantity, Verdict};
+pub use verdict::{Excuse, Excused, Verdict};

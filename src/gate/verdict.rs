@@ -1,30 +1,4 @@
-/// A measured or allowed amount.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Quantity {
-    /// Bytes.
-    Bytes(u64),
-    /// Percent, 0 to 100.
-    Percent(f64),
-    /// Live of stored, 0 to 1.
-    Ratio(f64),
-    /// Layers, paths, secrets.
-    Count(u64),
-}
-
-/// One limit, held against the image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Check {
-    /// The limit's name as in flags and settings: `max-own-wasted-bytes`, `limit.apt-lists`, `deny-secrets`.
-    pub rule: String,
-    /// What is allowed.
-    pub limit: Quantity,
-    /// What the image has.
-    pub value: Quantity,
-    /// It holds.
-    pub pass: bool,
-    /// What was found, in a sentence, as text from the image already shown harmlessly.
-    pub message: String,
-}
+use super::check::Check;
 
 /// Why a finding does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,20 +43,6 @@ pub struct Verdict {
     pub used: Vec<usize>,
     /// Whether the image would pass if its base were what other evidence makes it (`Waste::otherwise`).
     pub passes_otherwise: Option<bool>,
-}
-
-impl Check {
-    /// Of the same check by two readings of the base, the one that is further from passing.
-    pub(super) fn stricter(self, other: Self) -> Self {
-        let further = |a: Quantity, b: Quantity| match (a, b) {
-            (Quantity::Bytes(a), Quantity::Bytes(b)) | (Quantity::Count(a), Quantity::Count(b)) => b > a,
-            (Quantity::Percent(a), Quantity::Percent(b)) => b > a,
-            (Quantity::Ratio(a), Quantity::Ratio(b)) => b < a,
-            _ => false,
-        };
-        let is_further = self.pass == other.pass && further(self.value, other.value);
-        if self.pass && !other.pass || is_further && !self.pass { other } else { self }
-    }
 }
 
 impl Verdict {

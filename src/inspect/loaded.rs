@@ -418,6 +418,11 @@ impl Loaded {
             notes: self.notes.clone(),
             timings: Vec::new(),
             asked_squashes: options.squash.clone(),
+            dockerfile: options.dockerfile.as_ref().map(|(path, text)| super::GivenDockerfile {
+                path: path.clone(),
+                text: text.clone(),
+                from_line: None,
+            }),
             kept: Vec::new(),
         }
     }
@@ -434,6 +439,11 @@ impl Loaded {
             notes: self.notes,
             timings,
             asked_squashes: options.squash.clone(),
+            dockerfile: options.dockerfile.as_ref().map(|(path, text)| super::GivenDockerfile {
+                path: path.clone(),
+                text: text.clone(),
+                from_line: None,
+            }),
             kept: self.kept,
         }
     }

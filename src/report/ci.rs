@@ -3,13 +3,16 @@
 use std::io::{self, Write};
 
 use super::base::base_lines;
-use super::formats::Judged;
-use super::size::{bytes, exact};
-use super::words::{image_name, instruction_of};
-use crate::bytes::{shown, shown_lines, shown_text};
-use crate::gate::{Check, Excuse, Quantity, Verdict};
+use super::judged::{FindingView, Judged};
+use super::size::bytes;
+use super::words::{amounts, image_name};
+use crate::bytes::{cut_end, shown, shown_lines, shown_text};
+use crate::gate::{Check, Excuse, Verdict};
 use crate::inspect::Inspection;
-use crate::waste::{Finding, Kind};
+use crate::waste::Kind;
+
+/// Characters of an instruction.
+const WIDTH: usize = 100;
 
 /// Findings that are listed for an image that fails, and for one that passes.
 const FINDINGS: [usize; 2] = [10, 3];
@@ -30,7 +33,7 @@ pub fn write_verdicts(images: &[Judged<'_>], unread: usize, out: &mut impl Write
 fn write_all(images: &[Judged<'_>], unread: usize, out: &mut Vec<u8>) -> io::Result<()> {
     for image in images {
         let Some(verdict) = image.verdict else { continue };
-        write_image(image.found, verdict, out)?;
+        write_image(image, verdict, out)?;
         writeln!(out)?;
     }
     if images.len() + unread > 1 {
@@ -48,8 +51,8 @@ pub fn verdict_line(images: &[Judged<'_>], unread: usize) -> String {
     let mut parts = Vec::new();
     match failed.as_slice() {
         [only] if all == 1 => {
-            let names: Vec<&str> =
-                only.verdict.into_iter().flat_map(failing).map(|check| check.rule.as_str()).collect();
+            let names: Vec<String> =
+                only.verdict.into_iter().flat_map(failing).map(|check| check.kind.name()).collect();
             parts.push(format!("failed: {}", names.join(", ")));
         }
         [] => {}
@@ -69,13 +72,25 @@ fn failing(verdict: &Verdict) -> impl Iterator<Item = &Check> {
     verdict.checks.iter().filter(|check| !check.pass)
 }
 
-fn write_image(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+fn write_image(image: &Judged<'_>, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+    let found = image.found;
     writeln!(out, "{}  {}  {}", image_name(found), found.image.platform, found.image.source)?;
     write_checks(verdict, out)?;
-    for line in base_lines(found, Some(verdict)) {
-        writeln!(out, "  base: {line}")?;
+    if verdict.pass() {
+        let settle = super::base::settle_words(found);
+        for line in [Some(super::base::base_words(found)), settle].into_iter().flatten() {
+            writeln!(out, "  base: {line}")?;
+        }
+    } else {
+        for line in base_lines(found, Some(verdict)) {
+            writeln!(out, "  base: {line}")?;
+        }
+        writeln!(
+            out,
+            "  own layers are those above the base image; waste counts there if an instruction of this image can end it"
+        )?;
     }
-    write_findings(found, verdict, out)?;
+    write_findings(image, verdict, out)?;
     write_excused(found, verdict, out)?;
     for note in &verdict.notes {
         writeln!(out, "note: {}", shown_text(note))?;
@@ -91,10 +106,10 @@ fn write_checks(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
         .checks
         .iter()
         .map(|check| {
-            let (sign, pass) = if at_least(check) { ("at least", check.pass) } else { ("at most", check.pass) };
-            let limit = format!("{sign} {}", quantity(check.limit, check.value).0);
-            let value = quantity(check.value, check.limit).0;
-            [if pass { "pass" } else { "FAIL" }.to_owned(), check.rule.clone(), value, limit]
+            let sign = if check.kind.is_minimum() { "at least" } else { "at most" };
+            let (limit, value) = amounts(check);
+            let limit = format!("{sign} {limit}");
+            [if check.pass { "pass" } else { "FAIL" }.to_owned(), check.kind.name(), value, limit]
         })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -102,73 +117,84 @@ fn write_checks(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
     for (row, check) in rows.iter().zip(&verdict.checks) {
         let [pass, name, has, most] = row;
         writeln!(out, "  {pass}  {name:<rule$}  {has:>value$}  {most:<limit$}  {}", check.message)?;
+        if let Some(excess) = super::words::excess(check) {
+            writeln!(out, "        {:<rule$}  {excess}", "")?;
+        }
     }
     Ok(())
 }
 
-/// Whether a check asks for no less than its limit.
-fn at_least(check: &Check) -> bool {
-    check.rule.starts_with("min-") || check.rule.starts_with("require")
-}
-
-/// An amount in words; exact where the rounded one would look like the other.
-pub(super) fn quantity(own: Quantity, other: Quantity) -> (String, bool) {
-    let rounded = |quantity: Quantity| match quantity {
-        Quantity::Bytes(number) => bytes(number),
-        Quantity::Percent(share) => format!("{share:.1} %"),
-        Quantity::Ratio(share) => format!("{:.1} %", share * 100.0),
-        Quantity::Count(number) => exact(number),
-    };
-    let whole = |quantity: Quantity| match quantity {
-        Quantity::Bytes(number) => format!("{} B", exact(number)),
-        Quantity::Percent(share) => format!("{share} %"),
-        Quantity::Ratio(share) => format!("{share}"),
-        Quantity::Count(number) => exact(number),
-    };
-    if own != other && rounded(own) == rounded(other) { (whole(own), true) } else { (rounded(own), false) }
-}
-
-fn write_findings(found: &Inspection, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
-    // Secrets first: they weigh nothing and matter most.
-    let all = verdict.counted.iter().map(|place| (*place, &found.waste.findings[*place]));
-    let (secrets, waste): (Vec<_>, Vec<_>) =
-        all.partition(|(_, finding): &(usize, &Finding)| finding.kind == Kind::Secret);
+/// What counts, by the instruction to change; of each what stored the bytes, what made them waste, and the change.
+fn write_findings(image: &Judged<'_>, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+    let all = image.counted();
     let most = FINDINGS[usize::from(verdict.pass())];
-    for (place, finding) in secrets.iter().chain(&waste).take(most) {
-        let size = if finding.kind == Kind::Secret { "secret".to_owned() } else { bytes(finding.bytes) };
-        writeln!(out, "\n  {size:>9}  {}", message(finding))?;
-        let instruction = instruction_of(found, finding);
-        if !instruction.is_empty() {
-            writeln!(out, "  {:>9}  {}: {}", "", finding.kept_by(), cut(&instruction))?;
-        }
-        if let Some(place) = &finding.dockerfile {
-            writeln!(out, "  {:>9}  {}:{}", "", shown_text(&place.path), place.line)?;
-        }
-        if let Some((_, before)) = verdict.grown.iter().find(|(grown, _)| grown == place) {
-            writeln!(out, "  {:>9}  it was {} before", "", bytes(*before))?;
-        }
-        if !finding.fix.is_empty() {
-            writeln!(out, "  {:>9}  fix: {}", "", shown_lines(&finding.fix).replace('\n', "\n           | "))?;
+    let (listed, more) = all.split_at(all.len().min(most));
+    let (secrets, waste): (Vec<_>, Vec<_>) = listed.iter().partition(|view| view.is_secret());
+    if !secrets.is_empty() {
+        writeln!(out, "\n  secrets that anyone who has the image can read:")?;
+    }
+    for view in secrets {
+        write_finding(view, verdict, out)?;
+    }
+    let mut groups: Vec<(Option<u16>, Vec<&FindingView<'_>>)> = Vec::new();
+    for view in waste {
+        let layer = view.finding.fix_in;
+        match groups.iter_mut().find(|(known, _)| *known == layer) {
+            Some((_, group)) => group.push(view),
+            None => groups.push((layer, vec![view])),
         }
     }
-    let more: Vec<_> = secrets.into_iter().chain(waste).skip(most).collect();
+    for (layer, group) in groups {
+        let sum = bytes(group.iter().map(|view| view.finding.bytes).sum());
+        match layer {
+            None => writeln!(out, "\n  {sum} in the base image, which no instruction of this image can end:")?,
+            Some(layer) => {
+                let instruction = image.found.image.instruction_line(layer.into()).unwrap_or_default();
+                let place = group[0].place();
+                let place = if place.is_known { format!(" ({}:{})", place.path, place.line) } else { String::new() };
+                let instruction = cut_end(&shown_text(&instruction), WIDTH);
+                writeln!(out, "\n  {sum} to save in layer {layer}{place}: {instruction}")?;
+            }
+        }
+        for view in group {
+            write_finding(view, verdict, out)?;
+        }
+    }
     if !more.is_empty() {
-        let sum = more.iter().map(|(_, finding)| finding.bytes).sum();
-        writeln!(out, "\n  {:>9}  {} more", bytes(sum), more.len())?;
+        let sum = bytes(more.iter().map(|view| view.finding.bytes).sum());
+        let reference = shown(image.found.reference.as_bytes());
+        writeln!(
+            out,
+            "\n  and {} more, {sum}; `explore {reference}` and `--report html=FILE` show all",
+            super::words::count(more.len(), "finding")
+        )?;
     }
     Ok(())
 }
 
-fn message(finding: &Finding) -> String {
-    shown_text(&finding.message)
-}
-
-fn cut(text: &str) -> String {
-    const MOST: usize = 100;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+fn write_finding(view: &FindingView<'_>, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+    let FindingView { found, finding, .. } = view;
+    let size = view.size().unwrap_or_else(|| "secret".to_owned());
+    writeln!(out, "  {size:>9}  {}", shown_text(&finding.message))?;
+    let line = |out: &mut dyn Write, who: &str, text: &str| {
+        if text.is_empty() { Ok(()) } else { writeln!(out, "  {:>9}  {who}: {}", "", cut_end(text, WIDTH)) }
+    };
+    if view.is_secret() || finding.fix_in != Some(finding.stored_in) {
+        line(out, &format!("stored by {}", finding.kept_by()), &view.instruction())?;
     }
+    if finding.caused_by != finding.stored_in && finding.fix_in != Some(finding.caused_by) {
+        let text = shown_text(&found.image.instruction_line(finding.caused_by.into()).unwrap_or_default());
+        let verb = if finding.kind == Kind::Deleted { "deleted" } else { "replaced" };
+        line(out, &format!("{verb} by layer {}", finding.caused_by), &text)?;
+    }
+    let grown = verdict.grown.iter().find(|(grown, _)| std::ptr::eq(&raw const found.waste.findings[*grown], *finding));
+    if let Some((_, before)) = grown {
+        writeln!(out, "  {:>9}  it was {} before", "", bytes(*before))?;
+    }
+    if !finding.fix.is_empty() {
+        writeln!(out, "  {:>9}  fix: {}", "", shown_lines(&finding.fix).replace('\n', "\n           | "))?;
+    }
+    Ok(())
 }
 
 /// What is excused, in a line for each reason.
@@ -206,7 +232,7 @@ fn write_table(images: &[Judged<'_>], out: &mut impl Write) -> io::Result<()> {
             Some(verdict) if !verdict.pass() => "FAIL",
             _ => "pass",
         };
-        let failed: Vec<String> = image.verdict.into_iter().flat_map(failing).map(|check| check.rule.clone()).collect();
+        let failed: Vec<String> = image.failed().iter().map(|check| check.kind.name()).collect();
         let reference = shown(image.found.reference.as_bytes());
         [pass.to_owned(), bytes(waste.content_bytes), bytes(waste.own_bytes), reference, failed.join(", ")]
     };

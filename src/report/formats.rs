@@ -1,8 +1,7 @@
 use std::io::{self, Write};
 
 use super::json::JsonOptions;
-use crate::gate::Verdict;
-use crate::inspect::Inspection;
+use super::judged::Judged;
 
 /// A format in which a judgement is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,15 +47,6 @@ impl ReportFormat {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
-}
-
-/// An image and what the gate says of it, where it was asked.
-#[derive(Debug, Clone, Copy)]
-pub struct Judged<'a> {
-    /// What was found.
-    pub found: &'a Inspection,
-    /// The verdict; None where no gate was asked.
-    pub verdict: Option<&'a Verdict>,
 }
 
 /// Writes one or several images in a format. `unread` is how many more could not be looked at, which no report passes over.

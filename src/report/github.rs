@@ -3,9 +3,9 @@
 
 use std::io::{self, Write};
 
-use super::formats::Judged;
+use super::judged::{FindingView, Judged};
 use super::words;
-use crate::waste::{Finding, Kind};
+use crate::gate::CheckKind;
 
 /// GitHub shows as many annotations of a level for each step.
 const SHOWN: usize = 10;
@@ -69,19 +69,21 @@ fn annotations(each: &Judged<'_>) -> Vec<Annotation> {
         place: None,
         bytes: 0,
     };
-    let mut all: Vec<Annotation> =
-        failed.iter().map(|check| plain(Level::Error, &check.rule, format!("{name}: {}", check.message))).collect();
+    let mut all: Vec<Annotation> = failed
+        .iter()
+        .map(|check| plain(Level::Error, &check.kind.name(), format!("{name}: {}", check.message)))
+        .collect();
     for damage in each.found.damage() {
         all.push(plain(Level::Error, "explore", format!("{name}: {}", crate::bytes::shown_text(&damage))));
     }
-    for finding in each.secrets() {
-        let denied = each.verdict.is_none() || failed.iter().any(|check| check.rule == "deny-secrets");
-        all.push(of(&name, finding, if denied { Level::Error } else { Level::Warning }));
+    for secret in each.secrets() {
+        let denied = each.verdict.is_none() || failed.iter().any(|check| check.kind == CheckKind::Secrets);
+        all.push(of(&name, &secret, if denied { Level::Error } else { Level::Warning }));
     }
     // Below the limits waste is nobody's duty.
     if each.verdict.is_none_or(|verdict| !verdict.pass()) {
-        let waste = each.counted().into_iter().filter(|finding| finding.kind != Kind::Secret);
-        all.extend(waste.map(|finding| of(&name, finding, Level::Warning)));
+        let waste = each.counted().into_iter().filter(|view| !view.is_secret());
+        all.extend(waste.map(|view| of(&name, &view, Level::Warning)));
     }
     for note in each.verdict.iter().flat_map(|verdict| &verdict.notes) {
         all.push(plain(Level::Warning, "explore", format!("{name}: {}", crate::bytes::shown_text(note))));
@@ -89,16 +91,15 @@ fn annotations(each: &Judged<'_>) -> Vec<Annotation> {
     all
 }
 
-fn of(image: &str, finding: &Finding, level: Level) -> Annotation {
-    let place = words::place_of(finding);
-    let size = if finding.kind == Kind::Secret { String::new() } else { format!("{} ", super::bytes(finding.bytes)) };
-    let pull = words::pull_of(finding).map(|pull| format!(" (to pull: {pull})")).unwrap_or_default();
+fn of(image: &str, view: &FindingView<'_>, level: Level) -> Annotation {
+    let place = view.place();
+    let pull = view.pull().map(|pull| format!(" (to pull: {pull})")).unwrap_or_default();
     Annotation {
         level,
-        title: words::rule_of(finding).to_owned(),
-        message: format!("{image}: {size}{}{pull}\nfix: {}", finding.message, finding.fix),
-        place: place.known.then_some((place.path, place.line, place.end_line)),
-        bytes: finding.bytes,
+        title: view.name().to_owned(),
+        message: format!("{image}: {}{}{pull}\nfix: {}", view.size_prefix(), view.finding.message, view.finding.fix),
+        place: place.is_known.then_some((place.path, place.line, place.end_line)),
+        bytes: view.finding.bytes,
     }
 }
 

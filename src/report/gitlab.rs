@@ -6,10 +6,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::formats::Judged;
-use super::words::{self, Standing};
-use crate::gate::Excuse;
-use crate::waste::{Finding, Kind, Severity};
+use super::judged::{FindingView, Judged, Standing, identity};
+use super::place::Where;
+use super::words;
+use crate::gate::Check;
+use crate::waste::{Kind, Severity};
 
 #[derive(Serialize)]
 struct Issue {
@@ -32,46 +33,59 @@ struct Lines {
     end: usize,
 }
 
+/// Writes broken limits, and the findings behind them; of an image that passes its secrets alone.
 pub(super) fn write(images: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
     let mut issues = Vec::new();
     let mut known: HashMap<String, u32> = HashMap::new();
-    for each in images {
-        for (finding, standing) in each.findings().filter(|(_, standing)| !is_settled(*standing)) {
-            // The same cause may come twice: in two images, or by two equal instructions.
-            let times = known.entry(finding.fingerprint.clone()).or_default();
-            *times += 1;
-            let fingerprint = match *times {
-                1 => finding.fingerprint.clone(),
-                again => format!("{}-{again}", finding.fingerprint),
-            };
-            issues.push(issue(each, finding, standing, fingerprint));
+    let all = images.iter().flat_map(|each| {
+        let limits = each.failed().into_iter().map(|check| of_limit(each, check));
+        limits.chain(each.open().map(|view| of_finding(each, &view)))
+    });
+    for mut issue in all {
+        // Two equal instructions of one image have equal findings.
+        let times = known.entry(issue.fingerprint.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            issue.fingerprint = format!("{}-{times}", issue.fingerprint);
         }
+        issues.push(issue);
     }
     serde_json::to_writer_pretty(&mut *out, &issues)?;
     writeln!(out)
 }
 
-/// Somebody has decided that it may stay.
-fn is_settled(standing: Standing<'_>) -> bool {
-    matches!(standing, Standing::Excused(Excuse::Ignored(_) | Excuse::Baseline(_) | Excuse::Against(_)))
-}
-
-fn issue(each: &Judged<'_>, finding: &Finding, standing: Standing<'_>, fingerprint: String) -> Issue {
-    let place = words::place_of(finding);
-    let size =
-        if finding.kind == Kind::Secret { String::new() } else { format!("{} wasted: ", super::bytes(finding.bytes)) };
+fn of_limit(each: &Judged<'_>, check: &Check) -> Issue {
+    let name = check.kind.name();
     Issue {
-        description: format!("{}: {size}{}. Fix: {}", words::image_name(each.found), finding.message, finding.fix),
-        check_name: words::rule_of(finding).to_owned(),
-        fingerprint,
-        severity: severity(each, finding, standing),
-        location: Location { path: place.path, lines: Lines { begin: place.line, end: place.end_line } },
+        description: format!("{}: {name}: {}", words::image_name(each.found), check.message),
+        fingerprint: identity(each.found, &["limit", &name]),
+        check_name: name,
+        severity: "critical",
+        location: Where::of_image(each.found).into(),
     }
 }
 
-fn severity(each: &Judged<'_>, finding: &Finding, standing: Standing<'_>) -> &'static str {
+fn of_finding(each: &Judged<'_>, view: &FindingView<'_>) -> Issue {
+    let finding = view.finding;
+    let size = view.size().map(|size| format!("{size} wasted: ")).unwrap_or_default();
+    Issue {
+        description: format!("{}: {size}{}. Fix: {}", words::image_name(each.found), finding.message, finding.fix),
+        check_name: view.name().to_owned(),
+        fingerprint: view.fingerprint(),
+        severity: severity(each, view),
+        location: view.place().into(),
+    }
+}
+
+impl From<Where> for Location {
+    fn from(place: Where) -> Self {
+        Self { path: place.path, lines: Lines { begin: place.line, end: place.end_line } }
+    }
+}
+
+fn severity(each: &Judged<'_>, view: &FindingView<'_>) -> &'static str {
     let failed = each.verdict.is_some_and(|verdict| !verdict.pass());
-    match (finding.kind, finding.severity, standing) {
+    match (view.finding.kind, view.finding.severity, view.standing) {
         (Kind::Secret, Severity::Error, _) => "critical",
         (Kind::Secret, Severity::Warning, _) => "major",
         (_, _, Standing::Counts) if failed => "major",

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::formats::Judged;
+use super::judged::Judged;
 use super::words;
 
 pub(super) const STYLE: &str = include_str!("../../assets/report/style.css");

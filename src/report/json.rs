@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::formats::Judged;
 use super::harmless::Harmless;
+use super::judged::{Judged, owner};
 use super::listing::About;
 use super::time::valid;
 use crate::bytes::shown;
@@ -54,12 +54,13 @@ struct Ci<'a> {
 
 #[derive(Serialize)]
 struct CiRule<'a> {
-    rule: &'a str,
+    rule: String,
     limit: CiQuantity,
     value: CiQuantity,
     unit: &'static str,
     pass: bool,
     message: &'a str,
+    excess_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -339,7 +340,15 @@ fn ci(verdict: &Verdict) -> Ci<'_> {
             .iter()
             .map(|check| {
                 let (limit, value, unit) = rule(check);
-                CiRule { rule: &check.rule, limit, value, unit, pass: check.pass, message: &check.message }
+                CiRule {
+                    rule: check.kind.name(),
+                    limit,
+                    value,
+                    unit,
+                    pass: check.pass,
+                    message: &check.message,
+                    excess_bytes: check.excess,
+                }
             })
             .collect(),
         counted: &verdict.counted,
@@ -491,7 +500,7 @@ fn layer(found: &Inspection, index: usize) -> Layer<'_> {
         created: valid(row.and_then(|row| row.created.as_ref())),
         created_by,
         instruction: image.instruction(index),
-        owner: if index < waste.base.layers { "base" } else { "own" },
+        owner: owner(index < waste.base.layers),
         tar_bytes: facts.tar_bytes,
         compressed_bytes: facts.compressed_bytes,
         pull_bytes: facts.compressed_bytes.or(facts.pull_estimate),
@@ -521,7 +530,7 @@ fn finding<'a>(found: &'a Inspection, each: &'a crate::waste::Finding) -> Findin
         pull_bytes: each.pull_bytes,
         pull_estimated: each.pull_bytes.map(|_| each.pull_estimated),
         files: each.files,
-        owner: if each.in_base { "base" } else { "own" },
+        owner: owner(each.in_base),
         stored_in: each.stored_in,
         caused_by: each.caused_by,
         fix_in: each.fix_in,

@@ -6,13 +6,12 @@ use std::io::{self, Write};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::bytes;
-use super::formats::Judged;
-use super::words::{self, Standing};
+use super::judged::{FindingView, Judged, Standing};
+use super::words;
 use crate::gate::Check;
-use crate::waste::{Finding, Kind};
 
-/// Findings that are told beside a limit.
-const TOLD: usize = 20;
+/// Findings that are listed with a limit.
+const LISTED: usize = 20;
 
 pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -> io::Result<()> {
     let mut report = Report::new("explore");
@@ -57,52 +56,42 @@ fn named(what: &str, image: &str, status: TestCaseStatus) -> TestCase {
 }
 
 fn case(each: &Judged<'_>, image: &str, check: &Check) -> TestCase {
+    let name = check.kind.name();
     if check.pass {
-        let mut case = named(&check.rule, image, TestCaseStatus::success());
+        let mut case = named(&name, image, TestCaseStatus::success());
         case.set_system_out(&*check.message);
         return case;
     }
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_message(&*check.message).set_type(&*check.rule).set_description(described(each, check));
-    named(&check.rule, image, status)
+    status.set_message(&*check.message).set_type(&*name).set_description(described(each, check));
+    named(&name, image, status)
 }
 
 /// What is behind a limit that does not hold.
 fn described(each: &Judged<'_>, check: &Check) -> String {
     let (limit, value) = words::amounts(check);
     let mut text = format!("{}\nlimit {limit}, found {value}\n", check.message);
-    let about: Vec<&Finding> = each.counted().into_iter().filter(|finding| is_about(check, finding)).collect();
-    for finding in about.iter().take(TOLD) {
-        let size = if finding.kind == Kind::Secret { String::new() } else { format!("{}  ", bytes(finding.bytes)) };
-        let place = words::place_of(finding);
-        let place = if place.known { format!("{}:{}: ", place.path, place.line) } else { String::new() };
-        let _ = write!(
-            text,
-            "\n{size}{}\n    {}\n    fix: {place}{}\n",
-            finding.message,
-            words::instruction_of(each.found, finding),
-            finding.fix
-        );
+    if let Some(excess) = words::excess(check) {
+        let _ = writeln!(text, "{excess}");
     }
-    if about.len() > TOLD {
-        let _ = write!(text, "\nand {} more\n", about.len() - TOLD);
+    let about = each.counted().into_iter().filter(|view| check.kind.measures(view.finding));
+    let about: Vec<FindingView<'_>> = about.collect();
+    for view in about.iter().take(LISTED) {
+        let size = view.size().map(|size| format!("{size}  ")).unwrap_or_default();
+        let place = view.place();
+        let place = if place.is_known { format!("{}:{}: ", place.path, place.line) } else { String::new() };
+        let (message, fix) = (&view.finding.message, &view.finding.fix);
+        let _ = write!(text, "\n{size}{message}\n    {}\n    fix: {place}{fix}\n", view.instruction());
+    }
+    if about.len() > LISTED {
+        let _ = write!(text, "\nand {} more\n", about.len() - LISTED);
     }
     text
 }
 
-/// Whether a finding is among what a limit measures.
-pub(super) fn is_about(check: &Check, finding: &Finding) -> bool {
-    match check.rule.strip_prefix("limit.") {
-        Some(rule) => words::rule_of(finding) == rule,
-        None if check.rule == "deny-secrets" => finding.kind == Kind::Secret,
-        None if check.rule.contains("wast") || check.rule.contains("efficiency") => finding.kind.counts(),
-        None => false,
-    }
-}
-
 fn excused(each: &Judged<'_>) -> String {
     let mut text = format!("{}\n", words::headline(each));
-    for (finding, standing) in each.findings().take(1000) {
+    for FindingView { finding, standing, .. } in each.findings().take(1000) {
         if let Standing::Excused(why) = standing {
             let _ =
                 writeln!(text, "not counted: {}, {} ({})", bytes(finding.bytes), finding.message, words::excuse(why));

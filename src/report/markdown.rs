@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::formats::Judged;
-use super::words::{self, Standing, cut_end, is_secret};
+use super::judged::{FindingView, Judged, Standing};
+use super::words;
 use super::{bytes, exact, percent};
-use crate::gate::Excuse;
+use crate::bytes::cut_end;
 use crate::image::one_line;
 use crate::inspect::Inspection;
-use crate::waste::Finding;
 
 /// Rows of a table; what is more is told in one line.
 const ROWS: usize = 20;
@@ -67,7 +66,7 @@ fn image(each: &Judged<'_>, layers: bool, text: &mut String) {
     }
     let failed = each.failed();
     for check in &failed {
-        let _ = writeln!(text, "- {}: {}", code(&check.rule), prose(&check.message));
+        let _ = writeln!(text, "- {}: {}", code(&check.kind.name()), prose(&check.message));
     }
     if !failed.is_empty() {
         text.push('\n');
@@ -78,14 +77,15 @@ fn image(each: &Judged<'_>, layers: bool, text: &mut String) {
     let secrets = each.secrets();
     if !secrets.is_empty() {
         let _ = writeln!(text, "**Secrets that everyone who has the image can read:**\n");
-        for finding in secrets.iter().take(ROWS) {
-            let _ = writeln!(text, "- {}  \n  {}", prose(&finding.message), advice(&one_line(&finding.fix)));
+        for secret in secrets.iter().take(ROWS) {
+            let _ =
+                writeln!(text, "- {}  \n  {}", prose(&secret.finding.message), advice(&one_line(&secret.finding.fix)));
         }
         more(&secrets, text);
         text.push('\n');
     }
-    let waste: Vec<&Finding> = each.counted().into_iter().filter(|finding| finding.kind.counts()).collect();
-    table(found, &waste, text);
+    let waste: Vec<_> = each.counted().into_iter().filter(|view| view.finding.kind.counts()).collect();
+    table(&waste, text);
     for note in each.verdict.iter().flat_map(|verdict| &verdict.notes) {
         let _ = writeln!(text, "> {}\n", prose(&crate::bytes::shown_text(note)));
     }
@@ -95,22 +95,26 @@ fn image(each: &Judged<'_>, layers: bool, text: &mut String) {
     }
 }
 
-fn table(found: &Inspection, findings: &[&Finding], text: &mut String) {
+fn table(findings: &[FindingView<'_>], text: &mut String) {
     if findings.is_empty() {
         return;
     }
     text.push_str("| wasted | to pull | layer | finding | fix |\n|---:|---:|---|---|---|\n");
-    for finding in findings.iter().take(ROWS) {
-        let place = words::place_of(finding);
-        let place =
-            if place.known { format!("{} ", code(&format!("{}:{}", place.path, place.line))) } else { String::new() };
+    for view in findings.iter().take(ROWS) {
+        let finding = view.finding;
+        let place = view.place();
+        let place = if place.is_known {
+            format!("{} ", code(&format!("{}:{}", place.path, place.line)))
+        } else {
+            String::new()
+        };
         let _ = writeln!(
             text,
             "| {} | {} | {} {} | {} | {place}{} |",
             bytes(finding.bytes),
-            words::pull_of(finding).unwrap_or_default(),
+            view.pull().unwrap_or_default(),
             finding.spoken_in.map_or_else(|| finding.stored_in.to_string(), |_| "–".to_owned()),
-            code(&cut_end(&words::instruction_of(found, finding), INSTRUCTION)),
+            code(&cut_end(&view.instruction(), INSTRUCTION)),
             prose(&finding.message),
             advice(&cut_end(&one_line(&finding.fix), FIX)),
         );
@@ -119,10 +123,10 @@ fn table(found: &Inspection, findings: &[&Finding], text: &mut String) {
     more(findings, text);
 }
 
-fn more(findings: &[&Finding], text: &mut String) {
+fn more(findings: &[FindingView<'_>], text: &mut String) {
     let rest = findings.get(ROWS..).unwrap_or_default();
     if !rest.is_empty() {
-        let sum = rest.iter().map(|finding| finding.bytes).sum();
+        let sum = rest.iter().map(|view| view.finding.bytes).sum();
         let _ = writeln!(text, "and {} more, {}\n", rest.len(), bytes(sum));
     }
 }
@@ -131,10 +135,10 @@ fn more(findings: &[&Finding], text: &mut String) {
 fn details(each: &Judged<'_>, text: &mut String) {
     let mut base = Vec::new();
     let mut settled = Vec::new();
-    for (finding, standing) in each.findings().filter(|(finding, _)| finding.kind.counts() || is_secret(finding)) {
-        match standing {
-            Standing::Excused(Excuse::Ignored(_) | Excuse::Baseline(_) | Excuse::Against(_)) => settled.push(finding),
-            Standing::Excused(_) | Standing::Told if finding.in_base => base.push(finding),
+    for view in each.findings().filter(|view| view.finding.kind.counts() || view.is_open_secret()) {
+        match view.standing {
+            standing if standing.is_accepted() => settled.push(view),
+            Standing::Excused(_) | Standing::Listed if view.finding.in_base => base.push(view),
             _ => {}
         }
     }
@@ -142,9 +146,9 @@ fn details(each: &Judged<'_>, text: &mut String) {
         if findings.is_empty() {
             continue;
         }
-        let sum = findings.iter().map(|finding| finding.bytes).sum();
+        let sum = findings.iter().map(|view| view.finding.bytes).sum();
         let _ = writeln!(text, "<details><summary>{} {title}</summary>\n", bytes(sum));
-        table(each.found, &findings, text);
+        table(&findings, text);
         text.push_str("</details>\n\n");
     }
 }

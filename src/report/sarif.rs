@@ -1,14 +1,17 @@
 //! SARIF 2.1.0 (OASIS, <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>), as GitHub's code scanning takes it.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::formats::Judged;
-use super::words::{self, Standing};
-use crate::gate::Excuse;
-use crate::waste::{Finding, Kind, Level, Rule, Rules, Severity};
+use super::judged::{FindingView, Judged, Standing, identity};
+use super::line_hash::line_hashes;
+use super::place::Where;
+use super::words;
+use crate::gate::{Check, CheckKind, Excuse, Scope};
+use crate::waste::{Kind, Level, Rule, Rules, Severity};
 
 /// Where the rules are explained.
 const HOME: &str = env!("CARGO_PKG_REPOSITORY");
@@ -23,12 +26,18 @@ pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -
     let index = |id: &str| ids.iter().position(|(known, _)| known == id);
     let mut results = Vec::new();
     for each in images {
-        for (finding, standing) in each.findings() {
-            let id = words::rule_of(finding);
-            results.push(result(each, finding, standing, id, index(id)));
+        let hashes = Hashes::of(each);
+        for check in each.failed() {
+            results.push(of_limit(each, check, index(check.kind.setting()), &hashes));
+        }
+        // What somebody has accepted is there, too, so that it is closed and not gone.
+        let accepted = each.findings().filter(|view| view.standing.is_accepted());
+        for view in each.open().chain(accepted) {
+            results.push(of_finding(&view, index(view.name()), &hashes));
         }
     }
     results.truncate(RESULTS);
+    tell_apart(&mut results);
     let mut notifications: Vec<Value> = images.iter().flat_map(notifications).collect();
     let lacking = words::unread_words(unread);
     notifications.extend(lacking.map(|text| json!({ "level": "error", "message": { "text": text } })));
@@ -87,10 +96,57 @@ fn rule_ids<'a>(catalogues: &[&'a Rules]) -> Vec<Named<'a>> {
             ids.push((kind.name().to_owned(), None));
         }
     }
+    for kind in LIMITS {
+        ids.push((kind.setting().to_owned(), None));
+    }
     ids
 }
 
+/// What a broken limit can be about.
+const LIMITS: [CheckKind; 14] = [
+    CheckKind::WholeImage,
+    CheckKind::WastedPercent(Scope::Own),
+    CheckKind::WastedBytes(Scope::Own),
+    CheckKind::Efficiency(Scope::Own),
+    CheckKind::WastedPercent(Scope::All),
+    CheckKind::WastedBytes(Scope::All),
+    CheckKind::Efficiency(Scope::All),
+    CheckKind::ImageSize,
+    CheckKind::Layers,
+    CheckKind::LayerSize,
+    CheckKind::Rule(String::new()),
+    CheckKind::Secrets,
+    CheckKind::Forbid(String::new()),
+    CheckKind::Require(String::new()),
+];
+
+fn what_limit(kind: &CheckKind) -> &'static str {
+    match kind {
+        CheckKind::WholeImage => "the image could not be read whole",
+        CheckKind::WastedPercent(_) | CheckKind::WastedBytes(_) => "more is wasted than the limit allows",
+        CheckKind::Efficiency(_) => "less of what is stored is in the final file system than the limit asks for",
+        CheckKind::ImageSize => "the image stores more than the limit allows",
+        CheckKind::Layers => "the image has more layers than the limit allows",
+        CheckKind::LayerSize => "a layer stores more than the limit allows",
+        CheckKind::Rule(_) => "a rule finds more than its limit allows",
+        CheckKind::Secrets => "the image has secrets that others can read",
+        CheckKind::Forbid(_) => "the image has a path that is forbidden",
+        CheckKind::Require(_) => "the image lacks a path that is required",
+    }
+}
+
 fn descriptor(id: &str, rule: Option<(&Rules, &Rule)>) -> Value {
+    if let Some(limit) = LIMITS.iter().find(|limit| limit.setting() == id && rule.is_none()) {
+        let what = what_limit(limit);
+        return json!({
+            "id": id,
+            "shortDescription": { "text": what },
+            "fullDescription": { "text": what },
+            "help": { "text": format!("{what}; the limit is set by {id}") },
+            "defaultConfiguration": { "level": "error" },
+            "properties": { "tags": ["gate"], "precision": "high" },
+        });
+    }
     let kind = Kind::ALL.into_iter().find(|kind| kind.name() == id);
     let what = match (rule, kind) {
         (Some((_, rule)), _) => rule.what.clone(),
@@ -168,37 +224,95 @@ fn fix_kind(kind: Kind) -> &'static str {
     }
 }
 
-fn level(finding: &Finding, standing: Standing<'_>) -> &'static str {
-    match (finding.severity, standing) {
-        (_, Standing::Excused(Excuse::Uncounted | Excuse::Base)) if finding.kind != Kind::Secret => "note",
+fn level(view: &FindingView<'_>) -> &'static str {
+    match (view.finding.severity, view.standing) {
+        (_, Standing::Excused(Excuse::Uncounted | Excuse::Base)) if !view.is_secret() => "note",
         (Severity::Error, _) => "error",
         (Severity::Warning, _) => "warning",
         (Severity::Note, _) => "note",
     }
 }
 
-fn result(each: &Judged<'_>, finding: &Finding, standing: Standing<'_>, id: &str, index: Option<usize>) -> Value {
-    let found = each.found;
-    let place = words::place_of(finding);
+/// The hashes of the Dockerfile's lines, as code scanning computes them.
+struct Hashes(Vec<String>);
+
+impl Hashes {
+    fn of(each: &Judged<'_>) -> Self {
+        Self(each.found.dockerfile.as_ref().map(|file| line_hashes(&file.text)).unwrap_or_default())
+    }
+
+    /// The hash of a line and, since several findings may stand there, what tells them apart: `HASH-IDENTITY:N`. Where the line
+    /// is not known the identity stands alone.
+    fn fingerprint(&self, place: &Where, identity: &str) -> String {
+        let hash = place.is_known.then(|| self.0.get(place.line.wrapping_sub(1))).flatten();
+        match hash.and_then(|hash| hash.split_once(':')) {
+            Some((hash, times)) => format!("{hash}-{identity}:{times}"),
+            None => format!("{identity}:1"),
+        }
+    }
+}
+
+/// Numbers results that would be the same one: two equal instructions of one image have equal findings.
+fn tell_apart(results: &mut [Value]) {
+    let mut known: HashMap<String, u32> = HashMap::new();
+    for result in results {
+        let fingerprints = &mut result["partialFingerprints"];
+        let Some(hash) = fingerprints[LINE_HASH].as_str().map(str::to_owned) else { continue };
+        let times = known.entry(hash.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            fingerprints[LINE_HASH] = json!(format!("{hash}.{times}"));
+        }
+    }
+}
+
+const LINE_HASH: &str = "primaryLocationLineHash";
+
+fn location(place: &Where, name: &str, inner: &str, label: &str) -> Value {
+    json!([{
+        "physicalLocation": {
+            "artifactLocation": { "uri": uri(&place.path) },
+            "region": { "startLine": place.line, "endLine": place.end_line },
+        },
+        "logicalLocations": [{ "name": label, "fullyQualifiedName": format!("{name}/{inner}"), "kind": "module" }],
+    }])
+}
+
+/// A limit that does not hold.
+fn of_limit(each: &Judged<'_>, check: &Check, index: Option<usize>, hashes: &Hashes) -> Value {
+    let name = words::image_name(each.found);
+    let place = Where::of_image(each.found);
+    let identity = identity(each.found, &["limit", &check.kind.name()]);
+    let (limit, value) = words::amounts(check);
+    let excess = words::excess(check).map(|excess| format!("; {excess}")).unwrap_or_default();
+    let text = format!("{name}: {}: {}{excess}", check.kind.name(), check.message);
+    json!({
+        "ruleId": check.kind.setting(),
+        "ruleIndex": index,
+        "level": "error",
+        "message": { "text": escaped(&text) },
+        "locations": location(&place, &name, "image", &name),
+        "partialFingerprints": { LINE_HASH: hashes.fingerprint(&place, &identity) },
+        "properties": { "image": name, "limit": limit, "value": value, "excessBytes": check.excess },
+    })
+}
+
+fn of_finding(view: &FindingView<'_>, index: Option<usize>, hashes: &Hashes) -> Value {
+    let FindingView { found, finding, standing } = *view;
+    let place = view.place();
     let name = words::image_name(found);
     let layer = finding.stored_in;
     let inner = finding.spoken_in.map_or_else(|| format!("layers/{layer}"), |_| "history".to_owned());
+    let text = format!("{}{}\nFix: {}", view.size_prefix(), finding.message, finding.fix);
     let mut result = json!({
-        "ruleId": id,
-        "level": level(finding, standing),
-        "message": { "text": message(finding) },
-        "locations": [{
-            "physicalLocation": {
-                "artifactLocation": { "uri": uri(&place.path) },
-                "region": { "startLine": place.line, "endLine": place.end_line },
-            },
-            "logicalLocations": [{
-                "name": finding.kept_by(),
-                "fullyQualifiedName": format!("{name}/{inner}"),
-                "kind": "module",
-            }],
-        }],
-        "partialFingerprints": { "wasteFinding/v1": finding.fingerprint },
+        "ruleId": view.name(),
+        "level": level(view),
+        "message": { "text": escaped(&text) },
+        "locations": location(&place, &name, &inner, &finding.kept_by()),
+        "partialFingerprints": {
+            LINE_HASH: hashes.fingerprint(&place, &view.fingerprint()),
+            "wasteFinding/v1": finding.fingerprint,
+        },
         "properties": {
             "image": name,
             "bytes": finding.bytes,
@@ -207,24 +321,24 @@ fn result(each: &Judged<'_>, finding: &Finding, standing: Standing<'_>, id: &str
             "causedBy": finding.caused_by,
             "fixIn": finding.fix_in,
             "kind": finding.kind.name(),
-            "owner": if finding.in_base { "base" } else { "own" },
-            "instruction": words::instruction_of(found, finding),
+            "owner": view.owner(),
+            "instruction": view.instruction(),
         },
     });
     if let Some(index) = index {
         result["ruleIndex"] = json!(index);
     }
-    if let Standing::Excused(why @ (Excuse::Ignored(_) | Excuse::Baseline(_) | Excuse::Against(_))) = standing {
+    if let Standing::Excused(why) = standing
+        && standing.is_accepted()
+    {
         result["suppressions"] =
             json!([{ "kind": "external", "status": "accepted", "justification": words::excuse(why) }]);
     }
     result
 }
 
-fn message(finding: &Finding) -> String {
-    let size = if finding.kind == Kind::Secret { String::new() } else { format!("{} ", super::bytes(finding.bytes)) };
-    // In messages braces and brackets mean links and placeholders.
-    let text = format!("{size}{}\nFix: {}", finding.message, finding.fix);
+/// In messages braces and brackets mean placeholders and links.
+fn escaped(text: &str) -> String {
     text.replace('[', "\\[").replace(']', "\\]").replace('{', "{{").replace('}', "}}")
 }
 
@@ -241,7 +355,7 @@ fn uri(path: &str) -> String {
     uri
 }
 
-/// What was met while reading, and which limits do not hold.
+/// What was met while reading, and what the gate notes about its settings.
 fn notifications(each: &Judged<'_>) -> Vec<Value> {
     let name = words::image_name(each.found);
     let mut all: Vec<Value> = Vec::new();
@@ -250,9 +364,6 @@ fn notifications(each: &Judged<'_>) -> Vec<Value> {
     };
     for damage in each.found.damage() {
         tell("error", &crate::bytes::shown_text(&damage));
-    }
-    for check in each.failed() {
-        tell("error", &format!("{}: {}", check.rule, check.message));
     }
     for note in each.verdict.iter().flat_map(|verdict| &verdict.notes) {
         tell("note", &crate::bytes::shown_text(note));

@@ -2,8 +2,7 @@ use std::io::{self, Write};
 
 use super::base::base_lines;
 use super::size::{bytes, exact, percent};
-use super::words::cut_end;
-use crate::bytes::{shown, shown_text};
+use crate::bytes::{cut_end, shown, shown_text};
 use crate::inspect::Inspection;
 use crate::waste::{Finding, Kind, Notice, Severity, Waste};
 

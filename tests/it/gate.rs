@@ -40,6 +40,45 @@ fn last(out: &str) -> &str {
 }
 
 #[test]
+fn a_run_that_fails_says_what_would_make_it_pass() {
+    let folder = folder();
+    let rows = json!([
+        {"created": "2026-10-01T00:00:00Z", "created_by": "/bin/sh -c #(nop) ADD file:ab in / "},
+        {"created": "2026-10-01T00:00:00Z", "created_by": "/bin/sh -c #(nop)  CMD [\"sh\"]", "empty_layer": true},
+        {"created": "2026-11-01T00:00:00Z", "created_by": "RUN /bin/sh -c apt-get update # buildkit"},
+        {"created": "2026-11-01T00:00:01Z", "created_by": "COPY app /srv # buildkit"},
+        {"created": "2026-11-01T00:00:02Z", "created_by": "RUN /bin/sh -c rm -rf /var/lib/apt/lists # buildkit"},
+    ]);
+    let built = image()
+        .layer([file("etc/motd", "hello")])
+        .layer([file("var/lib/apt/lists/x", vec![1; 12_000_000])])
+        .layer([file("srv/app", vec![2; 28_000_000])])
+        .layer([gone("var/lib/apt/lists")])
+        .history(rows);
+    let saved = folder.write("image.tar", &built.save(Shape::Docker));
+    let judge = |flags: &[&str]| text(&explore(&[&[saved.to_str().unwrap(), "--ci"], flags].concat()).stdout);
+    let said = judge(&["--max-own-wasted-percent", "25"]);
+    for words in [
+        "layer 0 is the base image, going by its history",
+        "own layers are those above the base image",
+        // (12 - x) / (40 - x) = 25 %.
+        "to pass, 2.7 MB of it must go",
+        "12 MB to save in layer 1: RUN apt-get update",
+        "deleted by layer 3: RUN rm -rf /var/lib/apt/lists",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // Amounts that look alike are written out.
+    let said = judge(&["--max-own-wasted-bytes", "11999999"]);
+    assert!(
+        said.contains("12 000 000 B  at most 11 999 999 B") || said.contains("12,000,000 B  at most 11,999,999 B"),
+        "{said}"
+    );
+    let said = judge(&["--max-own-wasted-bytes", "11.96MB"]);
+    assert!(!said.contains("12 MB  at most 12.0 MB"), "{said}");
+}
+
+#[test]
 fn each_limit_holds_at_its_edge_and_fails_beyond() {
     let folder = folder();
     saved(&folder, "app.tar", &wasteful());

@@ -207,6 +207,112 @@ fn sarif_names_rule_line_and_fingerprint() {
 }
 
 #[test]
+fn sarif_names_the_layer_to_change_as_json_does() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo.tar");
+    let folder = folder();
+    let (json, sarif) = (folder.path().join("json"), folder.path().join("sarif"));
+    let reports = [format!("json={}", json.display()), format!("sarif={}", sarif.display())];
+    let flags = ["--ci", "--max-own-wasted-bytes", "1B", "--report", &reports[0], "--report", &reports[1]];
+    crate::common::explore(&[&[demo.to_str().unwrap()], &flags[..]].concat());
+    let read = |path: &Path| serde_json::from_slice::<Value>(&std::fs::read(path).unwrap()).unwrap();
+    let (json, sarif) = (read(&json), read(&sarif));
+    let findings = json["waste"]["findings"].as_array().unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let mut compared = 0;
+    for result in results.iter().filter(|result| result["properties"]["storedIn"].is_number()) {
+        let print = &result["partialFingerprints"]["wasteFinding/v1"];
+        let finding = findings.iter().find(|finding| finding["fingerprint"] == *print).unwrap();
+        assert_eq!(result["properties"]["fixIn"], finding["fix_in"], "{finding}");
+        compared += 1;
+    }
+    assert!(compared > 5, "{compared}");
+    // A chown stores files again: its instruction is to change or that of the COPY before it.
+    let metadata = findings.iter().find(|finding| finding["kind"] == "metadata").unwrap();
+    assert_ne!(metadata["stored_in"], metadata["fix_in"]);
+}
+
+#[test]
+fn an_image_that_passes_opens_nothing_in_a_service() {
+    let mut built = wasteful();
+    built.tars.remove(2);
+    built.history.as_mut().unwrap().as_array_mut().unwrap().remove(2);
+    for flags in [&[][..], &["--max-own-wasted-bytes", "3MB", "--base-layers", "0"]] {
+        let run = reports(&built, flags);
+        assert_eq!(run.code(), Some(0), "{}", text(&run.output.stdout));
+        assert_eq!(run.json("gitlab"), json!([]), "{flags:?}");
+        assert_eq!(run.json("sarif")["runs"][0]["results"], json!([]), "{flags:?}");
+    }
+    // A secret is one all the same.
+    let run = reports(&wasteful(), &["--max-own-wasted-bytes", "3MB"]);
+    assert_eq!(run.code(), Some(0));
+    assert_eq!(run.json("gitlab").as_array().unwrap().len(), 1, "{}", run.read("gitlab"));
+}
+
+#[test]
+fn a_broken_limit_is_a_result() {
+    let run = reports(&wasteful(), &STRICT);
+    let sarif = run.json("sarif");
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let limit = results.iter().find(|result| result["ruleId"] == "max-own-wasted-bytes").unwrap();
+    assert_eq!((&limit["level"], &limit["properties"]["excessBytes"]), (&json!("error"), &json!(1_000_000)));
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    let index = limit["ruleIndex"].as_u64().unwrap() as usize;
+    assert_eq!(rules[index]["id"], "max-own-wasted-bytes");
+    let names: Vec<String> =
+        run.json("gitlab").as_array().unwrap().iter().map(|each| each["check_name"].to_string()).collect();
+    assert!(names.contains(&"\"max-own-wasted-bytes\"".to_owned()), "{names:?}");
+}
+
+#[test]
+fn each_finding_and_image_has_a_fingerprint_of_its_own_that_no_tag_changes() {
+    let prints = |run: &Run| -> Vec<(String, String)> {
+        let sarif = run.json("sarif");
+        let results = sarif["runs"][0]["results"].as_array().unwrap().clone();
+        let print =
+            |result: &Value| result["partialFingerprints"]["primaryLocationLineHash"].as_str().unwrap().to_owned();
+        results.iter().map(|result| (result["ruleId"].as_str().unwrap().to_owned(), print(result))).collect()
+    };
+    let (one, two, newer) = (wasteful(), wasteful().name("web:1.2"), wasteful().name("shop:1.3"));
+    let both = prints(&reports_with(&[("one.tar", &one), ("two.tar", &two)], &STRICT, &[]));
+    let distinct: HashSet<&String> = both.iter().map(|(_, print)| print).collect();
+    assert_eq!(distinct.len(), both.len(), "{both:?}");
+    assert!(both.iter().all(|(_, print)| print.contains(':')), "{both:?}");
+    assert_eq!(prints(&reports(&one, &STRICT)), prints(&reports(&newer, &STRICT)));
+}
+
+#[test]
+fn a_dockerfile_is_named_from_the_top_of_the_repository() {
+    let folder = folder();
+    let repository = folder.path().join("repo");
+    std::fs::create_dir_all(repository.join("services/shop")).unwrap();
+    let dockerfile = "FROM scratch\nADD rootfs.tar /\nRUN apt-get update\nCOPY . /srv\nRUN rm -rf /var/lib/apt/lists\n";
+    std::fs::write(repository.join("services/shop/Dockerfile"), dockerfile).unwrap();
+    std::fs::write(repository.join("services/image.tar"), wasteful().save(Shape::Docker)).unwrap();
+    let uris = |variables: &[(&str, &Path)]| -> HashSet<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_explore"));
+        crate::common::undisturbed(&mut command).current_dir(repository.join("services"));
+        command.args(["image.tar", "--ci", "--no-cache", "--dockerfile", "shop/Dockerfile", "--report", "sarif=out"]);
+        command
+            .args(STRICT)
+            .env_remove("GITHUB_WORKSPACE")
+            .env_remove("CI_PROJECT_DIR")
+            .envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        let sarif: Value = serde_json::from_slice(&std::fs::read(repository.join("services/out")).unwrap()).unwrap();
+        let results = sarif["runs"][0]["results"].as_array().unwrap().clone();
+        let uri = |result: &Value| result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].clone();
+        results.iter().map(|result| uri(result).as_str().unwrap().to_owned()).collect()
+    };
+    let only = |path: &str| HashSet::from([path.to_owned()]);
+    assert_eq!(uris(&[]), only("shop/Dockerfile"));
+    assert_eq!(uris(&[("GITHUB_WORKSPACE", &repository)]), only("services/shop/Dockerfile"));
+    assert_eq!(uris(&[("CI_PROJECT_DIR", &repository)]), only("services/shop/Dockerfile"));
+    std::fs::create_dir(repository.join(".git")).unwrap();
+    assert_eq!(uris(&[]), only("services/shop/Dockerfile"));
+}
+
+#[test]
 fn what_is_excused_is_suppressed_and_not_told_again() {
     let place = folder();
     let baseline = place.path().join("baseline.json");

@@ -2,9 +2,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::super::markdown::{MARK, code, prose};
-use super::super::words::{cut_end, image_name};
+use super::super::words::image_name;
 use super::super::{bytes, exact};
 use super::{Compared, aspects, file_size, numbers, sign, signed, text, verdict, weighty};
+use crate::bytes::cut_end;
 use crate::bytes::{shown, shown_text};
 use crate::compare::{Fate, Pairing};
 use crate::waste::Kind;

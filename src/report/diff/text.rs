@@ -1,8 +1,9 @@
 use std::io::{self, Write};
 
-use super::super::words::{cut_end, image_name};
+use super::super::words::image_name;
 use super::super::{bytes, exact};
 use super::{Compared, aspects, file_size, numbers, sign, signed, verdict, weighty};
+use crate::bytes::cut_end;
 use crate::bytes::{shown, shown_text};
 use crate::compare::{Aligned, Comparison, Fate, Pairing};
 

@@ -1,12 +1,11 @@
 //! What the page's tables say, ready to be written.
 
 use super::super::base::base_lines;
-use super::super::formats::Judged;
-use super::super::words::{self, Standing};
+use super::super::judged::{FindingView, Judged, Standing, owner};
+use super::super::words;
 use super::super::{bytes, exact, percent, summary};
 use super::tiles;
 use crate::bytes::{shown, shown_text};
-use crate::gate::Excuse;
 use crate::inspect::Inspection;
 use crate::tree::NodeId;
 use crate::waste::{Finding, Kind};
@@ -101,9 +100,8 @@ pub(super) fn image(judged: &Judged<'_>, place: usize, most_tiles: usize, file_r
     let map = tiles::map(found, &sums, most_tiles);
     let mut all: Vec<_> = judged.findings().collect();
     // What somebody has to do something about comes first; among equals the order of the judgement stays.
-    all.sort_by_key(|(finding, standing)| (*standing != Standing::Counts, !words::is_secret(finding)));
-    let findings: Vec<Row> =
-        all.into_iter().take(FINDINGS).map(|(finding, standing)| row(found, finding, standing)).collect();
+    all.sort_by_key(|view| (view.standing != Standing::Counts, !view.is_open_secret()));
+    let findings: Vec<Row> = all.iter().take(FINDINGS).map(row).collect();
     let mut groups: Vec<&'static str> = Vec::new();
     for row in &findings {
         if !groups.contains(&row.group) {
@@ -195,7 +193,7 @@ fn checks(judged: &Judged<'_>) -> Vec<Check> {
     let checks = judged.verdict.iter().flat_map(|verdict| &verdict.checks);
     checks
         .map(|check| Check {
-            rule: check.rule.clone(),
+            rule: check.kind.name(),
             limit: words::amounts(check).0,
             value: words::amounts(check).1,
             class: if check.pass { "good" } else { "bad" },
@@ -228,7 +226,7 @@ fn layers(found: &Inspection) -> Vec<Layer> {
                 dead_share: share(dead),
                 changed: events.added + events.modified + removed,
                 changes: format!("+{} ~{} -{removed}", events.added, events.modified),
-                owner: if index < found.waste.base.layers { "base" } else { "own" },
+                owner: owner(index < found.waste.base.layers),
                 instruction: shown_text(
                     &found.image.instruction_line(index).unwrap_or_else(|| "(no history)".to_owned()),
                 ),
@@ -237,34 +235,33 @@ fn layers(found: &Inspection) -> Vec<Layer> {
         .collect()
 }
 
-fn row(found: &Inspection, finding: &Finding, standing: Standing<'_>) -> Row {
-    let secret = finding.kind == Kind::Secret;
-    let group = match (finding.kind, standing) {
-        (_, Standing::Excused(Excuse::Ignored(_) | Excuse::Baseline(_) | Excuse::Against(_))) => "excused",
-        (Kind::Secret, _) => "secret",
-        (Kind::Advice, _) => "advice",
-        (Kind::Duplicate, _) => "duplicate",
-        _ if finding.in_base => "base",
-        _ => "own",
+fn row(view: &FindingView<'_>) -> Row {
+    let FindingView { found, finding, standing } = *view;
+    let group = match finding.kind {
+        _ if standing.is_accepted() => "excused",
+        Kind::Secret => "secret",
+        Kind::Advice => "advice",
+        Kind::Duplicate => "duplicate",
+        _ => view.owner(),
     };
-    let place = words::place_of(finding);
+    let place = view.place();
     let tree = &found.tree;
     Row {
-        class: match (secret, standing) {
+        class: match (view.is_secret(), standing) {
             (true, Standing::Counts) => "secret",
             (_, Standing::Counts) => "counts",
             _ => "told",
         },
         group,
-        rule: words::rule_of(finding).to_owned(),
+        rule: view.name().to_owned(),
         bytes: finding.bytes,
-        size: if secret { String::new() } else { bytes(finding.bytes) },
+        size: view.size().unwrap_or_default(),
         pull_bytes: finding.pull_bytes.unwrap_or(0),
-        pull: words::pull_of(finding).unwrap_or_default(),
+        pull: view.pull().unwrap_or_default(),
         layer: finding.stored_in,
         message: message(finding),
-        instruction: words::instruction_of(found, finding),
-        place: if place.known { format!("{}, line {}", place.path, place.line) } else { String::new() },
+        instruction: view.instruction(),
+        place: if place.is_known { format!("{}, line {}", place.path, place.line) } else { String::new() },
         fix: words::parts_of(&finding.fix).into_iter().map(|(code, part)| (code, part.to_owned())).collect(),
         mount: finding.fix_mount.clone().unwrap_or_default(),
         excuse: match standing {
