@@ -10,7 +10,8 @@ use crate::bytes::{
     Compression, Consumed, Counted, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff,
 };
 use crate::layer::{Batch, Hashing, IndexEnd, Keep, Passing, Watch, index};
-use crate::waste::{Rules, Seen, document_limit};
+use crate::secret::{may_hold_secrets, secret_in};
+use crate::waste::{HEAD, Rules, Seen, document_limit};
 
 /// What was found of one blob, beside its records.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ impl Blob {
     }
 }
 
-/// Looks for what rules ask of the first bytes of files.
+/// Looks for what rules ask of the content of files.
 struct ForRules {
     rules: &'static Rules,
     /// Package databases are wanted, too, and what programs carry for debuggers.
@@ -41,16 +42,22 @@ struct ForRules {
 }
 
 impl Watch for ForRules {
-    fn wants(&self, path: &[u8]) -> bool {
-        self.rules.asks_for_head(path)
+    fn looks_at(&self, path: &[u8], size: u64) -> usize {
+        match may_hold_secrets(path, size) {
+            true => size as usize,
+            false if self.rules.asks_for_head(path) => HEAD,
+            false => 0,
+        }
     }
 
     fn keeps(&self, path: &[u8]) -> u64 {
         if self.closer { document_limit(path) } else { 0 }
     }
 
-    fn sees(&self, path: &[u8], head: &[u8]) -> u16 {
-        Seen::all(path, head).0
+    fn sees(&self, path: &[u8], bytes: &[u8]) -> u32 {
+        let seen = if self.rules.asks_for_head(path) { Seen::all(path, bytes) } else { Seen::default() };
+        let size = bytes.len() as u64;
+        seen.with_secret(if may_hold_secrets(path, size) { secret_in(path, bytes) } else { None }).0
     }
 
     fn asks_for_symbols(&self) -> bool {

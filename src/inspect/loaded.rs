@@ -163,6 +163,16 @@ pub(super) fn evidence(
         path.insert(0, b'/');
         Ok(Some((*file, Seen::all(&path, &head))))
     })?;
+    let secrets = side_by_side(&waste::may_hold_secrets(tree, rules), options, shared, |file| {
+        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
+        let read = |most: u64| head(window, event.block, most).map_err(|error| unread(*file, error));
+        let mut bytes = read(event.size.min(waste::HEAD as u64))?;
+        if event.size > bytes.len() as u64 && !bytes.contains(&0) {
+            bytes = read(event.size)?;
+        }
+        let secret = crate::secret::secret_in(&tree.paths.path(event.node), &bytes);
+        Ok(secret.map(|secret| (*file, secret)))
+    })?;
     let zeros = side_by_side(&waste::may_be_zeros(tree), options, shared, |file| {
         let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
         let zeros = zeros(window, event.block, event.size).map_err(|error| unread(*file, error))?;
@@ -187,6 +197,10 @@ pub(super) fn evidence(
     };
     evidence.symbols.extend(symbols);
     evidence.seen.extend(seen);
+    for (file, secret) in secrets {
+        let seen = evidence.seen.entry(file).or_default();
+        *seen = seen.with_secret(Some(secret));
+    }
     evidence.zeros.extend(zeros);
     evidence.zeros.sort_unstable();
     Ok(evidence)

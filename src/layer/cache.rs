@@ -12,7 +12,7 @@ use super::record::{Batch, Record, RecordKind};
 use crate::bytes::EntryKind;
 
 /// What every file begins with; the number is that of the format, and files of another are not read.
-const MAGIC: &[u8; 16] = b"explore layer 1\n";
+const MAGIC: &[u8; 16] = b"explore layer 2\n";
 const BATCH: u8 = 1;
 const END: u8 = 2;
 /// No index is larger; a file that says so is damaged.
@@ -497,7 +497,7 @@ impl<'b> Reader<'b> {
             end.kept.push((u32::try_from(self.number()?).ok()?, self.bytes()?.to_vec()));
         }
         for _ in 0..self.number()? {
-            end.seen.push((u32::try_from(self.number()?).ok()?, u16::try_from(self.number()?).ok()?));
+            end.seen.push((u32::try_from(self.number()?).ok()?, u32::try_from(self.number()?).ok()?));
         }
         for _ in 0..self.number()? {
             end.zeros.push((u32::try_from(self.number()?).ok()?, self.number()?));

@@ -29,22 +29,22 @@ pub struct IndexEnd {
     pub damage: Option<TarError>,
     /// Contents that were to be kept: the block that each entry begins at, and its bytes.
     pub kept: Vec<(u32, Vec<u8>)>,
-    /// What the first bytes of files showed ([`Watch::sees`]), by the block that the entry begins at.
-    pub seen: Vec<(u32, u16)>,
+    /// What the content of files showed ([`Watch::sees`]), by the block that the entry begins at.
+    pub seen: Vec<(u32, u32)>,
     /// Bytes in aligned blocks of zeros, of large files that are at least half that, by the block that the entry begins at.
     pub zeros: Vec<(u32, u64)>,
     /// Bytes for debuggers and linkers, of programs and libraries, by the block that the entry begins at.
     pub symbols: Vec<(u32, u64)>,
 }
 
-/// Looks at the first bytes of files while they pass.
+/// Looks at the content of files while it passes.
 pub trait Watch: Sync {
-    /// Whether it has to see the file of that normal path.
-    fn wants(&self, path: &[u8]) -> bool;
+    /// How many of the first bytes it has to see of the file of that normal path and size; 0 for none.
+    fn looks_at(&self, path: &[u8], size: u64) -> usize;
     /// The largest size at which the file of that normal path is kept whole; 0 when it is not.
     fn keeps(&self, path: &[u8]) -> u64;
-    /// What the first bytes of it show, at most 4 KiB; 0 for nothing.
-    fn sees(&self, path: &[u8], head: &[u8]) -> u16;
+    /// What those bytes show; 0 for nothing.
+    fn sees(&self, path: &[u8], bytes: &[u8]) -> u32;
     /// Whether it asks what programs carry for debuggers and linkers.
     fn asks_for_symbols(&self) -> bool;
 }
@@ -124,13 +124,15 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
             let path = batch.text(&record.path);
             let keep = passing.keep.iter().position(|keep| keep.path == path && entry.size <= keep.limit);
             let keep = keep.filter(|_| entry.sparse.is_none());
-            let watch = passing.watch.filter(|watch| entry.size > 0 && entry.sparse.is_none() && watch.wants(path));
+            let asked = passing.watch.filter(|_| entry.size > 0 && entry.sparse.is_none());
+            let limit = asked.map_or(0, |watch| watch.looks_at(path, entry.size));
+            let watch = asked.filter(|_| limit > 0);
             let room = MAX_KEPT.saturating_sub(kept_bytes);
             let whole = passing.watch.is_some_and(|watch| entry.size > 0 && entry.size <= watch.keeps(path).min(room));
             let whole = whole && keep.is_none() && entry.sparse.is_none();
             let mut looks = Looks {
                 copy: (keep.is_some() || whole).then(Vec::new),
-                head: watch.map(|_| Vec::new()),
+                head: watch.map(|_| Head { bytes: Vec::new(), limit }),
                 zeros: (entry.size >= ZEROS && entry.sparse.is_none()).then(Zeros::default),
                 symbols: passing
                     .watch
@@ -142,7 +144,7 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
                 Err(error) => break Some(error),
             }
             if let (Some(watch), Some(head)) = (watch, &looks.head) {
-                let shows = watch.sees(path, head);
+                let shows = watch.sees(path, &head.bytes);
                 end.seen.extend((shows != 0).then_some((block, shows)));
             }
             if let Some(zeros) = looks.zeros.map(|zeros| zeros.bytes).filter(|zeros| *zeros >= entry.size / 2) {
@@ -211,13 +213,32 @@ fn hash<I: Input>(
 /// What is taken from a content while it passes, beside its hashes.
 struct Looks {
     copy: Option<Vec<u8>>,
-    head: Option<Vec<u8>>,
+    head: Option<Head>,
     zeros: Option<Zeros>,
     symbols: Option<PassingSymbols>,
 }
 
-/// Bytes of a file that are looked at as its head.
+/// The first bytes of a file.
+struct Head {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+/// Bytes of a file that are seen before it is known whether it is text.
 const HEAD: usize = 4096;
+
+impl Head {
+    fn pass(&mut self, piece: &[u8]) {
+        let room = self.limit.saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        // What is not text is not looked at any further.
+        if self.limit > HEAD && self.bytes[..self.bytes.len().min(HEAD)].contains(&0) {
+            self.limit = HEAD;
+            self.bytes.truncate(HEAD);
+        }
+    }
+}
+
 /// Files that are smaller are not asked how much of them is zeros.
 const ZEROS: u64 = 1_000_000;
 /// What may be a hole in a file system.
@@ -228,10 +249,8 @@ impl Looks {
         if let Some(copy) = &mut self.copy {
             copy.extend_from_slice(piece);
         }
-        if let Some(head) = &mut self.head
-            && head.len() < HEAD
-        {
-            head.extend_from_slice(&piece[..piece.len().min(HEAD - head.len())]);
+        if let Some(head) = &mut self.head {
+            head.pass(piece);
         }
         if let Some(zeros) = &mut self.zeros {
             zeros.pass(piece);

@@ -178,7 +178,8 @@ fn arguments(name: &str, program: &Program, words: &[Word<'_>], found: &mut impl
                 if let Some(value) = words.get(at + 1).filter(|value| is_password(&value.text)) {
                     found(&what(flag), value.password());
                 }
-            } else if let Some(value) = joined(flag, &word.text)
+            } else if name != "openssl"
+                && let Some(value) = joined(flag, &word.text)
                 && is_password(value)
             {
                 found(&what(flag), word.tail(flag.len()));

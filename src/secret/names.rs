@@ -24,7 +24,7 @@ const WITHIN: [&str; 19] = [
 ];
 
 /// Last words of names that are about a secret and do not hold one: `TOKEN_URL`, `SECRET_NAME`, `PASSWORD_FILE`.
-const ABOUT: [&str; 64] = [
+const ABOUT: [&str; 85] = [
     "ID",
     "IDS",
     "FILE",
@@ -89,6 +89,27 @@ const ABOUT: [&str; 64] = [
     "PARALLELISM",
     "FIELD",
     "RULES",
+    "HASHER",
+    "ENCRYPTION",
+    "ENCODER",
+    "VALIDATORS",
+    "STRENGTH",
+    "CHANGED",
+    "REGEX",
+    "PATTERN",
+    "HINT",
+    "LABEL",
+    "PLACEHOLDER",
+    "PROMPT",
+    "RESET",
+    "EXPIRED",
+    "INPUT",
+    "LIFETIME",
+    "LIFESPAN",
+    "REALM",
+    "SCOPE",
+    "SCOPES",
+    "AUTHENTICATION",
 ];
 
 /// A name in the form `API_KEY`: `apiKey`, `api-key` and `api.key` are the same.
@@ -120,6 +141,11 @@ pub(crate) fn speaks_of_a_secret(name: &str) -> bool {
         matches!(part, "PASS" | "PWD" | "PW" | "TOKENS" | "STOREPASS" | "KEYPASS") || part.ends_with("TOKEN")
     };
     !about && (WITHIN.iter().any(|word| name.contains(word)) || name.split('_').any(word))
+}
+
+/// Whether a setting of that name and value is a secret.
+pub fn is_secret_setting(name: &str, value: &str) -> bool {
+    speaks_of_a_secret(name) && may_be_a_secret(name, value)
 }
 
 /// Values that stand in the place of a secret, in lower case.
@@ -168,7 +194,10 @@ pub(crate) fn may_be_a_secret(name: &str, value: &str) -> bool {
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     // Only passwords are sometimes numbers.
     let a_number = digits && (value.len() < 4 || !upper(name).contains("PASS"));
-    let elsewhere = value.starts_with(['$', '/', '~', '<', '`', '@', '*', '{', '%', '(']) || value.starts_with("./");
+    // Base64 may begin with a slash.
+    let a_path = value.starts_with('/') && !(value.len() >= 20 && value.contains(['+', '=']));
+    let elsewhere =
+        a_path || value.starts_with(['$', '~', '<', '`', '@', '*', '{', '%', '(']) || value.starts_with("./");
     let named_elsewhere =
         ["${", "$(", "{{", "env:", "file:", "vault:", "ref+", "arn:aws", "op://", "id=", "type=", "src=", "env="];
     !value.is_empty()

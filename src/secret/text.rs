@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::commands;
 use super::names::{may_be_a_secret, speaks_of_a_secret};
-use super::tokens::tokens;
+use super::tokens::{kind_name, tokens};
 use super::words;
 
 /// A secret in a text.
@@ -50,7 +50,7 @@ fn patterns() -> &'static Patterns {
         url: regex(r#"\b([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@$"']*):([^\s/@"']+)@"#),
         url_token: regex(r#"\b[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9_-]{16,})@"#),
         sql: regex(
-            r#"(?i)\b(identified\s+(?:with\s+\S+\s+)?(?:by|as)|password)\s*(?:=\s*)?(?:password\s*)?\(?\s*\\?(?:"|'+)([^'"\\]+)"#,
+            r#"(?i)\b(identified\s+(?:with\s+\S+\s+)?(?:by|as)|password)(?:\s+|\s*=\s*)(?:password\s*\(\s*)?\\?(?:"|'+)([^'"\\|]+)"#,
         ),
     })
 }
@@ -107,8 +107,8 @@ pub(super) fn secrets(text: &str) -> Vec<Place> {
             note("the password of an account", value.range());
         }
     }
-    for (name, range) in tokens(text.as_bytes()) {
-        note(name, range);
+    for (form, range) in tokens(text.as_bytes()) {
+        note(kind_name(form), range);
     }
     in_commands(text, 0, DEPTH, &mut note);
     without_overlaps(all)

@@ -1,146 +1,266 @@
 //! Tokens of well-known form, as their issuers document them.
 
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{LazyLock, OnceLock};
 
 use regex::bytes::Regex;
 
 /// A form of token.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Form {
+struct Form {
     /// What it is, for people.
-    pub(crate) name: &'static str,
+    name: &'static str,
+    /// Literals of which every such token has one; the first 48 bytes before it may belong to the token, too.
+    literals: &'static [&'static str],
     /// The whole token, ASCII only.
     pattern: &'static str,
 }
 
-const fn form(name: &'static str, _begins: &'static [&'static str], pattern: &'static str) -> Form {
-    Form { name, pattern }
-}
-
-/// Every form that is looked for.
-pub(crate) const FORMS: &[Form] = &[
-    form("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], r"gh[pousr]_[A-Za-z0-9]{36,251}"),
-    form("a GitHub token", &["github_pat_"], r"github_pat_[A-Za-z0-9_]{30,244}"),
-    form(
-        "a GitLab token",
-        &["glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glsoat-", "glffct-", "glft-", "glagent-", "gloas-"],
-        r"gl(?:pat|dt|rt|ptt|cbt|soat|ffct|ft|agent|oas)-[A-Za-z0-9_.=-]{20,300}",
-    ),
-    form("an AWS access key id", &["AKIA", "ASIA"], r"(?:AKIA|ASIA)[A-Z2-7][A-Z0-9]{15}"),
-    form(
-        "a Slack token",
-        &["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxe.", "xoxc-", "xoxd-"],
-        r"xox[abprsecd][-.][A-Za-z0-9.%-]{10,250}",
-    ),
-    form("a Slack token", &["xapp-"], r"xapp-[0-9]-[A-Za-z0-9-]{20,200}"),
-    form(
-        "a Slack webhook",
-        &["hooks.slack.com/services/"],
-        r"hooks\.slack\.com/services/T[A-Z0-9]{6,12}/B[A-Z0-9]{6,12}/[A-Za-z0-9]{20,30}",
-    ),
-    form(
-        "a Discord webhook",
-        &["discord.com/api/webhooks/", "discordapp.com/api/webhooks/"],
-        r"discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,80}",
-    ),
-    form("an npm token", &["npm_"], r"npm_[A-Za-z0-9]{36}"),
-    form("a PyPI token", &["pypi-"], r"pypi-[A-Za-z0-9_-]{50,250}"),
-    form("a RubyGems key", &["rubygems_"], r"rubygems_[0-9a-f]{48}"),
-    form("a crates.io token", &["cio"], r"cio[A-Za-z0-9]{32}"),
-    form("a NuGet key", &["oy2"], r"oy2[a-z0-9]{43}"),
-    form("a Docker Hub token", &["dckr_pat_", "dckr_oat_"], r"dckr_[po]at_[A-Za-z0-9_-]{20,64}"),
-    form(
-        "a Stripe key",
-        &["sk_live_", "rk_live_", "sk_test_", "rk_test_", "whsec_"],
-        r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{16,250}|whsec_[A-Za-z0-9+/=]{24,64})",
-    ),
-    form("a Google API key", &["AIza"], r"AIza[0-9A-Za-z_-]{35}"),
-    form("a Google OAuth secret", &["GOCSPX-"], r"GOCSPX-[A-Za-z0-9_-]{28}"),
-    form("a Google OAuth token", &["ya29."], r"ya29\.[A-Za-z0-9_-]{30,500}"),
-    form("a Hugging Face token", &["hf_"], r"hf_[A-Za-z]{34}"),
-    form(
-        "an OpenAI key",
-        &["sk-proj-", "sk-svcacct-", "sk-admin-"],
-        r"sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,200}",
-    ),
-    form("an OpenAI key", &["sk-"], r"sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}"),
-    form("an Anthropic key", &["sk-ant-"], r"sk-ant-[a-z0-9]+-[A-Za-z0-9_-]{40,120}"),
-    form("a SendGrid key", &["SG."], r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
-    form("a Mailgun key", &["key-"], r"key-[0-9a-f]{32}"),
-    form("a Mailchimp key", &[], r"[0-9a-f]{32}-us[0-9]{1,2}"),
-    form("a Twilio key", &["SK"], r"SK[0-9a-f]{32}"),
-    form("a Shopify token", &["shpat_", "shpca_", "shppa_", "shpss_"], r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"),
-    form("a DigitalOcean token", &["dop_v1_", "doo_v1_", "dor_v1_"], r"do[por]_v1_[a-f0-9]{64}"),
-    form("a Terraform token", &[".atlasv1."], r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}"),
-    form("a Vault token", &["hvs.", "hvb.", "hvr."], r"hv[sbr]\.[A-Za-z0-9_-]{24,300}"),
-    form("a Databricks token", &["dapi"], r"dapi[0-9a-f]{32}(?:-[0-9])?"),
-    form("a Linear key", &["lin_api_"], r"lin_api_[A-Za-z0-9]{40}"),
-    form("a Notion token", &["secret_", "ntn_"], r"(?:secret_[A-Za-z0-9]{43}|ntn_[A-Za-z0-9]{46})"),
-    form("a New Relic key", &["NRAK-"], r"NRAK-[A-Z0-9]{27}"),
-    form(
-        "a Grafana token",
-        &["glsa_", "glc_"],
-        r"gl(?:sa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|c_[A-Za-z0-9+/]{32,400}={0,2})",
-    ),
-    form("a Sentry token", &["sntrys_", "sntryu_"], r"sntry(?:s_eyJ[A-Za-z0-9+/=_-]{50,500}|u_[a-f0-9]{64})"),
-    form(
-        "a PlanetScale token",
-        &["pscale_tkn_", "pscale_pw_", "pscale_oauth_"],
-        r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{32,64}",
-    ),
-    form("a Postman key", &["PMAK-"], r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}"),
-    form("a Pulumi token", &["pul-"], r"pul-[a-f0-9]{40}"),
-    form(
-        "a Tailscale key",
-        &["tskey-"],
-        r"tskey-(?:auth|api|client|scim|webhook)?-?[A-Za-z0-9]{8,}-?[A-Za-z0-9]{8,64}",
-    ),
-    form("an Atlassian token", &["ATATT3", "ATCTT3"], r"AT[AC]TT3[A-Za-z0-9_=-]{60,250}"),
-    form("a Bitbucket token", &["ATBB"], r"ATBB[A-Za-z0-9]{32}"),
-    form("an Artifactory key", &["AKCp"], r"AKCp[A-Za-z0-9]{69,70}"),
-    form("a SonarQube token", &["squ_", "sqp_", "sqa_"], r"sq[upa]_[a-f0-9]{40}"),
-    form(
-        "a Square token",
-        &["EAAA", "sq0atp-", "sq0csp-"],
-        r"(?:EAAA[A-Za-z0-9_-]{60}|sq0(?:atp-[A-Za-z0-9_-]{22}|csp-[A-Za-z0-9_-]{43}))",
-    ),
-    form("a Telegram bot token", &[":AA"], r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"),
-    form("an Azure storage key", &["AccountKey="], r"AccountKey=[A-Za-z0-9+/]{86}=="),
-    form("an Azure client secret", &["Q~"], r"[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}"),
-    form("a JSON Web Token", &["eyJ"], r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"),
-    form("an age key", &["AGE-SECRET-KEY-1"], r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
-    form("a Doppler token", &["dp.pt.", "dp.st.", "dp.ct."], r"dp\.[psc]t\.[A-Za-z0-9._-]{40,60}"),
-    form("a Replicate token", &["r8_"], r"r8_[A-Za-z0-9]{37}"),
-    form("a Groq key", &["gsk_"], r"gsk_[A-Za-z0-9]{52}"),
-    form("a Fly token", &["FlyV1 ", "fo1_"], r"(?:FlyV1 fm[12][ar]?_[A-Za-z0-9+/=,_-]{60,800}|fo1_[A-Za-z0-9_-]{43})"),
-    form("a Buildkite token", &["bkua_"], r"bkua_[a-z0-9]{40}"),
-    form("a CircleCI token", &["CCIPAT_"], r"CCIPAT_[A-Za-z0-9]{22}_[a-f0-9]{40}"),
+const FORMS: [Form; 54] = [
+    Form {
+        name: "a GitHub token",
+        literals: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
+        pattern: r"gh[pousr]_[A-Za-z0-9]{36,251}",
+    },
+    Form { name: "a GitHub token", literals: &["github_pat_"], pattern: r"github_pat_[A-Za-z0-9_]{30,244}" },
+    Form {
+        name: "a GitLab token",
+        literals: &["glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glsoat-"],
+        pattern: r"gl(?:pat|dt|rt|ptt|cbt|soat)-[A-Za-z0-9_.=-]{20,300}",
+    },
+    Form { name: "an AWS access key", literals: &["AKIA", "ASIA"], pattern: r"(?:AKIA|ASIA)[A-Z2-7][A-Z0-9]{15}" },
+    Form { name: "a Slack token", literals: &["xox"], pattern: r"xox[abprsecd][-.][A-Za-z0-9.%-]{10,250}" },
+    Form { name: "a Slack token", literals: &["xapp-"], pattern: r"xapp-[0-9]-[A-Za-z0-9-]{20,200}" },
+    Form {
+        name: "a Slack webhook",
+        literals: &["hooks.slack.com/"],
+        pattern: r"hooks\.slack\.com/services/T[A-Z0-9]{6,12}/B[A-Z0-9]{6,12}/[A-Za-z0-9]{20,30}",
+    },
+    Form {
+        name: "a Discord webhook",
+        literals: &["/api/webhooks/"],
+        pattern: r"discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,80}",
+    },
+    Form { name: "an npm token", literals: &["npm_"], pattern: r"npm_[A-Za-z0-9]{36}" },
+    Form { name: "a PyPI token", literals: &["pypi-"], pattern: r"pypi-[A-Za-z0-9_-]{50,250}" },
+    Form { name: "a RubyGems key", literals: &["rubygems_"], pattern: r"rubygems_[0-9a-f]{48}" },
+    Form { name: "a crates.io token", literals: &["cio"], pattern: r"cio[A-Za-z0-9]{32}" },
+    Form { name: "a NuGet key", literals: &["oy2"], pattern: r"oy2[a-z0-9]{43}" },
+    Form { name: "a Mailgun key", literals: &["key-"], pattern: r"key-[0-9a-f]{32}" },
+    Form {
+        name: "an Azure client secret",
+        literals: &["7Q~", "8Q~"],
+        pattern: r"[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}",
+    },
+    Form { name: "a Docker Hub token", literals: &["dckr_"], pattern: r"dckr_[po]at_[A-Za-z0-9_-]{20,64}" },
+    Form {
+        name: "a Stripe key",
+        literals: &["k_live_", "k_test_"],
+        pattern: r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,250}",
+    },
+    Form { name: "a Stripe webhook secret", literals: &["whsec_"], pattern: r"whsec_[A-Za-z0-9+/=]{24,64}" },
+    Form { name: "a Google API key", literals: &["AIza"], pattern: r"AIza[0-9A-Za-z_-]{35}" },
+    Form { name: "a Google OAuth secret", literals: &["GOCSPX-"], pattern: r"GOCSPX-[A-Za-z0-9_-]{28}" },
+    Form { name: "a Google OAuth token", literals: &["ya29."], pattern: r"ya29\.[A-Za-z0-9_-]{30,500}" },
+    Form { name: "a Hugging Face token", literals: &["hf_"], pattern: r"hf_[A-Za-z0-9]{34}" },
+    Form {
+        name: "an OpenAI key",
+        literals: &["sk-proj-", "sk-svcacct-", "sk-admin-"],
+        pattern: r"sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,200}",
+    },
+    Form { name: "an OpenAI key", literals: &["T3BlbkFJ"], pattern: r"sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}" },
+    Form { name: "an Anthropic key", literals: &["sk-ant-"], pattern: r"sk-ant-[a-z0-9]+-[A-Za-z0-9_-]{40,120}" },
+    Form { name: "a SendGrid key", literals: &["SG."], pattern: r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}" },
+    Form { name: "a Shopify token", literals: &["shp"], pattern: r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}" },
+    Form {
+        name: "a DigitalOcean token",
+        literals: &["dop_v1_", "doo_v1_", "dor_v1_"],
+        pattern: r"do[por]_v1_[a-f0-9]{64}",
+    },
+    Form {
+        name: "a Terraform token",
+        literals: &[".atlasv1."],
+        pattern: r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}",
+    },
+    Form { name: "a Vault token", literals: &["hvs.", "hvb."], pattern: r"hv[sb]\.[A-Za-z0-9_-]{24,300}" },
+    Form { name: "a Databricks token", literals: &["dapi"], pattern: r"dapi[0-9a-f]{32}(?:-[0-9])?" },
+    Form { name: "a Linear key", literals: &["lin_api_"], pattern: r"lin_api_[A-Za-z0-9]{40}" },
+    Form { name: "a Notion token", literals: &["ntn_"], pattern: r"ntn_[A-Za-z0-9]{46}" },
+    Form { name: "a New Relic key", literals: &["NRAK-"], pattern: r"NRAK-[A-Z0-9]{27}" },
+    Form { name: "a Grafana token", literals: &["glsa_"], pattern: r"glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}" },
+    Form {
+        name: "a Sentry token",
+        literals: &["sntry"],
+        pattern: r"sntry(?:s_eyJ[A-Za-z0-9+/=_-]{50,500}|u_[a-f0-9]{64})",
+    },
+    Form {
+        name: "a PlanetScale token",
+        literals: &["pscale_"],
+        pattern: r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{32,64}",
+    },
+    Form { name: "a Postman key", literals: &["PMAK-"], pattern: r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}" },
+    Form { name: "a Pulumi token", literals: &["pul-"], pattern: r"pul-[a-f0-9]{40}" },
+    Form {
+        name: "a Tailscale key",
+        literals: &["tskey-"],
+        pattern: r"tskey-(?:(?:auth|api|client|scim|webhook)-)?[A-Za-z0-9]{8,}(?:-[A-Za-z0-9]{8,64})?",
+    },
+    Form { name: "an Atlassian token", literals: &["ATATT3", "ATCTT3"], pattern: r"AT[AC]TT3[A-Za-z0-9_=-]{60,250}" },
+    Form { name: "a Bitbucket token", literals: &["ATBB"], pattern: r"ATBB[A-Za-z0-9]{32}" },
+    Form { name: "an Artifactory key", literals: &["AKCp"], pattern: r"AKCp[A-Za-z0-9]{69,70}" },
+    Form { name: "a SonarQube token", literals: &["squ_", "sqp_"], pattern: r"sq[up]_[a-f0-9]{40}" },
+    Form { name: "a Square token", literals: &["sq0"], pattern: r"sq0(?:atp-[A-Za-z0-9_-]{22}|csp-[A-Za-z0-9_-]{43})" },
+    Form { name: "a Telegram bot token", literals: &[":AA"], pattern: r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}" },
+    Form { name: "an Azure storage key", literals: &["AccountKey="], pattern: r"AccountKey=[A-Za-z0-9+/]{86}==" },
+    Form {
+        name: "a JSON Web Token",
+        literals: &["eyJ"],
+        pattern: r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}",
+    },
+    Form {
+        name: "an age key",
+        literals: &["AGE-SECRET-KEY-1"],
+        pattern: r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
+    },
+    Form { name: "a Replicate token", literals: &["r8_"], pattern: r"r8_[A-Za-z0-9]{37}" },
+    Form { name: "a Groq key", literals: &["gsk_"], pattern: r"gsk_[A-Za-z0-9]{52}" },
+    Form {
+        name: "a Fly token",
+        literals: &["fm2_", "fm1r_", "fm1a_"],
+        pattern: r"fm[12][ar]?_[A-Za-z0-9+/=,_-]{60,800}",
+    },
+    Form { name: "a CircleCI token", literals: &["CCIPAT_"], pattern: r"CCIPAT_[A-Za-z0-9]{22}_[a-f0-9]{40}" },
+    Form { name: "a Buildkite token", literals: &["bkua_"], pattern: r"bkua_[a-z0-9]{40}" },
 ];
 
-/// All forms in one pattern; the number of the group that matched, less one, is the place in [`FORMS`].
-fn all() -> &'static Regex {
-    static ALL: OnceLock<Regex> = OnceLock::new();
-    ALL.get_or_init(|| {
-        let groups: Vec<String> = FORMS.iter().map(|form| format!("({})", form.pattern)).collect();
-        Regex::new(&format!(r"(?-u)\b(?:{})", groups.join("|"))).unwrap_or_else(|error| unreachable!("{error}"))
+/// All literals in one pattern.
+static LITERALS: LazyLock<Regex> = LazyLock::new(|| {
+    let all: Vec<String> = FORMS.iter().flat_map(|form| form.literals).map(|text| regex::escape(text)).collect();
+    compiled(&format!("(?-u){}", all.join("|")))
+});
+
+/// The pattern of each form, compiled once one of its literals was met.
+static PATTERNS: [OnceLock<Regex>; FORMS.len()] = [const { OnceLock::new() }; FORMS.len()];
+
+fn compiled(pattern: &str) -> Regex {
+    // Constants, all of which a test compiles.
+    Regex::new(pattern).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+/// How many forms there are.
+pub(super) fn kinds() -> usize {
+    FORMS.len()
+}
+
+/// What a token of that form is, for people.
+pub(super) fn kind_name(form: usize) -> &'static str {
+    FORMS.get(form).map_or("a token", |form| form.name)
+}
+
+/// Bytes of the shortest token.
+const SHORTEST: usize = 20;
+
+/// Bytes that tokens are made of.
+const OF_TOKENS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric()
+            || matches!(byte as u8, b'_' | b'-' | b'.' | b'/' | b'+' | b'=' | b':' | b'%' | b'~');
+        byte += 1;
+    }
+    table
+};
+
+/// Runs of at least [`SHORTEST`] bytes that tokens are made of. In most text there are few, and of the rest only one byte in
+/// some ten is looked at.
+fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    let is_part = |byte: u8| OF_TOKENS[usize::from(byte)];
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while let Some(window) = text.get(from..from + SHORTEST) {
+            if let Some(gap) = window.iter().rposition(|byte| !is_part(*byte)) {
+                from += gap + 1;
+                continue;
+            }
+            let start = from;
+            let more = text[start + SHORTEST..].iter().position(|byte| !is_part(*byte));
+            let end = more.map_or(text.len(), |more| start + SHORTEST + more);
+            from = end + 1;
+            return Some(start..end);
+        }
+        None
     })
 }
 
-/// Tokens in a text: what each is, and where.
-pub(crate) fn tokens(text: &[u8]) -> impl Iterator<Item = (&'static str, std::ops::Range<usize>)> {
-    all().captures_iter(text).filter_map(|found| {
-        let (at, whole) = found.iter().enumerate().skip(1).find_map(|(group, part)| Some((group - 1, part?)))?;
-        let next = text.get(whole.end()).copied().unwrap_or(b' ');
-        let goes_on = next.is_ascii_alphanumeric() || next == b'_';
-        (!goes_on && is_random(whole.as_bytes())).then_some((FORMS[at].name, whole.range()))
+/// Tokens in a text, from the left: the form of each, and where.
+pub(super) fn tokens(text: &[u8]) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
+    runs(text).filter(|run| may_be_a_token(&text[run.clone()])).flat_map(|run| {
+        let start = run.start;
+        tokens_of_run(&text[run]).map(move |(form, range)| (form, start + range.start..start + range.end))
     })
 }
 
-/// Whether a token looks as if it had been drawn, and not written: examples repeat a letter or count up.
-pub(crate) fn is_random(token: &[u8]) -> bool {
+/// Long names of programs have no digit. Of what was drawn, only these forms can do without.
+fn may_be_a_token(run: &[u8]) -> bool {
+    run.iter().any(u8::is_ascii_digit)
+        || [&b"hf_"[..], b"AKIA", b"ASIA"].iter().any(|form| memchr::memmem::find(run, form).is_some())
+}
+
+/// Bytes before a literal that can belong to a token, and behind it.
+const AROUND: (usize, usize) = (48, 1024);
+
+fn tokens_of_run(run: &[u8]) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
+    let mut done = 0;
+    LITERALS.find_iter(run).filter_map(move |literal| {
+        if literal.start() < done {
+            return None;
+        }
+        let from = literal.start().saturating_sub(AROUND.0).max(done);
+        let window = &run[from..run.len().min(literal.end() + AROUND.1)];
+        let fits = |form: &Form| form.literals.iter().any(|own| own.as_bytes() == literal.as_bytes());
+        let mut forms = FORMS.iter().zip(&PATTERNS).enumerate().filter(|(_, (form, _))| fits(form));
+        let (form, range) = forms.find_map(|(at, (form, pattern))| {
+            let pattern = pattern.get_or_init(|| compiled(&format!(r"(?-u)\b(?:{})", form.pattern)));
+            let found = pattern.find_iter(window).find(|found| from + found.end() > literal.start())?;
+            let next = window.get(found.end()).copied().unwrap_or(b' ');
+            let ends = !next.is_ascii_alphanumeric() && next != b'_';
+            (ends && is_random(found.as_bytes())).then(|| (at, from + found.start()..from + found.end()))
+        })?;
+        done = range.end;
+        Some((form, range))
+    })
+}
+
+/// Whether a token looks as if it had been drawn, and not written: examples repeat a letter, count up, or say that they are one.
+pub(super) fn is_random(token: &[u8]) -> bool {
+    const PARTS: [&str; 11] = [
+        "example",
+        "xxxx",
+        "0000000",
+        "your",
+        "1234567890abcdef",
+        "0123456789abcdef",
+        "abcdefghijklmnop",
+        "placeholder",
+        "dummy",
+        "redacted",
+        "changeme",
+    ];
     let lower = token.to_ascii_lowercase();
     let has = |part: &str| lower.windows(part.len()).any(|window| window == part.as_bytes());
-    let parts = ["example", "xxxx", "0000000", "your", "1234567890abcdef", "abcdefghijklmnop", "placeholder", "dummy"];
     let mut runs = lower.chunk_by(|a, b| a == b).map(<[u8]>::len);
-    !parts.iter().any(|part| has(part)) && runs.all(|run| run < 5)
+    !PARTS.iter().any(|part| has(part)) && runs.all(|run| run < 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_compiles_and_has_its_literals() {
+        for form in &FORMS {
+            compiled(form.pattern);
+            assert!(!form.literals.is_empty() && form.literals.iter().all(|text| text.len() >= 3), "{}", form.name);
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub(super) struct Advice<'a> {
     pub(super) rule: Option<&'a Rule>,
     pub(super) kind: Kind,
     pub(super) in_base: bool,
+    /// What secret the text of the one file holds.
+    pub(super) secret_kind: Option<&'static str>,
     /// The instruction's text confirms the rule.
     pub(super) confirmed: bool,
     pub(super) stored_in: u16,
@@ -178,7 +180,11 @@ fn sentence(about: &Advice<'_>) -> String {
             if folder.is_empty() { "several places".to_owned() } else { format!("below {folder}") }
         }
     };
-    let files = if about.files == 1 { "1 file".to_owned() } else { format!("{} files", about.files) };
+    let files = match about.secret_kind {
+        Some(kind) => kind.to_owned(),
+        None if about.files == 1 => "1 file".to_owned(),
+        None => format!("{} files", about.files),
+    };
     let copied = matches!(step(about.stored_by), Step::Copy | Step::CopyFromStage);
     let what = match about.kind {
         Kind::Deleted if about.in_base => format!("part of the base image, deleted in layer {b}: still pulled"),

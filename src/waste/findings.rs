@@ -3,6 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
+use super::Evidence;
 use super::accounts::Accounts;
 use super::advice::{Advice, Secrecy, advise};
 use super::base::Base;
@@ -12,6 +13,7 @@ use super::rules::{Computed, Rule, Rules};
 use super::secrets::{SpokenSecret, is_for_show};
 use super::twins::twin_folders;
 use crate::image::Image;
+use crate::secret::SecretKind;
 use crate::tree::{EventRef, NodeId, Tree};
 
 /// How much a finding matters.
@@ -116,6 +118,7 @@ pub(super) struct Words<'a> {
     /// For the largest duplicate of each layer the live file that has the same content.
     pub(super) kept: &'a [(EventRef, EventRef)],
     pub(super) spoken: &'a [SpokenSecret],
+    pub(super) evidence: &'a Evidence,
     pub(super) lines: &'a Lines,
 }
 
@@ -152,13 +155,20 @@ struct Cause {
     stored_in: u16,
     caused_by: u16,
     for_show: bool,
+    /// Of a secret: each file is a finding of its own, so that it can be excepted.
+    file: Option<EventRef>,
 }
+
+/// Secrets that are told one by one; of more only their rules and layers.
+const MOST_SECRETS: usize = 500;
 
 /// Puts charges together by rule, kind and layers; the largest first.
 pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
     let tree = words.tree;
     let mut causes: FxHashMap<Cause, Vec<Charge>> = FxHashMap::default();
     let places = Places::new(words.weights, words.charges);
+    let secrets: FxHashSet<EventRef> =
+        words.charges.iter().filter(|charge| charge.kind == Kind::Secret).map(|charge| charge.file).collect();
     // What goes away with something that has a name, by the same instruction, shares that name.
     let mut named: FxHashMap<(Kind, u16, u16, NodeId), RuleId> = FxHashMap::default();
     for charge in words.charges {
@@ -168,17 +178,19 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
             named.entry((kind, stored_in, caused_by, places.of(charge))).or_insert(rule);
         }
         let for_show = kind == Kind::Secret && is_for_show(tree, charge.file);
-        causes.entry(Cause { rule: Some(rule), kind, stored_in, caused_by, for_show }).or_default().push(*charge);
+        let file = Some(charge.file).filter(|_| kind == Kind::Secret && !for_show && secrets.len() <= MOST_SECRETS);
+        causes.entry(Cause { rule: Some(rule), kind, stored_in, caused_by, for_show, file }).or_default().push(*charge);
     }
     for charge in words.charges.iter().filter(|charge| charge.rule().is_none()) {
         let (kind, stored_in, caused_by) = (charge.kind, charge.file.layer, charge.caused_by);
         let place = if kind == Kind::Deleted { places.of(charge) } else { NodeId::ROOT };
         let together = kind == Kind::Deleted && place != tree.event_at(charge.file).node;
         let rule = named.get(&(kind, stored_in, caused_by, place)).copied().filter(|_| together);
-        causes.entry(Cause { rule, kind, stored_in, caused_by, for_show: false }).or_default().push(*charge);
+        causes
+            .entry(Cause { rule, kind, stored_in, caused_by, for_show: false, file: None })
+            .or_default()
+            .push(*charge);
     }
-    let secrets: FxHashSet<EventRef> =
-        words.charges.iter().filter(|charge| charge.kind == Kind::Secret).map(|charge| charge.file).collect();
     let mut findings: Vec<Finding> =
         causes.into_iter().map(|(cause, charges)| finding(words, &places, &secrets, cause, &charges)).collect();
     if let Some(rule) = words.rules.computed(Computed::HistorySecrets) {
@@ -200,7 +212,7 @@ fn finding(
     charges: &[Charge],
 ) -> Finding {
     let Words { tree, weights, image, rules, base, kept, .. } = words;
-    let Cause { rule, kind, stored_in, caused_by, for_show } = cause;
+    let Cause { rule, kind, stored_in, caused_by, for_show, file } = cause;
     let rule = rule.map(|id| rules.rule(id));
     let paths = places.sums(charges);
     let largest = charges.iter().max_by_key(|charge| (weights.of(charge), std::cmp::Reverse(charge.file)));
@@ -243,6 +255,10 @@ fn finding(
         },
         owner: alike(charges, |file| (tree.attributes(file).uid, tree.attributes(file).gid)),
         files: charges.len() as u64,
+        secret_kind: file
+            .filter(|_| rule.is_some_and(|rule| rule.computed == Some(Computed::ContentSecrets)))
+            .and_then(|file| words.evidence.seen.get(&file)?.secret())
+            .map(SecretKind::name),
     });
     let counted = |charge: &Charge| if kind == Kind::Secret { 0 } else { weights.of(charge) };
     // A part of a file takes as much of the blob as its share is.

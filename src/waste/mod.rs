@@ -35,6 +35,7 @@ pub use magic::{HEAD, Magic, Seen};
 pub use named::{Named, PathHits, pieces};
 pub use notices::{Notice, StoredLayer, compression_notices, may_be_zeros};
 pub use rules::{Computed, Flag, Guard, Level, Rule, Rules, RulesError, Variable};
+pub use secrets::may_hold_secrets;
 pub use shadow::{Dead, dead, questions};
 
 use std::sync::Arc;
@@ -150,6 +151,7 @@ impl Waste {
             kept: &kept,
             lines: case.lines,
             spoken: &secrets::in_words(image),
+            evidence,
         });
         let notices = notices::notices(tree, rules, case.tar_bytes, evidence, &findings);
         let content_bytes = tree.content_bytes();

@@ -1,12 +1,14 @@
 //! Secrets that are left in a layer, or in the history; also under a deletion, since every layer can be read.
 
+use rustc_hash::FxHashSet;
+
 use super::Evidence;
 use super::kind::{Charge, Kind, RuleId};
 use super::named::{Named, rooted};
-use super::rules::Rules;
+use super::rules::{Computed, Rules};
 use crate::image::Image;
-use crate::secret::HiddenSecret;
-use crate::tree::{Event, EventRef, Tree};
+use crate::secret::{self, HiddenSecret, LARGEST};
+use crate::tree::{Event, EventKind, EventRef, Tree};
 
 /// A secret in the words of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,27 @@ pub(super) struct SpokenSecret {
     pub(super) row: Option<usize>,
 }
 
-/// Files that are secrets, by name and, where the rule asks for it, by content.
+/// Files whose text may hold a secret, deleted ones too; none if no rule asks for them.
+pub fn may_hold_secrets(tree: &Tree, rules: &Rules) -> Vec<EventRef> {
+    let mut files = Vec::new();
+    if rules.computed(Computed::ContentSecrets).is_none() {
+        return files;
+    }
+    let mut path = Vec::new();
+    for (layer, events) in tree.layers.iter().enumerate() {
+        for (index, event) in events.events[..events.listed].iter().enumerate() {
+            if event.kind() == EventKind::File && (1..=LARGEST).contains(&event.size) {
+                tree.paths.write_path(event.node, &mut path);
+                if secret::may_hold_secrets(&path, event.size) {
+                    files.push(EventRef { layer: layer as u16, index: index as u32 });
+                }
+            }
+        }
+    }
+    files
+}
+
+/// Files that are secrets, by name and, where the rule asks for it, by content; and those whose text holds one.
 pub(super) fn in_files(tree: &Tree, rules: &Rules, named: &Named, evidence: &Evidence) -> Vec<Charge> {
     let holds = |(file, rule): &(EventRef, RuleId)| {
         let seen = evidence.seen.get(file).copied().unwrap_or_default();
@@ -31,7 +53,14 @@ pub(super) fn in_files(tree: &Tree, rules: &Rules, named: &Named, evidence: &Evi
         let by = if until == Event::HOLDS { file.layer } else { until };
         Charge::new(file, Kind::Secret, by, file.layer).named(Some(rule))
     };
-    named.secrets(rules).filter(holds).map(charge).collect()
+    let mut charges: Vec<Charge> = named.secrets(rules).filter(holds).map(charge).collect();
+    let by_path: FxHashSet<EventRef> = charges.iter().map(|charge| charge.file).collect();
+    if let Some(rule) = rules.computed(Computed::ContentSecrets) {
+        let in_text = evidence.seen.iter().filter(|(file, seen)| seen.secret().is_some() && !by_path.contains(*file));
+        charges.extend(in_text.map(|(file, _)| charge((*file, rule))));
+        charges.sort_unstable_by_key(|charge| (charge.file, charge.rule()));
+    }
+    charges
 }
 
 /// Directories whose keys and passwords are meant to be seen: tests and examples of packages.

@@ -28,6 +28,7 @@ mod redaction;
 mod reports;
 mod saving;
 mod screen;
+mod secrets;
 mod settings;
 mod terminal;
 mod tree;

@@ -281,7 +281,7 @@ impl Rules {
 
     /// Whether a rule is to count that no path can be matched by: it looks at package databases and into programs.
     pub fn counts_computed(&self) -> bool {
-        let files = |rule: &&Rule| rule.computed.is_some_and(|computed| computed != Computed::HistorySecrets);
+        let files = |rule: &&Rule| rule.computed.is_some() && rule.level != Level::Secret;
         self.all.iter().filter(files).any(|rule| rule.level == Level::On)
     }
 

@@ -75,6 +75,8 @@ pub enum Computed {
     Symbols,
     /// Secrets in the history and the config.
     HistorySecrets,
+    /// Secrets in the text of files that no path gives away.
+    ContentSecrets,
 }
 
 /// A variable that puts files elsewhere: `NAME`, or `NAME/below` where the files are in a directory of its value.
