@@ -7,6 +7,7 @@ mod engine;
 mod kept;
 mod loaded;
 mod members;
+mod parallel;
 mod pull;
 mod recompress;
 mod stream;
@@ -24,6 +25,7 @@ use crate::source::{Opened, Pull, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
+pub(crate) use parallel::map_in_parallel;
 pub(crate) use stream::may_be_layer;
 
 /// What to look at, and how closely.
@@ -34,6 +36,8 @@ pub struct Options {
     pub platform: Option<Platform>,
     /// Compute every digest.
     pub verify: bool,
+    /// Layers that the image names and the source does not give are no reason to fail.
+    pub allow_missing_layers: bool,
     /// Compute the SHA-256 of every file.
     pub hash: bool,
     /// Threads that read layers; 0 is one for each core.
@@ -203,6 +207,8 @@ pub struct Inspection {
     pub asked_squashes: Vec<(u16, u16)>,
     /// The Dockerfile that was given.
     pub dockerfile: Option<GivenDockerfile>,
+    /// Whether layers that the source does not give are no reason to fail.
+    pub allow_missing_layers: bool,
     /// Contents that were kept, by the entry.
     pub(crate) kept: Vec<(EventRef, Vec<u8>)>,
 }
@@ -222,8 +228,28 @@ impl Inspection {
         self.asked_squashes.iter().copied().chain(own)
     }
 
-    /// What makes the result incomplete or untrue: layers that broke off, digests that do not hold. Absent layers of an
-    /// archive that was saved in part are only notes.
+    /// Why no judgement of the image may pass: it is damaged, or layers are missing that may not be.
+    pub fn incomplete(&self) -> impl Iterator<Item = String> {
+        let missing = self.missing().filter(|_| !self.allow_missing_layers);
+        self.damage().chain(missing)
+    }
+
+    /// Layers that the image names and the source does not give.
+    pub fn missing(&self) -> Option<String> {
+        let layers = self.layers.iter().zip(&self.image.layers).enumerate();
+        let missing: Vec<_> = layers.filter(|(_, (facts, _))| facts.missing).collect();
+        let (index, (_, layer)) = missing.first()?;
+        let first = format!("layer {index} ({})", layer.label());
+        Some(match missing.len() {
+            1 => format!("{first} is missing, so the image is known only in part"),
+            some => format!(
+                "{some} of {} layers are missing, from {first} on; the image is known only in part",
+                self.layers.len()
+            ),
+        })
+    }
+
+    /// What makes the result untrue: layers that broke off, digests that do not match.
     pub fn damage(&self) -> impl Iterator<Item = String> {
         let broken = self.layers.iter().zip(&self.image.layers).enumerate().filter_map(|(index, (facts, layer))| {
             let damage = facts.damage.as_ref()?;
@@ -283,7 +309,10 @@ pub enum InspectError {
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
+    /// Bytes read from the source.
     read: Arc<AtomicU64>,
+    /// Bytes of layer indexes in the cache that stand for layers that were not read.
+    indexed: AtomicU64,
 }
 
 /// Looks at an image from the first byte to the judgement. `tell` hears how far it is, on the calling thread; when it

@@ -1,13 +1,12 @@
 use std::io::{self, BufRead, Read, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 
 use flate2::write::DeflateEncoder;
-use sha2::{Digest as _, Sha256};
 
-use super::Stored;
+use super::{Algorithm, Checksum, Stored, Sum};
 
 /// Pieces that travel between the two threads, and how many may wait: 2 MiB in all, whatever is read.
 const PIECE: usize = 256 * 1024;
@@ -265,31 +264,33 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Hashes the bytes that pass (SHA-256), when asked to; at the end of the reader it knows the digest.
+/// Computes sums of the bytes that pass; at the end of the reader it knows them.
 pub struct Tee<R> {
     reader: R,
-    hash: Option<Sha256>,
-    done: Option<Box<dyn FnOnce([u8; 32]) + Send>>,
+    sums: Vec<Checksum>,
+    done: Option<Arc<Mutex<Vec<Sum>>>>,
 }
 
 impl<R> Tee<R> {
-    /// Calls `done` with the SHA-256 of all bytes once the end was read. With `None` nothing is hashed.
-    pub fn new(reader: R, done: Option<Box<dyn FnOnce([u8; 32]) + Send>>) -> Self {
-        Self { reader, hash: done.is_some().then(Sha256::new), done }
+    /// Puts the sums of all bytes, by `algorithms`, into `done` once the end was read.
+    pub fn new(reader: R, algorithms: &[Algorithm], done: &Arc<Mutex<Vec<Sum>>>) -> Self {
+        let sums: Vec<Checksum> = algorithms.iter().map(|algorithm| Checksum::new(*algorithm)).collect();
+        Self { reader, done: (!sums.is_empty()).then(|| Arc::clone(done)), sums }
     }
 }
 
 impl<R: Read> Read for Tee<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.reader.read(buffer)?;
-        if let Some(hash) = &mut self.hash {
-            hash.update(&buffer[..got]);
-            if got == 0
-                && !buffer.is_empty()
-                && let (Some(hash), Some(done)) = (self.hash.take(), self.done.take())
-            {
-                done(hash.finalize().into());
-            }
+        for sum in &mut self.sums {
+            sum.update(&buffer[..got]);
+        }
+        if got == 0
+            && !buffer.is_empty()
+            && let Some(done) = self.done.take()
+            && let Ok(mut done) = done.lock()
+        {
+            done.extend(std::mem::take(&mut self.sums).into_iter().map(Checksum::finish));
         }
         Ok(got)
     }

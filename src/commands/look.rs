@@ -27,6 +27,7 @@ pub(super) fn options(settings: &Settings) -> Options {
     Options {
         platform: settings.platform().or_else(default),
         verify: settings.switch("verify"),
+        allow_missing_layers: settings.switch("allow-missing-layers"),
         threads: settings.number("threads").unwrap_or(0) as usize,
         cache: (!settings.switch("no-cache")).then(cache).flatten(),
         pull: match settings.word("pull").and_then(|word| word.to_str()) {
@@ -45,7 +46,7 @@ pub(super) fn judging(settings: &Settings, built_from: Option<&Path>) -> Result<
         None => None,
         Some(path) => {
             let failed = |error| Failure::ReadFile { name: path.display().to_string(), error };
-            Some((path.display().to_string(), std::fs::read_to_string(path).map_err(failed)?))
+            Some((path.display().to_string(), explore::bytes::read_text(path).map_err(failed)?))
         }
     };
     let (base, layers) = (settings.word("base"), settings.number("base-layers"));
@@ -83,7 +84,7 @@ pub(super) fn catalogue(file: Option<&Path>, count: &[String]) -> Result<Arc<Rul
     let text = match file {
         None if count.is_empty() => return Ok(Arc::clone(Rules::built_in())),
         None => String::new(),
-        Some(path) => std::fs::read_to_string(path)
+        Some(path) => explore::bytes::read_text(path)
             .map_err(|error| Failure::ReadFile { name: path.display().to_string(), error })?,
     };
     let name = file.map_or_else(|| "--count".to_owned(), |file| file.display().to_string());
@@ -143,6 +144,9 @@ pub(super) fn end(found: &Inspection, settings: &Settings) -> ExitCode {
         let _ = report::write_timings(found, &mut io::stderr());
     }
     let mut code = ExitCode::SUCCESS;
+    if let Some(missing) = found.missing() {
+        say(&format!("explore: {}: warning: {missing}", explore::bytes::shown_text(&found.reference)));
+    }
     for damage in found.damage() {
         say(&format!("explore: {}: {damage}", explore::bytes::shown_text(&found.reference)));
         code = ExitCode::from(2);

@@ -134,7 +134,7 @@ pub(super) fn build(
         }
         return Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)));
     }
-    let id = std::fs::read_to_string(&id_file)
+    let id = explore::bytes::read_text(&id_file)
         .map_err(|error| Failure::ReadFile { name: "the id of the image".into(), error })?;
     let image = OsString::from(format!("{client}:{}", id.trim()));
     let dockerfile = dockerfile_of(arguments);

@@ -59,7 +59,10 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
             }
         }
     }
-    let broken = found.iter().any(|found| end(found, settings) != ExitCode::SUCCESS);
+    for found in &found {
+        end(found, settings);
+    }
+    let broken = found.iter().any(|found| found.incomplete().next().is_some());
     worst = if broken { 2 } else { worst };
     let mut verdicts: Vec<Verdict> = found.iter().map(|found| gate.judge(found)).collect();
     if settings.switch("write-baseline") {
@@ -87,13 +90,16 @@ fn shown_os(name: &OsStr) -> String {
     shown(name.as_encoded_bytes())
 }
 
+/// Bytes of a list of images that are read.
+const MAX_LIST: u64 = 16 << 20;
+
 /// Images of a list: one on each line; empty lines and those that begin with `#` are for people.
 fn listed(list: &Path) -> Result<Vec<OsString>, Failure> {
     let mut bytes = Vec::new();
     let read = if list == Path::new("-") {
-        io::stdin().lock().read_to_end(&mut bytes)
+        io::stdin().lock().take(MAX_LIST).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(list).and_then(|mut file| file.read_to_end(&mut bytes))
+        std::fs::File::open(list).and_then(|file| file.take(MAX_LIST).read_to_end(&mut bytes))
     };
     read.map_err(|error| Failure::ReadFile { name: list.display().to_string(), error })?;
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -124,7 +130,7 @@ fn gate(settings: &Settings, options: &Options) -> Result<Gate, Failure> {
             // What is said of the base and of layers is said of the images that are judged.
             let options = Options { base_image: None, base_layers: None, squash: Vec::new(), ..options.clone() };
             let found = look(&Target::parse(image)?, &options)?;
-            if let Some(damage) = found.damage().next() {
+            if let Some(damage) = found.incomplete().next() {
                 return Err(Failure::Usage(format!("{}: {damage}; nothing can be held against it", shown_os(image))));
             }
             Some(Known::of(&found))
@@ -136,7 +142,7 @@ fn gate(settings: &Settings, options: &Options) -> Result<Gate, Failure> {
 
 fn read_baseline(file: &Path) -> Result<Known, Failure> {
     let name = shown_text(&file.display().to_string());
-    let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
+    let text = explore::bytes::read_text(file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::NoBaseline(name.clone()),
         _ => Failure::ReadFile { name: name.clone(), error },
     })?;

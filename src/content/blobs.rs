@@ -1,13 +1,13 @@
 //! Reads the blobs of some layers a second time, from whichever source they came.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::reader::ReadError;
-use crate::bytes::{Flowing, Stopping, Window, sniff};
+use crate::bytes::{Flowing, Sniffed, Stopping, Window};
 use crate::inspect::Inspection;
 use crate::inspect::may_be_layer;
 use crate::source::{EngineImage, Member, Members, Opened, Pass, Stop, Stream, Target, open};
@@ -178,12 +178,12 @@ fn over_export(
             let stream = engine.export(Some(&platform), Arc::default(), &bell);
             let mut pass = Pass::over(engine.daemon.title(), Box::new(stream), scope)?;
             while let Some(member) = pass.next_member()? {
-                let Member::File { name, mut content, .. } = member else { continue };
-                let mut head = Vec::new();
-                if content.by_ref().take(512).read_to_end(&mut head).is_err() || !may_be_layer(&head) {
+                let Member::File { name, content, .. } = member else { continue };
+                let Ok(content) = Sniffed::new(content, 512) else { continue };
+                if !may_be_layer(content.head()) {
                     continue;
                 }
-                let mut whole = Cursor::new(head).chain(content);
+                let mut whole = content.whole();
                 let bytes = Bytes::Flow(&mut whole);
                 if visit(StoredBlob { name: &name, layers, sure: false, bytes })? == Next::Enough {
                     break;
@@ -200,13 +200,9 @@ fn over_export(
 
 /// What a blob inflates to, until `stop` is true.
 pub(super) fn inflate<'b>(
-    mut stored: impl Read + Send + 'b,
+    stored: impl Read + Send + 'b,
     stop: &'b AtomicBool,
 ) -> std::io::Result<Flowing<BufReader<impl Read + 'b>>> {
-    let mut head = Vec::new();
-    stored.by_ref().take(6).read_to_end(&mut head)?;
-    let compression = sniff(&head);
-    let whole = Cursor::new(head).chain(stored);
-    let plain = compression.decode(BufReader::with_capacity(256 * 1024, whole))?;
+    let plain = Sniffed::new(stored, 6)?.plain()?;
     Ok(Flowing::new(BufReader::with_capacity(256 * 1024, Stopping::new(plain, stop))))
 }

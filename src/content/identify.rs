@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::reader::ReadError;
-use crate::bytes::{Compression, Flowing, sniff};
-use crate::inspect::Inspection;
+use crate::bytes::{Compression, Flowing, Sniffed};
+use crate::inspect::{Inspection, map_in_parallel};
 use crate::layer::{ContentError, ContentId, find_entry, identify};
 use crate::source::{Opened, Target, open};
 use crate::tree::EventRef;
@@ -42,30 +42,16 @@ pub fn contents(
         }
         identify_in_blob(window, event.block).map_err(failed)
     };
-    let next = AtomicUsize::new(0);
-    let share = || -> Result<Vec<(EventRef, ContentId)>, ReadError> {
-        let mut some = Vec::new();
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            some.push((*file, identity(file)?));
-        }
-        Ok(some)
-    };
     let threads = if threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { threads };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.min(files.len())).map(|_| scope.spawn(share)).collect();
-        let mut all = BTreeMap::new();
-        for worker in workers {
-            all.extend(worker.join().map_err(|_| ReadError::Stopped)??);
-        }
-        Ok(all)
-    })
+    let identities = map_in_parallel(files.len(), 1, threads, &AtomicBool::new(false), |step| {
+        files[step].iter().map(&identity).collect::<Result<Vec<_>, _>>()
+    })?;
+    let identities = identities.ok_or(ReadError::Stopped)?;
+    Ok(files.iter().copied().zip(identities.into_iter().flatten()).collect())
 }
 
-fn identify_in_blob(mut stored: impl Read + Send, block: u32) -> Result<ContentId, ContentError> {
-    let mut head = Vec::new();
-    stored.by_ref().take(6).read_to_end(&mut head)?;
-    let whole = std::io::Cursor::new(head.clone()).chain(stored);
-    let plain = sniff(&head).decode(BufReader::with_capacity(256 * 1024, whole))?;
+fn identify_in_blob(stored: impl Read + Send, block: u32) -> Result<ContentId, ContentError> {
+    let plain = Sniffed::new(stored, 6)?.plain()?;
     let mut found = find_entry(Flowing::new(BufReader::with_capacity(256 * 1024, plain)), block)?;
     found.copy_and_identify(&mut std::io::sink())
 }

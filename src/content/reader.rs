@@ -176,9 +176,10 @@ fn read_whole<W: Write>(
     Err(ReadError::Missing(layer))
 }
 
-/// By what a file is known again: its place, path, size and, where it is known, content have to be those that the index has.
+/// By what a file is known again: its place, name, size and, where it is known, content have to be those that the index has.
+/// The directories of its path may be others, since the entry may go through a symbolic link of its layer.
 pub(super) struct Wanted {
-    path: Vec<u8>,
+    name: Vec<u8>,
     pub(super) block: u32,
     pub(super) size: u64,
     pub(super) content: Option<ContentId>,
@@ -188,7 +189,7 @@ impl Wanted {
     pub(super) fn of(inspection: &Inspection, file: EventRef) -> Self {
         let event = inspection.tree.event_at(file);
         Self {
-            path: inspection.tree.paths.path(event.node),
+            name: inspection.tree.paths.name(event.node).to_vec(),
             block: event.block,
             size: event.size,
             content: inspection.tree.content(file),
@@ -198,7 +199,8 @@ impl Wanted {
     /// Whether an entry that begins at the block is the one that the index has, by its headers.
     pub(super) fn is(&self, entry: &Entry) -> bool {
         let mut path = Vec::new();
-        entry.size == self.size && normal_path(&entry.path, &mut path) && path == self.path
+        let is_path = normal_path(&entry.path, &mut path);
+        entry.size == self.size && is_path && path.rsplit(|byte| *byte == b'/').next() == Some(&self.name)
     }
 
     /// Whether a blob has the file; its start is left in `start`.

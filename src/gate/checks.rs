@@ -112,7 +112,7 @@ impl Checks<'_> {
 
     /// What is damaged passes no gate, whatever is left of it holds.
     fn damage(&mut self) {
-        let damage: Vec<String> = self.found.damage().map(|text| shown_text(&text)).collect();
+        let damage: Vec<String> = self.found.incomplete().map(|text| shown_text(&text)).collect();
         if let [first, others @ ..] = damage.as_slice() {
             let more = if others.is_empty() { String::new() } else { format!("; and {} more", others.len()) };
             let has = Quantity::Count(damage.len() as u64);

@@ -1,116 +1,112 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
-
 use super::history::HistoryRow;
-use super::manifest::or_default;
+use super::json::{Document, Object};
 use super::{Digest, Platform};
 use crate::secret::{HiddenSecret, Redacted, hide_in_words, seal};
 
 /// The fields of an image config that are shown (OCI image spec, "Image Configuration").
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     /// When the image was built, as written.
     pub created: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
     os: String,
-    #[serde(default, deserialize_with = "or_default")]
     architecture: String,
     variant: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    rootfs: RootFs,
-    #[serde(default, deserialize_with = "or_default")]
+    diff_ids: Vec<String>,
     pub(super) history: Vec<HistoryRow>,
     /// How containers of it are started.
-    #[serde(default, deserialize_with = "or_default", rename = "config")]
     pub run: Run,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-struct RootFs {
-    #[serde(default, deserialize_with = "or_default")]
-    diff_ids: Vec<String>,
-}
-
 /// How containers are started.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Default)]
 pub struct Run {
     /// User and group.
-    #[serde(default, deserialize_with = "or_default")]
     pub user: String,
     /// `NAME=value`.
-    #[serde(default, deserialize_with = "variables")]
     pub env: Vec<Redacted>,
     /// What is started.
-    #[serde(default, deserialize_with = "words")]
     pub entrypoint: Vec<Redacted>,
     /// Its arguments.
-    #[serde(default, deserialize_with = "words")]
     pub cmd: Vec<Redacted>,
     /// Where.
-    #[serde(default, deserialize_with = "or_default")]
     pub working_dir: String,
     /// Labels.
-    #[serde(default, deserialize_with = "named")]
     pub labels: BTreeMap<String, Redacted>,
     /// The signal that asks it to end.
-    #[serde(default, deserialize_with = "or_default")]
     pub stop_signal: String,
-    /// The shell of instructions that are no list.
-    #[serde(default, deserialize_with = "words")]
+    /// The shell of instructions that are not a list.
     pub shell: Vec<Redacted>,
     /// Instructions for images that are built on it.
-    #[serde(default, deserialize_with = "or_default")]
     pub on_build: Vec<Redacted>,
-    #[serde(default, deserialize_with = "or_default")]
-    volumes: BTreeMap<String, serde_json::Value>,
-    #[serde(default, deserialize_with = "or_default")]
-    exposed_ports: BTreeMap<String, serde_json::Value>,
-    #[serde(default, deserialize_with = "or_default")]
-    healthcheck: Healthcheck,
-}
-
-/// `NAME=value` lines.
-fn variables<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Redacted>, D::Error> {
-    Ok(or_default::<D, Vec<String>>(value)?.iter().map(|line| Redacted::variable(line)).collect())
-}
-
-/// The words of one command.
-fn words<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Redacted>, D::Error> {
-    let mut words: Vec<Redacted> = or_default(value)?;
-    hide_in_words(&mut words);
-    Ok(words)
-}
-
-/// Values whose names say what they are.
-pub(super) fn named<'de, D: Deserializer<'de>>(value: D) -> Result<BTreeMap<String, Redacted>, D::Error> {
-    let pairs = or_default::<D, BTreeMap<String, String>>(value)?.into_iter();
-    Ok(pairs.map(|(name, value)| (Redacted::named(&name, &value), name)).map(|(value, name)| (name, value)).collect())
-}
-
-/// How a container's health is found out.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Healthcheck {
-    #[serde(default, deserialize_with = "words")]
-    test: Vec<Redacted>,
+    volumes: Vec<String>,
+    exposed_ports: Vec<String>,
+    healthcheck: Vec<Redacted>,
 }
 
 impl Run {
+    fn read(object: &Object<'_>) -> Self {
+        Self {
+            user: object.text_or_empty("User"),
+            env: object.texts("Env").iter().map(|line| Redacted::variable(line)).collect(),
+            entrypoint: words(&object.texts("Entrypoint")),
+            cmd: words(&object.texts("Cmd")),
+            working_dir: object.text_or_empty("WorkingDir"),
+            labels: named(object.texts_by_key("Labels")),
+            stop_signal: object.text_or_empty("StopSignal"),
+            shell: words(&object.texts("Shell")),
+            on_build: object.texts("OnBuild").iter().map(|text| Redacted::new(text)).collect(),
+            volumes: object.keys("Volumes"),
+            exposed_ports: object.keys("ExposedPorts"),
+            healthcheck: object.child("Healthcheck").map(|check| words(&check.texts("Test"))).unwrap_or_default(),
+        }
+    }
+
     /// Directories whose data outlives the container.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
-        self.volumes.keys().map(String::as_str)
+        self.volumes.iter().map(String::as_str)
     }
 
     /// `PORT/PROTOCOL`.
     pub fn ports(&self) -> impl Iterator<Item = &str> {
-        self.exposed_ports.keys().map(String::as_str)
+        self.exposed_ports.iter().map(String::as_str)
     }
 
     /// The command that finds out a container's health, `CMD` or `CMD-SHELL` first.
     pub fn healthcheck(&self) -> &[Redacted] {
-        &self.healthcheck.test
+        &self.healthcheck
+    }
+}
+
+/// A time; the year 1 is how Go writes that there is none.
+pub(super) fn a_time(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.starts_with("0001-01-01T00:00:00"))
+}
+
+/// The words of one command.
+fn words(texts: &[String]) -> Vec<Redacted> {
+    let mut words: Vec<Redacted> = texts.iter().map(|text| Redacted::new(text)).collect();
+    hide_in_words(&mut words);
+    words
+}
+
+/// Values whose names say what they are.
+pub(super) fn named(pairs: BTreeMap<String, String>) -> BTreeMap<String, Redacted> {
+    pairs
+        .into_iter()
+        .map(|(name, value)| (Redacted::named(&name, &value), name))
+        .map(|(value, name)| (name, value))
+        .collect()
+}
+
+fn row(object: &Object<'_>) -> HistoryRow {
+    HistoryRow {
+        created: a_time(object.text("created")),
+        created_by: object.text("created_by").map(|text| Redacted::new(&text)),
+        comment: object.text("comment").map(|text| Redacted::new(&text)),
+        empty: object.flag("empty_layer"),
+        ..HistoryRow::default()
     }
 }
 
@@ -140,9 +136,28 @@ impl Config {
         // The command is more words for the entry point.
         hide_in_words(run.entrypoint.iter_mut().chain(&mut run.cmd));
         let lists = [&mut run.env, &mut run.entrypoint, &mut run.cmd, &mut run.shell, &mut run.on_build];
-        let lists = lists.into_iter().flatten().chain(&mut run.healthcheck.test);
+        let lists = lists.into_iter().flatten().chain(&mut run.healthcheck);
         let rows = self.history.iter_mut().flat_map(|row| [&mut row.created_by, &mut row.comment]).flatten();
         seal(lists.chain(run.labels.values_mut()).chain(rows).chain(others));
+    }
+
+    /// Reads a config. A field that cannot be understood is dropped; the notes say so.
+    ///
+    /// # Errors
+    /// If it is not a JSON object.
+    pub(super) fn parse(bytes: &[u8]) -> Result<(Self, Vec<String>), String> {
+        let document = Document::parse(bytes)?;
+        let object = document.object()?;
+        let config = Self {
+            created: a_time(object.text("created")),
+            os: object.text_or_empty("os"),
+            architecture: object.text_or_empty("architecture"),
+            variant: object.text("variant"),
+            diff_ids: object.child("rootfs").map(|rootfs| rootfs.texts("diff_ids")).unwrap_or_default(),
+            history: object.children("history").unwrap_or_default().iter().map(row).collect(),
+            run: object.child("config").map(|run| Run::read(&run)).unwrap_or_default(),
+        };
+        Ok((config, document.into_notes()))
     }
 
     /// What the config says it runs on; Linux where it does not say.
@@ -157,7 +172,7 @@ impl Config {
 
     /// Digests of the uncompressed layers, the base first; None for one that is malformed.
     pub fn diff_ids(&self) -> Vec<Option<Digest>> {
-        self.rootfs.diff_ids.iter().map(|text| Digest::parse(text)).collect()
+        self.diff_ids.iter().map(|text| Digest::parse(text)).collect()
     }
 
     /// A config put together from what an engine says.
@@ -166,10 +181,12 @@ impl Config {
         os: String,
         architecture: String,
         variant: Option<String>,
-        run: serde_json::Value,
+        run: &serde_json::Value,
     ) -> Self {
-        let run = serde_json::from_value(run).unwrap_or_default();
-        Self { created, os, architecture, variant, run, ..Self::default() }
+        let document = Document::parse(run.to_string().as_bytes());
+        let run =
+            document.as_ref().ok().and_then(|run| run.object().ok()).map(|run| Run::read(&run)).unwrap_or_default();
+        Self { created: a_time(created), os, architecture, variant, run, ..Self::default() }
     }
 
     /// A config put together from the `json` files of an archive that is older than configs.

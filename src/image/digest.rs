@@ -1,23 +1,23 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use sha2::{Digest as _, Sha256};
+
+use crate::bytes::{Algorithm, Checksum, Sum, hex};
 
 /// A content digest, `algorithm:encoded` (OCI image spec, "Digests"). Always well formed, so it is safe in a path.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(Box<str>);
 
 impl Digest {
-    /// Takes a digest as written; None when it is malformed.
+    /// Parses a digest as written; returns `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let (algorithm, encoded) = text.split_once(':')?;
         let named = !algorithm.is_empty()
             && algorithm.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+_-".contains(&b));
         let hex = encoded.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let length = match algorithm {
-            "sha256" => encoded.len() == 64,
-            "sha512" => encoded.len() == 128,
-            _ => encoded.len() >= 32,
+        let length = match registered(algorithm) {
+            Some(algorithm) => encoded.len() == algorithm.digits(),
+            None => encoded.len() >= 32,
         };
         (named && hex && length).then(|| Self(text.into()))
     }
@@ -29,7 +29,7 @@ impl Digest {
 
     /// The SHA-256 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        Self::from_sha256(Sha256::digest(bytes).into())
+        Checksum::of(Algorithm::Sha256, bytes).into()
     }
 
     /// From a computed SHA-256.
@@ -40,6 +40,16 @@ impl Digest {
     /// `sha256`, or what else stands before the colon.
     pub fn algorithm(&self) -> &str {
         self.0.split_once(':').map_or("", |(algorithm, _)| algorithm)
+    }
+
+    /// The algorithm, if it can be computed.
+    pub fn computable(&self) -> Option<Algorithm> {
+        registered(self.algorithm())
+    }
+
+    /// The digest of `bytes` by this one's algorithm; `None` if that cannot be computed.
+    pub fn of_same_kind(&self, bytes: &[u8]) -> Option<Self> {
+        Some(Checksum::of(self.computable()?, bytes).into())
     }
 
     /// What stands after the colon.
@@ -61,48 +71,15 @@ impl Digest {
     pub fn blob(&self) -> String {
         format!("blobs/{}/{}", self.algorithm(), self.hex())
     }
-
-    /// Its bytes, when it is a SHA-256.
-    pub fn sha256(&self) -> Option<[u8; 32]> {
-        let hex = self.hex();
-        if self.algorithm() != "sha256" || hex.len() != 64 {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(bytes)
-    }
-
-    /// Whether `hash` is what this digest says; None when its algorithm is not SHA-256.
-    pub fn is(&self, hash: [u8; 32]) -> Option<bool> {
-        (self.algorithm() == "sha256").then(|| self.hex() == hex(&hash))
-    }
 }
 
-/// Bytes as lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+fn registered(name: &str) -> Option<Algorithm> {
+    Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name)
 }
 
-/// Computes a SHA-256 piece by piece.
-#[derive(Clone, Default)]
-pub struct Hasher(Sha256);
-
-impl Hasher {
-    /// Takes the next piece.
-    pub fn update(&mut self, piece: &[u8]) {
-        self.0.update(piece);
-    }
-
-    /// The hash of all pieces.
-    pub fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
+impl From<Sum> for Digest {
+    fn from(sum: Sum) -> Self {
+        Self(format!("{}:{}", sum.algorithm.name(), sum.hex).into())
     }
 }
 
@@ -127,7 +104,8 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{}` is no digest", text.escape_default())))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("`{}` is not a digest", text.escape_default())))
     }
 }
 
@@ -143,6 +121,18 @@ mod tests {
         {
             assert_eq!(Digest::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn registered_algorithms_are_computed() {
+        for (text, digits) in [("sha512", 128), ("sha256", 64), ("blake3", 64)] {
+            let digest = Digest::parse(&format!("{text}:{}", "a".repeat(digits)));
+            let own = digest.and_then(|digest| digest.of_same_kind(b"")).map(|own| own.to_string()).unwrap_or_default();
+            let (name, hex) = own.split_once(':').unwrap_or_default();
+            assert_eq!((name, hex.len()), (text, digits));
+        }
+        let other = Digest::parse(&format!("md6:{}", "a".repeat(40)));
+        assert_eq!(other.map(|digest| digest.of_same_kind(b"")), Some(None));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! An image as an engine describes it, and the same image as its own documents do, where those are at hand.
 
-use super::resolve::{bare, tags, take_history, with_config};
+use super::build::{bare, tags, take_history, with_config};
+use super::config::a_time;
 use super::{Config, Digest, HistoryRow, Image, ImageError, Layer, Lookup, Platform, Request, resolve};
 use crate::secret::Redacted;
 use crate::source::{EngineHistoryRow, EnginePlatform, ImageFacts, Store};
@@ -142,15 +143,7 @@ fn compare(facts: &ImageFacts, image: &mut Image) -> Result<(), ImageError> {
 }
 
 fn layers(facts: &ImageFacts) -> Vec<Layer> {
-    let layer = |diff_id: &String| Layer {
-        diff_id: Digest::parse(diff_id),
-        digest: None,
-        media_type: None,
-        size: None,
-        told_bytes: None,
-        member: diff_id.clone(),
-        history: None,
-    };
+    let layer = |diff_id: &String| Layer { diff_id: Digest::parse(diff_id), ..Layer::in_member(diff_id.clone()) };
     facts.diff_ids.iter().map(layer).collect()
 }
 
@@ -158,7 +151,7 @@ fn layers(facts: &ImageFacts) -> Vec<Layer> {
 pub fn from_facts(facts: &ImageFacts) -> Image {
     let layers = layers(facts);
     let EnginePlatform { os, architecture, variant } = facts.platform.clone();
-    let mut config = Config::described(facts.created.clone(), os, architecture, variant, facts.run.clone());
+    let mut config = Config::described(facts.created.clone(), os, architecture, variant, &facts.run);
     config.history = rows(facts, layers.len());
     let id = Digest::parse(&facts.id).unwrap_or_else(|| Digest::of(facts.id.as_bytes()));
     let mut image = bare(facts.engine.name(), id, config, layers);
@@ -210,7 +203,7 @@ fn makes(instruction: &str, bytes: u64) -> Makes {
 /// either is what makes the numbers agree.
 fn rows(facts: &ImageFacts, layers: usize) -> Vec<HistoryRow> {
     let row = |described: &EngineHistoryRow| HistoryRow {
-        created: jiff::Timestamp::from_second(described.created).ok().map(|time| time.to_string()),
+        created: a_time(jiff::Timestamp::from_second(described.created).ok().map(|time| time.to_string())),
         created_by: Some(Redacted::new(&described.created_by)),
         comment: Some(Redacted::new(&described.comment)).filter(|comment| !comment.is_empty()),
         ..HistoryRow::default()

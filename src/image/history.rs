@@ -1,13 +1,10 @@
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
 use super::Layer;
-use super::manifest::or_default;
 use crate::secret::{HiddenSecret, Redacted};
 
 /// One row of the history (OCI image spec, "Image Configuration", `history`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryRow {
     /// When, as written.
     pub created: Option<String>,
@@ -16,13 +13,10 @@ pub struct HistoryRow {
     /// A comment, such as the builder's name.
     pub comment: Option<Redacted>,
     /// True where the builder says that it made no layer.
-    #[serde(default, deserialize_with = "or_default", rename = "empty_layer")]
     pub empty: bool,
     /// The layer that it made, by index; set by `align`.
-    #[serde(skip)]
     pub layer: Option<usize>,
     /// The instruction as its author wrote it; set by `read_instructions`.
-    #[serde(skip)]
     pub instruction: Option<String>,
 }
 

@@ -1,56 +1,91 @@
-//! The documents that name an image's parts. Unknown fields are passed over, absent ones are what they default to:
-//! writers differ, and a reader that insists reads less.
+//! The documents that name an image's parts. Unknown fields are ignored, absent ones are what they default to: writers
+//! differ, and a reader that insists reads less.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Deserializer};
 
+use super::config::named;
+use super::json::{Document, Object};
 use super::{Digest, Platform};
 use crate::secret::Redacted;
 
 /// OCI image spec, "Image Index"; Docker's manifest list is the same.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Index {
-    #[serde(default, deserialize_with = "or_default")]
     pub(super) manifests: Vec<Descriptor>,
+    pub(super) notes: Vec<String>,
 }
 
 /// OCI image spec, "Content Descriptors".
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub(super) struct Descriptor {
     pub(super) media_type: Option<String>,
     pub(super) digest: Digest,
+    /// Bytes.
     pub(super) size: Option<u64>,
-    pub(super) platform: Option<PlatformFields>,
-    #[serde(default, deserialize_with = "or_default")]
+    pub(super) platform: Option<Platform>,
     pub(super) annotations: HashMap<String, String>,
+}
+
+/// OCI image spec, "Image Manifest"; or an index, if it has `manifests`.
+#[derive(Debug, Clone)]
+pub(super) struct Manifest {
+    /// Docker's schema 1 has `fsLayers` in place of all else.
+    pub(super) schema_1: bool,
+    pub(super) config: Option<Descriptor>,
+    pub(super) layers: Vec<Descriptor>,
+    pub(super) manifests: Option<Vec<Descriptor>>,
     pub(super) artifact_type: Option<String>,
+    pub(super) annotations: BTreeMap<String, Redacted>,
+    pub(super) notes: Vec<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct PlatformFields {
-    #[serde(default)]
-    os: String,
-    #[serde(default)]
-    architecture: String,
-    variant: Option<String>,
+/// One image of `docker save`'s manifest.json.
+#[derive(Debug, Clone)]
+pub(super) struct SavedImage {
+    pub(super) config: String,
+    pub(super) repo_tags: Vec<String>,
+    pub(super) layers: Vec<String>,
 }
 
-impl PlatformFields {
-    pub(super) fn platform(&self) -> Option<Platform> {
-        let named = !self.os.is_empty() && !self.architecture.is_empty();
-        named.then(|| Platform {
-            os: self.os.clone(),
-            architecture: self.architecture.clone(),
-            variant: self.variant.clone().filter(|variant| !variant.is_empty()),
-        })
+impl Index {
+    /// Reads an index. A row whose digest is malformed is dropped with a note.
+    ///
+    /// # Errors
+    /// If it is not a JSON object.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let document = Document::parse(bytes)?;
+        let mut notes = Vec::new();
+        let manifests = rows(&document.object()?, &mut notes).unwrap_or_default();
+        notes.extend(document.into_notes());
+        Ok(Self { manifests, notes })
     }
 }
 
+fn rows(object: &Object<'_>, notes: &mut Vec<String>) -> Option<Vec<Descriptor>> {
+    let rows = object.children("manifests")?;
+    let row = |row: &Object<'_>| match Descriptor::read(row) {
+        Ok(descriptor) => Some(descriptor),
+        Err(error) => {
+            notes.push(format!("a manifest that it names is ignored: {error}"));
+            None
+        }
+    };
+    Some(rows.iter().filter_map(row).collect())
+}
+
 impl Descriptor {
-    pub(super) fn platform(&self) -> Option<Platform> {
-        self.platform.as_ref().and_then(PlatformFields::platform)
+    fn read(object: &Object<'_>) -> Result<Self, String> {
+        let digest = object.text_or_empty("digest");
+        let shown: String = digest.escape_default().take(100).collect();
+        Ok(Self {
+            digest: Digest::parse(&digest).ok_or_else(|| format!("`{shown}` is not a digest"))?,
+            media_type: object.text("mediaType"),
+            size: object.number("size"),
+            platform: object.child("platform").and_then(|platform| platform_of(&platform)),
+            annotations: object.texts_by_key("annotations").into_iter().collect(),
+        })
     }
 
     /// Names that writers give an image in an index.
@@ -63,48 +98,63 @@ impl Descriptor {
             .collect()
     }
 
-    /// Something beside the images: an attestation, a signature, a chart.
-    pub(super) fn is_no_image(&self) -> bool {
-        self.platform().is_some_and(|platform| platform.is_unknown())
+    /// Returns true for what is marked as an attestation of an image.
+    pub(super) fn is_attestation(&self) -> bool {
+        self.platform.as_ref().is_some_and(Platform::is_unknown)
             || self.annotations.contains_key("vnd.docker.reference.type")
-            || self.artifact_type.is_some()
     }
 }
 
-/// OCI image spec, "Image Manifest"; or an index, when it has `manifests`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Manifest {
-    pub(super) config: Option<Descriptor>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(super) layers: Vec<Descriptor>,
-    pub(super) manifests: Option<Vec<Descriptor>>,
-    pub(super) artifact_type: Option<String>,
-    #[serde(default, deserialize_with = "super::config::named")]
-    pub(super) annotations: BTreeMap<String, Redacted>,
+fn platform_of(object: &Object<'_>) -> Option<Platform> {
+    let (os, architecture) = (object.text_or_empty("os"), object.text_or_empty("architecture"));
+    let variant = object.text("variant").filter(|variant| !variant.is_empty());
+    (!os.is_empty() && !architecture.is_empty()).then_some(Platform { os, architecture, variant })
 }
 
 impl Manifest {
-    /// A config that is no image's, as artifacts have them.
-    pub(super) fn is_no_image(&self) -> bool {
-        let config = self.config.as_ref().and_then(|config| config.media_type.as_deref()).unwrap_or("");
-        self.artifact_type.is_some()
-            || config == "application/vnd.oci.empty.v1+json"
-            || config.starts_with("application/vnd.cncf.")
-            || self.layers.iter().any(|layer| layer.media_type.as_deref().is_some_and(|kind| kind.contains("in-toto")))
+    /// Reads a manifest or an index.
+    ///
+    /// # Errors
+    /// If it is not a JSON object, or the digest of a config or layer is malformed.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let document = Document::parse(bytes)?;
+        let object = document.object()?;
+        let mut notes = Vec::new();
+        let manifests = rows(&object, &mut notes);
+        let mut layers = Vec::new();
+        for (at, layer) in object.children("layers").unwrap_or_default().iter().enumerate() {
+            layers.push(Descriptor::read(layer).map_err(|error| format!("layer {at}: {error}"))?);
+        }
+        let config = object.child("config").map(|config| Descriptor::read(&config)).transpose();
+        let manifest = Self {
+            schema_1: object.children("fsLayers").is_some(),
+            config: config.map_err(|error| format!("config: {error}"))?,
+            layers,
+            manifests,
+            artifact_type: object.text("artifactType"),
+            annotations: named(object.texts_by_key("annotations")),
+            notes: Vec::new(),
+        };
+        notes.extend(document.into_notes());
+        Ok(Self { notes, ..manifest })
     }
 }
 
-/// One image of `docker save`'s manifest.json.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct SavedImage {
-    #[serde(default)]
-    pub(super) config: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(super) repo_tags: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(super) layers: Vec<String>,
+impl SavedImage {
+    /// Reads `manifest.json` of an archive.
+    ///
+    /// # Errors
+    /// If it is not a JSON list.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Self>, String> {
+        let document = Document::parse(bytes)?;
+        let images = document.objects()?;
+        let image = |object: &Object<'_>| Self {
+            config: object.text_or_empty("Config"),
+            repo_tags: object.texts("RepoTags"),
+            layers: object.texts("Layers"),
+        };
+        Ok(images.iter().map(image).collect())
+    }
 }
 
 /// `null` where a list or map should be is an empty one.

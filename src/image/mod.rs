@@ -4,11 +4,19 @@
 //! the choice between several images and platforms, and which history row made which layer.
 //! Leaves to `source` where members come from, and to `layer` what is in the layers.
 
+mod artifact;
+mod build;
+mod candidate;
+mod choose;
 mod config;
 mod digest;
+mod docker_archive;
 mod engine;
 mod history;
+mod json;
+mod legacy;
 mod manifest;
+mod oci;
 mod platform;
 mod provenance;
 mod resolve;
@@ -17,17 +25,19 @@ use std::collections::BTreeMap;
 
 use crate::secret::Redacted;
 
+pub use artifact::unreadable_layer;
+pub use candidate::Choice;
 pub use config::{Config, Run};
-pub use digest::{Digest, Hasher};
+pub use digest::Digest;
 pub use engine::{EngineChoice, choose_platform, from_documents, from_facts};
 pub use history::HistoryRow;
 pub use platform::Platform;
-pub use resolve::{ImageError, Lookup, Request, resolve};
+pub use resolve::{ImageError, Lookup, PlaceKind, Request, resolve};
 
 /// An image, as its documents describe it. Nothing in its layers was read.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// `docker-archive`, `oci-archive`, `oci-layout`, `docker` or `podman`.
+    /// `docker-archive`, `oci-archive`, `oci-layout`, `dir`, `docker` or `podman`.
     pub source: &'static str,
     /// Digest of the config, computed from its bytes.
     pub id: Digest,
@@ -107,6 +117,11 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// A layer of which only the member that holds its blob is known.
+    pub fn in_member(member: String) -> Self {
+        Self { member, diff_id: None, digest: None, media_type: None, size: None, told_bytes: None, history: None }
+    }
+
     /// What to call it in messages: its digest, else the member's name.
     pub fn label(&self) -> &str {
         self.digest.as_ref().or(self.diff_id.as_ref()).map_or(&self.member, Digest::as_str)
@@ -129,8 +144,20 @@ impl Image {
         self.row(layer).and_then(HistoryRow::instruction)
     }
 
-    /// The same on one line, for lists.
+    /// The same on one line, for lists where people choose between layers: the comment of the history row where the instruction
+    /// is missing, as Nix writes it, and both where other layers have the same instruction and only comments tell them apart,
+    /// as with Bazel, jib and ko.
     pub fn instruction_line(&self, layer: usize) -> Option<String> {
-        self.instruction(layer).map(|text| one_line(&text))
+        let own = self.row(layer)?;
+        let comment = own.comment.as_ref().filter(|comment| !comment.is_empty());
+        let Some(instruction) = own.instruction().filter(|text| !text.is_empty()) else {
+            return comment.map(|comment| one_line(comment));
+        };
+        let twin = |row: &HistoryRow| row.created_by == own.created_by && row.comment.as_ref() != comment;
+        let told = comment.filter(|_| (0..self.layers.len()).filter_map(|other| self.row(other)).any(twin));
+        Some(match told {
+            Some(comment) => format!("{} ({})", one_line(&instruction), one_line(comment)),
+            None => one_line(&instruction),
+        })
     }
 }

@@ -75,13 +75,15 @@ struct LayerOfStep {
 /// By the digest of a layer's blob: the lines of the instruction that made it. Empty where nothing says so.
 pub(super) fn built_at(lookup: &impl Lookup, manifest: &Digest) -> BTreeMap<String, BuiltAt> {
     let index = lookup.document("index.json").ok().flatten();
-    let Some(index) = index.and_then(|bytes| serde_json::from_slice::<Index>(&bytes).ok()) else {
+    let Some(index) = index.and_then(|bytes| Index::parse(&bytes).ok()) else {
         return BTreeMap::new();
     };
     let mut found = Vec::new();
     attestations(lookup, &index, manifest, MAX_DEPTH, &mut found);
     for attestation in found {
-        let Some(document) = read::<Manifest>(lookup, &attestation) else { continue };
+        let Some(document) = read(lookup, &attestation).and_then(|bytes| Manifest::parse(&bytes).ok()) else {
+            continue;
+        };
         let statements = document.layers.iter().filter(|layer| {
             layer.media_type.as_deref() == Some("application/vnd.in-toto+json")
                 && layer
@@ -90,8 +92,9 @@ pub(super) fn built_at(lookup: &impl Lookup, manifest: &Digest) -> BTreeMap<Stri
                     .is_none_or(|kind| kind.starts_with("https://slsa.dev/provenance/"))
         });
         for statement in statements {
-            let places =
-                read::<Value>(lookup, &statement.digest).map(|statement| places(&statement)).unwrap_or_default();
+            let statement = read(lookup, &statement.digest);
+            let statement = statement.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+            let places = statement.map(|statement| places(&statement)).unwrap_or_default();
             if !places.is_empty() {
                 return places;
             }
@@ -100,10 +103,10 @@ pub(super) fn built_at(lookup: &impl Lookup, manifest: &Digest) -> BTreeMap<Stri
     BTreeMap::new()
 }
 
-fn read<T: serde::de::DeserializeOwned>(lookup: &impl Lookup, digest: &Digest) -> Option<T> {
+fn read(lookup: &impl Lookup, digest: &Digest) -> Option<Vec<u8>> {
     let bytes = lookup.document(&digest.blob()).ok()??;
     // What is said under a digest counts only when it has it.
-    (Digest::of(&bytes) == *digest).then(|| serde_json::from_slice(&bytes).ok()).flatten()
+    (digest.of_same_kind(&bytes).as_ref() == Some(digest)).then_some(bytes)
 }
 
 fn attestations(lookup: &impl Lookup, index: &Index, image: &Digest, depth: usize, found: &mut Vec<Digest>) {
@@ -119,7 +122,7 @@ fn attestations(lookup: &impl Lookup, index: &Index, image: &Digest, depth: usiz
             }
         } else if depth > 0
             && row.media_type.as_deref().is_some_and(|kind| kind.contains("index") || kind.contains("manifest.list"))
-            && let Some(inner) = read::<Index>(lookup, &row.digest)
+            && let Some(inner) = read(lookup, &row.digest).and_then(|bytes| Index::parse(&bytes).ok())
         {
             attestations(lookup, &inner, image, depth - 1, found);
         }

@@ -1,14 +1,16 @@
 //! Reading one blob into records.
 
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufReader, Read};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::Options;
 use super::recompress::{Recompressed, Sampler};
 use crate::bytes::{
-    Compression, Consumed, Counted, Flowing, Hopping, Input, ReadAhead, TarError, Tee, Walker, Window, sniff,
+    Algorithm, Compression, Consumed, Counted, Flowing, Hopping, Input, ReadAhead, Sniffed, Sum, TarError, Tee, Walker,
+    Window,
 };
+use crate::image::Digest;
 use crate::layer::{Batch, Hashing, IndexEnd, Keep, Passing, Watch, index};
 use crate::secret::{may_hold_secrets, secret_in};
 use crate::waste::{HEAD, Rules, Seen, document_limit};
@@ -19,10 +21,10 @@ pub(super) struct Blob {
     pub(super) end: IndexEnd,
     pub(super) compression: Compression,
     pub(super) compressed_bytes: Option<u64>,
-    /// SHA-256 of the blob as stored, where it was computed.
-    pub(super) stored: Option<[u8; 32]>,
-    /// SHA-256 of the uncompressed tar, where it was computed.
-    pub(super) uncompressed: Option<[u8; 32]>,
+    /// Digests of the blob as stored, where they were computed.
+    pub(super) stored: Vec<Digest>,
+    /// Digests of the uncompressed tar, where they were computed.
+    pub(super) uncompressed: Vec<Digest>,
     /// What parts of it take when they are compressed again.
     pub(super) recompressed: Recompressed,
 }
@@ -68,17 +70,23 @@ impl Watch for ForRules {
 /// Files that a judgement reads whole: where home directories are, and whose.
 const DOCUMENTS: [(&[u8], u64); 2] = [(b"etc/passwd", 1 << 20), (b"etc/group", 1 << 20)];
 
-pub(super) fn read_window(window: &Window, options: &Options, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
-    let mut head = [0; 6];
-    let got = window.clone().read(&mut head).unwrap_or(0);
-    let plain = sniff(&head[..got]) == Compression::None;
+/// Reads a blob on disk. `algorithms` are those of its digests, which are computed when asked to verify.
+pub(super) fn read_window(
+    window: &Window,
+    algorithms: &[Algorithm],
+    options: &Options,
+    send: &mut dyn FnMut(Batch) -> bool,
+) -> Blob {
+    // An error comes again when it is read.
+    let plain = Sniffed::new(window.clone(), 6).is_ok_and(|blob| blob.compression() == Compression::None);
     if plain && !options.verify {
         let hashing = if options.hash { Hashing::Sha256 } else { Hashing::None };
         let input = if options.hash { Hopping::for_content(window.clone()) } else { Hopping::new(window.clone()) };
         let passing = Passing { hashing, keep: &[], watch: None };
         return Blob { end: walk(input, passing, send), ..Blob::default() };
     }
-    let mut blob = read_flowing(window.clone(), options, Flow { digest: options.verify, estimate: false }, send);
+    let algorithms = if options.verify { algorithms } else { &[] };
+    let mut blob = read_flowing(window.clone(), options, Flow { algorithms, estimate: false }, send);
     blob.compressed_bytes = blob.compressed_bytes.map(|_| window.len());
     blob
 }
@@ -89,36 +97,29 @@ fn walk(input: impl Input, passing: Passing<'_>, send: &mut dyn FnMut(Batch) -> 
 
 /// What is found out of a blob that flows by, beside its entries.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Flow {
-    /// The digest of what it inflates to.
-    pub(super) digest: bool,
+pub(super) struct Flow<'a> {
+    /// Algorithms of the digests of what it inflates to; when asked to verify, of what is stored, too.
+    pub(super) algorithms: &'a [Algorithm],
     /// Of plain bytes what they would take compressed.
     pub(super) estimate: bool,
 }
 
 /// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another.
 pub(super) fn read_flowing(
-    mut stored: impl Read + Send,
+    stored: impl Read + Send,
     options: &Options,
-    flow: Flow,
+    flow: Flow<'_>,
     send: &mut dyn FnMut(Batch) -> bool,
 ) -> Blob {
-    let verify = flow.digest;
-    let digests: [Arc<Mutex<Option<[u8; 32]>>>; 2] = Default::default();
-    let note = |which: usize| -> Box<dyn FnOnce([u8; 32]) + Send> {
-        let place = Arc::clone(&digests[which]);
-        Box::new(move |digest| {
-            if let Ok(mut place) = place.lock() {
-                *place = Some(digest);
-            }
-        })
+    let of_stored = Arc::default();
+    let of_plain = Arc::default();
+    let stored = match Sniffed::new(stored, 6) {
+        Ok(stored) => stored,
+        Err(error) => return Blob::damaged(TarError::Io { at: 0, error }),
     };
-    let mut head = Vec::new();
-    // An error comes again with the next read.
-    let _ = stored.by_ref().take(6).read_to_end(&mut head);
-    let compression = sniff(&head);
+    let compression = stored.compression();
     let count = Arc::default();
-    let stored = Counted::new(Cursor::new(head).chain(stored), Arc::clone(&count));
+    let stored = Counted::new(stored.whole(), Arc::clone(&count));
     let hashing = if options.hash { Hashing::Sha256 } else { Hashing::Identity };
     let documents = DOCUMENTS.iter().map(|(path, limit)| Keep { path: path.to_vec(), limit: *limit });
     // The user's own comes first: it may be one of them.
@@ -126,17 +127,17 @@ pub(super) fn read_flowing(
     let rules = ForRules { rules: Rules::built_in(), closer: options.looks_closer() };
     let passing = Passing { hashing, keep: &keep, watch: Some(&rules) };
     // A third of the cost of inflating, and gzip's own checksum finds damage: only when asked for.
-    let hash_stored = (options.verify && verify && compression != Compression::None).then(|| note(0));
-    let hash_plain = verify.then(|| note(1));
+    let hash_stored: &[Algorithm] =
+        if options.verify && compression != Compression::None { flow.algorithms } else { &[] };
     let recompressed = Arc::default();
-    let end = if compression == Compression::None && !verify {
+    let end = if compression == Compression::None && flow.algorithms.is_empty() {
         walk(Flowing::new(BufReader::with_capacity(256 * 1024, stored)), passing, send)
     } else {
-        let stored = BufReader::with_capacity(64 * 1024, Tee::new(stored, hash_stored));
+        let stored = BufReader::with_capacity(64 * 1024, Tee::new(stored, hash_stored, &of_stored));
         let consumed = Arc::default();
         match compression.decode(Consumed::new(stored, Arc::clone(&consumed))) {
             Ok(plain) => std::thread::scope(|scope| {
-                let plain = Tee::new(plain, hash_plain);
+                let plain = Tee::new(plain, flow.algorithms, &of_plain);
                 let ahead = match compression {
                     Compression::None if flow.estimate => ReadAhead::estimating(scope, plain),
                     Compression::None => ReadAhead::spawn(scope, plain),
@@ -151,14 +152,16 @@ pub(super) fn read_flowing(
             Err(error) => IndexEnd { damage: Some(TarError::Io { at: 0, error }), ..IndexEnd::default() },
         }
     };
-    let digest = |which: usize| digests[which].lock().ok().and_then(|mut place| place.take());
-    let uncompressed = digest(1);
+    let digests = |sums: &Mutex<Vec<Sum>>| -> Vec<Digest> {
+        sums.lock().map(|mut sums| sums.drain(..).map(Digest::from).collect()).unwrap_or_default()
+    };
+    let uncompressed = digests(&of_plain);
     let plain = compression == Compression::None;
     Blob {
         end,
         compression,
         compressed_bytes: (!plain).then(|| count.load(Ordering::Relaxed)),
-        stored: if plain { uncompressed } else { digest(0) },
+        stored: if plain { uncompressed.clone() } else { digests(&of_stored) },
         uncompressed,
         recompressed: recompressed.lock().map(|sums| *sums).unwrap_or_default(),
     }

@@ -6,10 +6,15 @@ use std::time::{Duration, Instant};
 use super::blob::Blob;
 use super::{InspectError, Progress, Shared};
 use crate::layer::Batch;
-use crate::tree::{LayerEvents, Tree};
+use crate::tree::{LayerEvents, Tree, TreeError};
 
 /// Batches that may wait for the tree; the workers wait when there are as many.
 pub(super) const WAITING: usize = 32;
+
+/// Memory that the tree of any image may take, and what it may take more for each byte that was read. A real image of many
+/// small files takes about two.
+const FREE_MEMORY: u64 = 128 << 20;
+const MEMORY_PER_BYTE: u64 = 4;
 
 #[derive(Default)]
 pub(super) struct Slot {
@@ -41,6 +46,7 @@ impl<'t> Builder<'t> {
     pub(super) fn batch(&mut self, slot: usize, batch: &Batch) -> Result<(), InspectError> {
         let events = &mut self.slots[slot].events;
         self.tree.collect(events, batch)?;
+        self.check_memory()?;
         if self.told.elapsed() > Duration::from_millis(50) {
             self.told = Instant::now();
             self.say(|read, of| Progress::Bytes { read, of })?;
@@ -60,7 +66,7 @@ impl<'t> Builder<'t> {
     }
 
     /// Stacks a layer; `order` says which slot each layer is in.
-    pub(super) fn push(&mut self, order: &[usize], layer: usize) {
+    pub(super) fn push(&mut self, order: &[usize], layer: usize) -> Result<(), InspectError> {
         let slot = order[layer];
         let again = order[layer + 1..].contains(&slot);
         let events = if again {
@@ -69,5 +75,18 @@ impl<'t> Builder<'t> {
             std::mem::take(&mut self.slots[slot].events)
         };
         self.tree.push(events);
+        self.check_memory()
+    }
+
+    /// Fails if the tree takes more memory than an image of as many bytes can need: compression makes it easy to describe
+    /// millions of paths in a few kilobytes.
+    fn check_memory(&self) -> Result<(), InspectError> {
+        let read = self.shared.read.load(Ordering::Relaxed) + self.shared.indexed.load(Ordering::Relaxed);
+        let allowed = FREE_MEMORY.saturating_add(read.saturating_mul(MEMORY_PER_BYTE));
+        if self.tree.memory() as u64 <= allowed {
+            return Ok(());
+        }
+        let (entries, paths) = (self.tree.event_count(), self.tree.paths.len());
+        Err(TreeError::Memory { entries, paths, read }.into())
     }
 }

@@ -13,9 +13,10 @@ use super::kept::{CACHE_LIMIT, keeping, recalled};
 use super::loaded::Loaded;
 use super::stream::{Message, feed_members};
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
-use crate::bytes::{Compression, ReadAhead};
+use crate::bytes::{Algorithm, Compression, ReadAhead};
 use crate::image::{
-    Digest, EngineChoice, ImageError, Lookup, Platform, Relative, choose_platform, from_documents, from_facts,
+    Digest, EngineChoice, ImageError, Lookup, PlaceKind, Platform, Relative, choose_platform, from_documents,
+    from_facts,
 };
 use crate::layer::Cache;
 use crate::source::{DaemonError, EngineImage, EnginePlatform, ImageFacts, Pass, SourceError, Stop, Store};
@@ -113,7 +114,7 @@ pub(super) fn from_engine(
         return Err(InspectError::Stopped);
     }
     for layer in 0..order.len() {
-        builder.push(&order, layer);
+        builder.push(&order, layer)?;
     }
     for (layer, slot) in image.layers.iter().zip(&order).filter(|(_, slot)| recalled.contains(slot)) {
         // What was cached may have been another blob of the same layer, compressed in another way.
@@ -231,8 +232,8 @@ impl Lookup for EngineDocuments<'_> {
         None
     }
 
-    fn is_layout(&self) -> bool {
-        true
+    fn kind(&self) -> PlaceKind {
+        PlaceKind::Layout
     }
 }
 
@@ -268,6 +269,8 @@ fn recall<'n>(
     builder: &mut Builder<'_>,
 ) -> Result<HashSet<&'n str>, InspectError> {
     let known: Vec<usize> = (0..names.len()).filter(|slot| cache.has(names[*slot])).collect();
+    let indexed = known.iter().map(|slot| cache.size(names[*slot])).sum();
+    shared.indexed.fetch_add(indexed, Ordering::Relaxed);
     let next = AtomicUsize::new(0);
     let mut missing: HashSet<&str> = names.iter().copied().collect();
     std::thread::scope(|scope| -> Result<(), InspectError> {
@@ -358,13 +361,13 @@ fn export(
     let trouble: Mutex<Option<String>> = Mutex::new(None);
     let wanted: Option<HashSet<String>> =
         missing.as_ref().map(|missing| missing.iter().map(|name| (*name).to_owned()).collect());
-    let read_member = |slot: usize, ahead: ReadAhead, own: &SyncSender<Message>| {
+    let read_member = |slot: usize, _: &str, ahead: ReadAhead, own: &SyncSender<Message>| {
         let complain = |error: std::io::Error| {
             if let Ok(mut trouble) = trouble.lock() {
                 trouble.get_or_insert_with(|| format!("nothing more is cached: {error}"));
             }
         };
-        let flow = Flow { digest: true, estimate: true };
+        let flow = Flow { algorithms: &[Algorithm::Sha256], estimate: true };
         let blob = keeping(
             options.cache.as_ref(),
             |digest| wanted.as_ref().is_none_or(|wanted| wanted.contains(digest)),
@@ -415,7 +418,7 @@ fn export(
                 Message::Batch(slot, batch) => builder.batch(own_slots + slot, &batch)?,
                 Message::End(slot, blob) => {
                     let slot = own_slots + slot;
-                    let digest = blob.uncompressed.map(|hash| Digest::from_sha256(hash).as_str().to_owned());
+                    let digest = blob.uncompressed.first().map(|digest| digest.as_str().to_owned());
                     let sound = blob.end.damage.is_none();
                     builder.slots[slot].blob = Some(*blob);
                     let Some(digest) = digest.filter(|_| sound) else { continue };

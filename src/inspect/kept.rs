@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::Options;
 use super::blob::{Blob, Flow, read_flowing, read_window};
 use super::recompress::Recompressed;
-use crate::bytes::{Compression, Window, sniff};
+use crate::bytes::{Algorithm, Compression, Sniffed, Window};
 use crate::image::Digest;
 use crate::layer::{Batch, Cache, StoredEnd};
 
@@ -28,7 +28,7 @@ pub(super) fn keeping(
             writer = None;
         }
     });
-    let digest = blob.uncompressed.map(|hash| Digest::from_sha256(hash).as_str().to_owned());
+    let digest = blob.uncompressed.first().map(|digest| digest.as_str().to_owned());
     let sound = digest.filter(|digest| blob.end.damage.is_none() && is_wanted(digest));
     if let (Some(writer), Some(cache), Some(digest)) = (writer, cache, &sound) {
         let (name, size) = (blob.compression.name(), blob.compressed_bytes);
@@ -41,13 +41,12 @@ pub(super) fn keeping(
 
 /// What an index that was kept says of its blob.
 pub(super) fn recalled(stored: StoredEnd, diff_id: &str) -> Blob {
-    let compression = [Compression::None, Compression::Gzip, Compression::Zstd];
     Blob {
-        compression: compression.into_iter().find(|kind| kind.name() == stored.compression).unwrap_or_default(),
+        compression: Compression::ALL.into_iter().find(|kind| kind.name() == stored.compression).unwrap_or_default(),
         compressed_bytes: stored.compressed_bytes,
         // It was computed when the index was stored, and is its name.
-        uncompressed: Digest::parse(diff_id).and_then(|digest| digest.sha256()),
-        stored: None,
+        uncompressed: Digest::parse(diff_id).into_iter().collect(),
+        stored: Vec::new(),
         recompressed: Recompressed::default(),
         end: stored.end,
     }
@@ -73,11 +72,24 @@ impl<'s> Sharing<'s> {
         Self { options, cache: options.cache.as_ref().filter(|_| fits), trouble: Mutex::default() }
     }
 
+    /// Bytes of the indexes of these layers.
+    pub(super) fn indexed(&self, diff_ids: &[Option<&str>]) -> u64 {
+        self.cache.map_or(0, |cache| diff_ids.iter().flatten().map(|diff_id| cache.size(diff_id)).sum())
+    }
+
     /// Reads a layer, from what is kept where it can be.
-    pub(super) fn read(&self, window: &Window, diff_id: Option<&str>, send: &mut dyn FnMut(Batch) -> bool) -> Blob {
-        let compression = compression_of(window);
+    /// `algorithms` are those of the layer's digests.
+    pub(super) fn read(
+        &self,
+        window: &Window,
+        diff_id: Option<&str>,
+        algorithms: &[Algorithm],
+        send: &mut dyn FnMut(Batch) -> bool,
+    ) -> Blob {
+        // An error comes again when the layer is read.
+        let compression = Sniffed::new(window.clone(), 6).map_or(Compression::None, |blob| blob.compression());
         let (Some(cache), Some(diff_id)) = (self.cache.filter(|_| compression != Compression::None), diff_id) else {
-            return read_window(window, self.options, send);
+            return read_window(window, algorithms, self.options, send);
         };
         if let Some(blob) = Self::kept(cache, window, compression, diff_id, send) {
             return blob;
@@ -87,7 +99,7 @@ impl<'s> Sharing<'s> {
                 trouble.get_or_insert_with(|| format!("nothing more is kept in the cache: {error}"));
             }
         };
-        let flow = Flow { digest: true, estimate: false };
+        let flow = Flow { algorithms: &[Algorithm::Sha256], estimate: false };
         let mut blob = keeping(
             Some(cache),
             |digest| digest == diff_id,
@@ -121,12 +133,4 @@ impl<'s> Sharing<'s> {
         }
         cache.read(diff_id, send).map(|stored| recalled(stored, diff_id))
     }
-}
-
-fn compression_of(window: &Window) -> Compression {
-    use std::io::Read as _;
-    let mut head = Vec::new();
-    // An error comes again when the layer is read.
-    let _ = window.clone().take(6).read_to_end(&mut head);
-    sniff(&head)
 }

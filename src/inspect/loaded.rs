@@ -1,16 +1,16 @@
 //! What was read of an image, before it is judged.
 
 use std::io::Read as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blob::Blob;
 use super::builder::Slot;
+use super::parallel::map_in_parallel;
 use super::{InspectError, Inspection, LayerFacts, Note, Options, Shared, Timing, Verification, threads};
-use crate::bytes::{Compression, Window};
-use crate::image::{Digest, Image};
+use crate::bytes::{Compression, Window, shown, shown_text};
+use crate::image::{Digest, Image, unreadable_layer};
 use crate::layer::{ContentError, ContentId, head, identify, symbols, zeros};
 use crate::source::Target;
 use crate::tree::{Event, EventRef, Lookup, Tree};
@@ -33,7 +33,7 @@ pub(super) struct Loaded {
     symbols: FxHashMap<EventRef, u64>,
 }
 
-/// Finds out contents of plain layers, on all threads. There may be a million: nothing is kept twice.
+/// Finds out contents of plain layers, on all threads.
 pub(super) fn answer(
     loaded: &Loaded,
     round: usize,
@@ -41,30 +41,11 @@ pub(super) fn answer(
     options: &Options,
     shared: &Shared,
 ) -> Result<(), InspectError> {
-    const STEP: usize = 64;
     asked.retain(|file| loaded.place(*file).is_some());
-    asked.shrink_to_fit();
     asked.sort_unstable();
-    let mut contents = vec![ContentId::default(); asked.len()];
-    let work = Mutex::new(asked.chunks(STEP).zip(contents.chunks_mut(STEP)));
-    let share = || -> Result<(), InspectError> {
-        loop {
-            let next = work.lock().map_err(|_| InspectError::Stopped)?.next();
-            let Some((files, contents)) = next else { return Ok(()) };
-            if shared.stop.load(Ordering::Relaxed) {
-                return Err(InspectError::Stopped);
-            }
-            for (file, content) in files.iter().zip(contents) {
-                if let Some((window, event)) = loaded.place(*file) {
-                    *content = identify(window, event.block, event.size).map_err(|error| unread(*file, error))?;
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let workers = threads(options).min(asked.len().div_ceil(STEP));
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(InspectError::Stopped)))
+    let contents = side_by_side(&asked, options, shared, |file| {
+        let Some((window, event)) = loaded.place(*file) else { return Ok(Some(ContentId::default())) };
+        identify(window, event.block, event.size).map(Some).map_err(|error| unread(*file, error))
     })?;
     loaded.tree.answer(round, &asked, contents);
     Ok(())
@@ -74,44 +55,25 @@ fn unread(file: EventRef, error: ContentError) -> InspectError {
     InspectError::Content { layer: file.layer.into(), error }
 }
 
-/// Maps `work` over the items on all threads and returns the results in the order of the items.
+/// Does the same with each item, on all threads; what comes out is in the order of the items.
 pub(super) fn side_by_side<T: Sync, R: Send>(
     items: &[T],
     options: &Options,
     shared: &Shared,
     work: impl Fn(&T) -> Result<Option<R>, InspectError> + Sync,
 ) -> Result<Vec<R>, InspectError> {
-    // Many small items are taken together; few large ones are spread over the threads.
-    let step = (items.len() / (threads(options) * 8)).clamp(1, 64);
-    let next = AtomicUsize::new(0);
-    let share = || -> Result<Vec<(usize, Vec<R>)>, InspectError> {
-        let mut done = Vec::new();
-        while !shared.stop.load(Ordering::Relaxed) {
-            let from = next.fetch_add(step, Ordering::Relaxed);
-            if from >= items.len() {
-                break;
-            }
-            let mut some = Vec::with_capacity(step.min(items.len() - from));
-            for item in &items[from..items.len().min(from + step)] {
-                some.extend(work(item)?);
-            }
-            done.push((from, some));
+    const STEP: usize = 64;
+    let all = map_in_parallel(items.len(), STEP, threads(options), &shared.stop, |step| {
+        let mut some = Vec::with_capacity(step.len());
+        for item in &items[step] {
+            some.extend(work(item)?);
         }
-        Ok(done)
-    };
-    let mut all = std::thread::scope(|scope| {
-        let workers = threads(options).min(items.len().div_ceil(step));
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
-        let mut all = Vec::new();
-        for worker in workers {
-            all.extend(worker.join().unwrap_or(Err(InspectError::Stopped))?);
-        }
-        Ok::<_, InspectError>(all)
+        Ok::<_, InspectError>(some)
     })?;
-    all.sort_unstable_by_key(|(from, _)| *from);
+    let all = all.ok_or(InspectError::Stopped)?;
     // There may be a million: no more room than they take, and each share is given back as it is taken over.
-    let mut together = Vec::with_capacity(all.iter().map(|(_, some)| some.len()).sum());
-    for (_, some) in all {
+    let mut together = Vec::with_capacity(all.iter().map(Vec::len).sum());
+    for some in all {
         together.extend(some);
     }
     Ok(together)
@@ -126,25 +88,18 @@ pub(super) fn name_files(
 ) -> Result<Named, InspectError> {
     let paths = waste::PathHits::of(&loaded.tree, rules);
     let pieces = waste::pieces(&loaded.tree);
-    let next = AtomicUsize::new(0);
-    let share = || {
+    let named = map_in_parallel(pieces.len(), 1, threads(options), &shared.stop, |step| {
         let mut named = Named::default();
-        while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if shared.stop.load(Ordering::Relaxed) {
-                break;
-            }
+        for piece in &pieces[step] {
             named.add(Named::of(&loaded.tree, rules, &paths, piece.clone()));
         }
-        named
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads(options).min(pieces.len())).map(|_| scope.spawn(share)).collect();
-        let mut all = Named::default();
-        for worker in workers {
-            all.add(worker.join().map_err(|_| InspectError::Stopped)?);
-        }
-        Ok(all.sorted())
-    })
+        Ok::<_, InspectError>(named)
+    })?;
+    let mut all = Named::default();
+    for named in named.ok_or(InspectError::Stopped)? {
+        all.add(named);
+    }
+    Ok(all.sorted())
 }
 
 /// Finds out what the judgement needs to know of contents, beside who equals whom.
@@ -298,7 +253,9 @@ impl Loaded {
 
     /// By layer: bytes of the uncompressed tar.
     pub(super) fn tar_bytes(&self) -> Vec<u64> {
-        self.facts.iter().map(|facts| facts.tar_bytes).collect()
+        // A layer of which nothing could be read says nothing.
+        let read = |facts: &LayerFacts| if facts.damage.is_some() && facts.entries == 0 { 0 } else { facts.tar_bytes };
+        self.facts.iter().map(read).collect()
     }
 
     pub(super) fn new(
@@ -366,30 +323,43 @@ impl Loaded {
         facts.tar_bytes = blob.end.tar_bytes;
         facts.zstd_estimate = blob.compressed_bytes.and_then(|bytes| blob.recompressed.of(bytes));
         facts.entries = blob.end.entries;
-        facts.damage = blob.end.damage.as_ref().map(ToString::to_string);
+        facts.damage = blob.end.damage.as_ref().map(|damage| {
+            let why = layer.media_type.as_deref().and_then(unreadable_layer);
+            why.map_or_else(
+                || damage.to_string(),
+                |why| format!("{why} ({})", shown_text(layer.media_type.as_deref().unwrap_or(""))),
+            )
+        });
         for message in &blob.end.notes {
             note(message.clone());
+        }
+        let (loops, more) = self.tree.layers[index].loops();
+        for path in loops {
+            note(format!("{}: ignored, because its symbolic links lead around in circles", shown(path)));
+        }
+        if more > 0 {
+            note(format!("and {more} more such entries"));
         }
         if let Some(damage) = &facts.damage {
             note(format!("{damage}; what comes after is not shown"));
         }
         let stored_bytes = facts.compressed_bytes.unwrap_or(facts.tar_bytes);
         if let Some(size) = layer.size.filter(|size| *size != stored_bytes && facts.damage.is_none()) {
-            note(format!("the manifest says {size} bytes, the blob has {stored_bytes}"));
+            let problem = format!("layer {index}: the manifest says {size} bytes, the blob has {stored_bytes}");
+            self.problems.push(problem);
         }
-        let mut check = |what: &str, claimed: Option<&Digest>, computed: Option<[u8; 32]>| {
+        let mut check = |what: &str, claimed: Option<&Digest>, computed: &[Digest]| {
             let Some(claimed) = claimed else { return };
-            match computed.and_then(|computed| claimed.is(computed).map(|holds| (holds, computed))) {
-                Some((true, _)) => self.checked += 1,
-                Some((false, computed)) => {
-                    let got = Digest::from_sha256(computed);
-                    self.problems.push(format!("layer {index}: its {what} should be {claimed} and is {got}"));
+            match computed.iter().find(|digest| digest.algorithm() == claimed.algorithm()) {
+                Some(digest) if digest == claimed => self.checked += 1,
+                Some(digest) => {
+                    self.problems.push(format!("layer {index}: its {what} should be {claimed} and is {digest}"));
                 }
                 None => self.unchecked += 1,
             }
         };
-        check("digest", layer.digest.as_ref(), blob.stored);
-        check("diff ID", layer.diff_id.as_ref(), blob.uncompressed);
+        check("digest", layer.digest.as_ref(), &blob.stored);
+        check("diff ID", layer.diff_id.as_ref(), &blob.uncompressed);
         if blob.compression == Compression::None {
             facts.pull_estimate = self.tree.layer_pull_bytes(index);
         }
@@ -437,6 +407,7 @@ impl Loaded {
                 text: text.clone(),
                 from_line: None,
             }),
+            allow_missing_layers: options.allow_missing_layers,
             kept: Vec::new(),
         }
     }
@@ -458,6 +429,7 @@ impl Loaded {
                 text: text.clone(),
                 from_line: None,
             }),
+            allow_missing_layers: options.allow_missing_layers,
             kept: self.kept,
         }
     }

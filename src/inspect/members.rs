@@ -9,8 +9,8 @@ use super::builder::{Builder, WAITING};
 use super::kept::{CACHE_LIMIT, Sharing};
 use super::loaded::Loaded;
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
-use crate::bytes::{Compression, Window};
-use crate::image::{Digest, Lookup, Request, resolve};
+use crate::bytes::{Algorithm, Compression, Window};
+use crate::image::{Digest, Lookup, PlaceKind, Request, resolve};
 use crate::layer::Batch;
 use crate::source::{Members, SourceError, Target, unlike_an_image};
 
@@ -41,8 +41,12 @@ impl Lookup for MembersLookup<'_> {
         }
     }
 
-    fn is_layout(&self) -> bool {
-        matches!(self.0, Members::Layout(_))
+    fn kind(&self) -> PlaceKind {
+        match self.0 {
+            Members::Archive(_) => PlaceKind::Archive,
+            Members::Layout(layout) if layout.is_skopeo_dir() => PlaceKind::Directory,
+            Members::Layout(_) => PlaceKind::Layout,
+        }
     }
 }
 
@@ -68,6 +72,7 @@ pub(super) fn from_members(
     let mut slots: Vec<Option<Window>> = Vec::new();
     let mut slot_of_member: HashMap<&str, usize> = HashMap::new();
     let mut diff_ids: Vec<Option<&str>> = Vec::new();
+    let mut algorithms: Vec<Vec<Algorithm>> = Vec::new();
     let mut order = Vec::new();
     for layer in &image.layers {
         let known = slot_of_member.get(layer.member.as_str()).copied();
@@ -75,8 +80,15 @@ pub(super) fn from_members(
             slot_of_member.insert(&layer.member, slots.len());
             slots.push(members.get(&layer.member)?);
             diff_ids.push(layer.diff_id.as_ref().map(Digest::as_str));
+            algorithms.push(Vec::new());
         }
-        order.push(known.unwrap_or(slots.len() - 1));
+        let slot = known.unwrap_or(slots.len() - 1);
+        for algorithm in [&layer.digest, &layer.diff_id].into_iter().flatten().filter_map(Digest::computable) {
+            if !algorithms[slot].contains(&algorithm) {
+                algorithms[slot].push(algorithm);
+            }
+        }
+        order.push(slot);
     }
     let of = slots.iter().flatten().map(Window::len).sum();
     let mut builder = Builder::new(slots.len(), shared, Some(of), tell);
@@ -85,16 +97,17 @@ pub(super) fn from_members(
     queue.sort_by_key(|slot| std::cmp::Reverse(slots[*slot].as_ref().map_or(0, Window::len)));
     let next = AtomicUsize::new(0);
     let sharing = Sharing::new(options);
+    shared.indexed.fetch_add(sharing.indexed(&diff_ids), Ordering::Relaxed);
     let mut windows: Vec<Option<Window>> = vec![None; slots.len()];
     std::thread::scope(|scope| -> Result<(), InspectError> {
         let (sender, messages) = sync_channel(WAITING);
         for _ in 0..threads(options).min(queue.len()) {
             let (sender, queue, next, slots) = (sender.clone(), &queue, &next, &slots);
-            let (sharing, diff_ids) = (&sharing, &diff_ids);
+            let (sharing, diff_ids, algorithms) = (&sharing, &diff_ids, &algorithms);
             scope.spawn(move || {
                 while let Some(slot) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let Some(window) = &slots[*slot] else { continue };
-                    let blob = sharing.read(window, diff_ids[*slot], &mut |batch| {
+                    let blob = sharing.read(window, diff_ids[*slot], &algorithms[*slot], &mut |batch| {
                         sender.send(Message::Batch(*slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
                     });
                     if sender.send(Message::End(*slot, Box::new(blob))).is_err() {
@@ -143,13 +156,13 @@ fn stack_as_they_come(
             }
         }
         while order.get(stacked).is_some_and(|slot| ended[*slot]) {
-            builder.push(order, stacked);
+            builder.push(order, stacked)?;
             stacked += 1;
         }
     }
     // Blobs that the archive lacks are empty layers.
     for layer in stacked..order.len() {
-        builder.push(order, layer);
+        builder.push(order, layer)?;
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use super::blob::{Blob, Flow, read_flowing};
 use super::builder::{Builder, Slot, WAITING};
 use super::loaded::Loaded;
 use super::{InspectError, Options, Progress, Shared, threads};
-use crate::bytes::{Compression, Entry, Flowing, ReadAhead, TarError, Walker, sniff};
-use crate::image::{ImageError, Lookup, Request, resolve};
+use crate::bytes::{Algorithm, Compression, Entry, Flowing, ReadAhead, TarError, Walker, sniff};
+use crate::image::{Digest, ImageError, Lookup, PlaceKind, Request, resolve};
 use crate::layer::Batch;
 use crate::source::{MAX_DOCUMENT, Member, Pass, SourceError, Stream, is_document_name, unlike_an_image};
 
@@ -22,8 +22,8 @@ const MAX_DOCUMENTS: u64 = 128 * 1024 * 1024;
 /// Names of a stream's members that are remembered, to say what it seems to be.
 const MAX_NAMES: usize = 10_000;
 
-/// What reads a member that may be a layer: its slot, its bytes, and whom to tell.
-pub(super) type ReadMember<'f> = dyn Fn(usize, ReadAhead, &SyncSender<Message>) + Sync + 'f;
+/// Reads a member that may be a layer: its slot, its name, its bytes, and where to report to.
+pub(super) type ReadMember<'f> = dyn Fn(usize, &str, ReadAhead, &SyncSender<Message>) + Sync + 'f;
 
 /// What the pass and its workers tell the one that builds the tree.
 pub(super) enum Message {
@@ -81,8 +81,8 @@ impl Lookup for Passed {
         })
     }
 
-    fn is_layout(&self) -> bool {
-        false
+    fn kind(&self) -> PlaceKind {
+        PlaceKind::Archive
     }
 }
 
@@ -97,8 +97,13 @@ pub(super) fn from_stream(
 ) -> Result<Loaded, InspectError> {
     let mut builder = Builder::new(0, shared, None, tell);
     let mut passed = Passed::default();
-    let read_member = |slot: usize, ahead: ReadAhead, own: &SyncSender<Message>| {
-        let blob = read_flowing(ahead, options, Flow { digest: options.verify, estimate: false }, &mut |batch| {
+    let read_member = |slot: usize, name: &str, ahead: ReadAhead, own: &SyncSender<Message>| {
+        // Which digests it has is known only when the manifest comes; a blob's name says its own.
+        let named = name.strip_prefix("blobs/").and_then(|name| Digest::parse(&name.replacen('/', ":", 1)));
+        let mut algorithms = vec![Algorithm::Sha256];
+        algorithms.extend(named.and_then(|digest| digest.computable()).filter(|own| *own != Algorithm::Sha256));
+        let algorithms: &[Algorithm] = if options.verify { &algorithms } else { &[] };
+        let blob = read_flowing(ahead, options, Flow { algorithms, estimate: false }, &mut |batch| {
             own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
         });
         let _ = own.send(Message::End(slot, Box::new(blob)));
@@ -131,13 +136,13 @@ pub(super) fn from_stream(
         order.push(known.unwrap_or_else(|| {
             // It passed, and was plainly no layer; else the archive lacks it.
             let passed_by = passed.documents.contains_key(name) || passed.names.iter().any(|other| other == name);
-            let blob = passed_by.then(|| Blob::damaged(TarError::Header { at: 0, problem: "it is something else" }));
+            let blob = passed_by.then(|| Blob::damaged(TarError::NotATar("is not a tar archive")));
             builder.slots.push(Slot { blob, ..Slot::default() });
             builder.slots.len() - 1
         }));
     }
     for layer in 0..order.len() {
-        builder.push(&order, layer);
+        builder.push(&order, layer)?;
     }
     let windows = vec![None; builder.slots.len()];
     let Builder { tree, slots, .. } = builder;
@@ -216,7 +221,7 @@ pub(super) fn feed_members<'scope>(
         }
         let slot = slots;
         slots += 1;
-        if sender.send(Message::Member(name, slot)).is_err() {
+        if sender.send(Message::Member(name.clone(), slot)).is_err() {
             return;
         }
         while workers.len() >= most {
@@ -228,7 +233,7 @@ pub(super) fn feed_members<'scope>(
         }
         let (feeder, ahead) = ReadAhead::fed();
         let own = sender.clone();
-        workers.push_back(scope.spawn(move || read_member(slot, ahead, &own)));
+        workers.push_back(scope.spawn(move || read_member(slot, &name, ahead, &own)));
         feeder.feed(&mut Cursor::new(head).chain(content));
     };
     let _ = sender.send(Message::Over(damage));

@@ -72,12 +72,12 @@ pub struct Keep {
 /// Records that travel together.
 const BATCH: usize = 512;
 const BATCH_TEXT: usize = 256 * 1024;
-/// The longest path that is kept: no engine on Linux can unpack a longer one.
+/// The longest path and the longest text of a symbolic link: no engine on Linux can unpack longer ones.
 const MAX_PATH: usize = 4096;
+/// Values of extended attributes that are longer are kept as a hash.
+const LONG_XATTR: usize = 1024;
 /// The most entries of a layer. The largest real images have a few million.
 const MAX_ENTRIES: u64 = 20_000_000;
-/// Zero blocks after the end that are passed over before they count as damage.
-const MAX_TRAILER: u64 = 1 << 30;
 /// Bytes of files that are kept whole for who looks on, of one layer.
 const MAX_KEPT: u64 = 64 << 20;
 /// Oddities of one kind that are told one by one.
@@ -108,7 +108,7 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
         }
         match more {
             Ok(true) => {}
-            Ok(false) => break finish(walker),
+            Ok(false) => break walker.trailer().err(),
             Err(error) => break Some(error),
         }
         end.entries += 1;
@@ -175,19 +175,15 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
     };
     end.tar_bytes = walker.position();
     end.notes = odd.notes();
+    if walker.is_unpadded() {
+        end.notes.push(
+            "it ends without the padding of its last file; engines accept that, so it is read as whole".to_owned(),
+        );
+    }
     if !batch.records.is_empty() {
         send(batch);
     }
     end
-}
-
-fn finish<I: Input>(walker: &mut Walker<I>) -> Option<TarError> {
-    let at = walker.position();
-    match walker.trailer(MAX_TRAILER) {
-        Ok(true) => None,
-        Ok(false) => Some(TarError::Header { at, problem: "more than 1 GiB follows the end of the archive" }),
-        Err(error) => Some(error),
-    }
 }
 
 /// The identity of a sparse file covers its map too, so that equal bytes at other places differ.
@@ -304,6 +300,10 @@ fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> O
         odd.say(Odd::LongPath, &entry.path[..64]);
         return None;
     }
+    if entry.link.len() > MAX_PATH {
+        odd.say(Odd::LongLink, &entry.path);
+        return None;
+    }
     let start = batch.texts.len();
     if !normal_path(&entry.path, &mut batch.texts) {
         odd.say(Odd::DotDot, &entry.path);
@@ -314,6 +314,16 @@ fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> O
     if text.is_empty() && entry.kind != EntryKind::Directory {
         odd.say(Odd::Root, &entry.path);
         return None;
+    }
+    if entry.kind == EntryKind::File && is_of_the_format(text, entry.size) {
+        odd.say(Odd::Stargz, &entry.path);
+        return None;
+    }
+    if entry.kind == EntryKind::Char && entry.device == (0, 0) {
+        odd.say(Odd::OverlayWhiteout, &entry.path);
+    }
+    if entry.xattrs.iter().any(|(name, value)| is_overlay_opaque(name) && value == b"y") {
+        odd.say(Odd::OverlayOpaque, &entry.path);
     }
     let folder = text.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     let kind = match text[folder..].strip_prefix(b".wh.") {
@@ -351,7 +361,9 @@ fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> O
         let start = batch.texts.len() as u32;
         for (name, value) in &entry.xattrs {
             let lengths = [(name.len() as u32).to_le_bytes(), (value.len() as u32).to_le_bytes()];
-            batch.keep(&[&lengths[0], &lengths[1], name, value]);
+            // They are only compared, so of a long one its hash is enough.
+            let hash = (value.len() > LONG_XATTR).then(|| blake3::hash(value));
+            batch.keep(&[&lengths[0], &lengths[1], name, hash.as_ref().map_or(value, |hash| hash.as_bytes())]);
         }
         start..batch.texts.len() as u32
     };
@@ -374,11 +386,26 @@ fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> O
     })
 }
 
-/// Entries that no engine would unpack as written. They are passed over and told, the first few by name.
+/// Files that eStargz adds to a layer for its own use (stargz-snapshotter, "eStargz: Seekable tar.gz"): its table of
+/// contents, and a landmark of one byte that says what to fetch first. They are no part of the image.
+fn is_of_the_format(path: &[u8], size: u64) -> bool {
+    match path {
+        b"stargz.index.json" => true,
+        b".prefetch.landmark" | b".no.prefetch.landmark" => size == 1,
+        _ => false,
+    }
+}
+
+/// What overlayfs marks a directory with that hides what lower layers have in it.
+fn is_overlay_opaque(name: &[u8]) -> bool {
+    matches!(name, b"trusted.overlay.opaque" | b"user.overlay.opaque")
+}
+
+/// Entries that no engine would unpack as written, or not every engine as others do. The first few are reported by name.
 #[derive(Debug, Default)]
 struct Oddities {
     said: Vec<String>,
-    counts: [usize; 5],
+    counts: [usize; Odd::Stargz as usize + 1],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -388,6 +415,10 @@ enum Odd {
     Root,
     Whiteout,
     LinkDotDot,
+    LongLink,
+    OverlayWhiteout,
+    OverlayOpaque,
+    Stargz,
 }
 
 impl Oddities {
@@ -399,18 +430,26 @@ impl Oddities {
         }
         let path = crate::bytes::shown(path);
         self.said.push(match odd {
-            Odd::DotDot => format!("{path}: passed over, since its path has a `..`"),
-            Odd::LongPath => format!("{path}…: passed over, since its path is longer than 4,096 bytes"),
-            Odd::Root => format!("`{path}`: passed over, since the root can only be a directory"),
-            Odd::Whiteout => format!("{path}: passed over, a whiteout that names nothing"),
-            Odd::LinkDotDot => format!("{path}: a hard link to a path with a `..`, so to nothing"),
+            Odd::DotDot => format!("{path}: ignored, because its path leads out of the image"),
+            Odd::LongPath => format!("{path}…: ignored, because its path is longer than 4,096 bytes"),
+            Odd::Root => format!("`{path}`: ignored, because the root can only be a directory"),
+            Odd::Whiteout => format!("{path}: ignored, because the whiteout names nothing"),
+            Odd::LinkDotDot => format!("{path}: a hard link to a path outside of the image, so to nothing"),
+            Odd::LongLink => format!("{path}: ignored, because the link's target is longer than 4,096 bytes"),
+            Odd::OverlayWhiteout => {
+                format!("{path}: a device 0:0, which overlayfs takes for a whiteout: Docker hides the path, other engines do not")
+            }
+            Odd::OverlayOpaque => {
+                format!("{path}: marked opaque for overlayfs: Docker hides what lower layers have in it, other engines do not")
+            }
+            Odd::Stargz => format!("{path}: belongs to the eStargz format, not to the image, so it is not counted"),
         });
     }
 
     fn notes(mut self) -> Vec<String> {
         let more: usize = self.counts.iter().map(|count| count.saturating_sub(MAX_NOTES)).sum();
         if more > 0 {
-            self.said.push(format!("and {more} more entries that are malformed"));
+            self.said.push(format!("and {more} more such entries"));
         }
         self.said
     }

@@ -9,7 +9,7 @@ mod index;
 mod record;
 mod symbols;
 
-pub use cache::{Cache, CacheUse, CacheWriter, StoredEnd};
+pub use cache::{Cache, CacheUse, CacheWriter, StoredEnd, decode};
 pub use content::{ContentError, Found, Sink, copy_content, find_entry, head, identify, zeros};
 pub use index::{Hashing, IndexEnd, Keep, Passing, Watch, index};
 pub use record::{Batch, ContentId, Record, RecordKind, normal_path};

@@ -77,13 +77,21 @@ impl Batch {
     }
 }
 
-/// Appends the normal form of `path` to `out`: no leading `./` or `/`, no empty or `.` components. `./a`, `/a` and `a` are
-/// one path. False when a component is `..`, which would leave the place that the entry is in.
+/// Appends the normal form of `path` to `out`: no leading `./` or `/`, no empty or `.` components, and `..` taken back one
+/// component, as Go's `filepath.Clean` does for engines. `./a`, `/a` and `b/../a` are one path. Returns false if the path
+/// leads out of the root.
 pub fn normal_path(path: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
+    let rooted = path.starts_with(b"/");
     for part in path.split(|byte| *byte == b'/') {
         match part {
             b"" | b"." => {}
+            b".." if out.len() > start => {
+                let parent = out[start..].iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+                out.truncate(start + parent);
+            }
+            // The parent of `/` is `/`.
+            b".." if rooted => {}
             b".." => {
                 out.truncate(start);
                 return false;
@@ -104,13 +112,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_spellings_are_one_path() {
+    fn spellings_of_one_path() {
         for (path, want) in [
             ("./a/b", Some("a/b")),
             ("/a//b/", Some("a/b")),
             ("a/./b", Some("a/b")),
             ("./", Some("")),
-            ("a/../b", None),
+            ("a/../b", Some("b")),
+            ("a/b/../../c/./d", Some("c/d")),
+            ("/../a", Some("a")),
+            ("a/../../b", None),
             ("..", None),
             ("a/..b", Some("a/..b")),
         ] {

@@ -73,7 +73,7 @@ fn annotations(each: &Judged<'_>) -> Vec<Annotation> {
         .iter()
         .map(|check| plain(Level::Error, &check.kind.name(), format!("{name}: {}", check.message)))
         .collect();
-    for damage in each.found.damage() {
+    for damage in each.found.incomplete() {
         all.push(plain(Level::Error, "explore", format!("{name}: {}", crate::bytes::shown_text(&damage))));
     }
     for secret in each.secrets() {

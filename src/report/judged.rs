@@ -176,6 +176,6 @@ impl<'a> Judged<'a> {
             Some(verdict) => !verdict.pass() || !verdict.notes.is_empty(),
             None => !self.counted().is_empty(),
         };
-        gate || !self.secrets().is_empty() || self.found.damage().next().is_some()
+        gate || !self.secrets().is_empty() || self.found.incomplete().next().is_some()
     }
 }

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::time::{date, rfc3339};
+use super::time::{date, exact_rfc3339};
 use crate::bytes::shown;
 use crate::tree::{EventKind, EventRef, NodeId, Tree};
 
@@ -39,6 +39,8 @@ pub(super) struct About {
     gid: u32,
     mtime: Option<String>,
     target: Option<String>,
+    /// Major and minor number of a device, `5:1`.
+    device: Option<String>,
 }
 
 impl About {
@@ -53,8 +55,9 @@ impl About {
             mode: format!("{:04o}", attributes.mode),
             uid: attributes.uid,
             gid: attributes.gid,
-            mtime: event.mtime().map(rfc3339),
+            mtime: event.mtime().and_then(exact_rfc3339),
             target: target.or_else(|| tree.link_target(event).map(|target| shown(&tree.paths.path(target)))),
+            device: tree.device(tree.event_at(tree.stands_for(at))).map(|(major, minor)| format!("{major}:{minor}")),
         }
     }
 }

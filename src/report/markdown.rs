@@ -71,7 +71,7 @@ fn image(each: &Judged<'_>, layers: bool, text: &mut String) {
     if !failed.is_empty() {
         text.push('\n');
     }
-    for damage in found.damage() {
+    for damage in found.incomplete() {
         let _ = writeln!(text, "> **Read in part:** {}\n", prose(&crate::bytes::shown_text(&damage)));
     }
     let secrets = each.secrets();

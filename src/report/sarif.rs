@@ -49,7 +49,7 @@ pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -
     if !HOME.is_empty() {
         driver["informationUri"] = json!(HOME);
     }
-    let complete = unread == 0 && images.iter().all(|each| each.found.damage().next().is_none());
+    let complete = unread == 0 && images.iter().all(|each| each.found.incomplete().next().is_none());
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -362,7 +362,7 @@ fn notifications(each: &Judged<'_>) -> Vec<Value> {
     let mut tell = |level: &str, text: &str| {
         all.push(json!({ "level": level, "message": { "text": format!("{name}: {text}") } }));
     };
-    for damage in each.found.damage() {
+    for damage in each.found.incomplete() {
         tell("error", &crate::bytes::shown_text(&damage));
     }
     for note in each.verdict.iter().flat_map(|verdict| &verdict.notes) {

@@ -80,7 +80,9 @@ fn write_waste(found: &Inspection, out: &mut impl Write) -> io::Result<()> {
         writeln!(out)?;
     }
     let total = waste.total_bytes();
-    if total == 0 {
+    if total == 0 && (found.damage().next().is_some() || found.missing().is_some()) {
+        writeln!(out, "No waste was found, but the image could not be read whole.")?;
+    } else if total == 0 {
         writeln!(out, "Nothing is wasted: no layer hides what another stores, and no rule names what is left.")?;
     } else {
         write!(

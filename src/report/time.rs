@@ -5,13 +5,30 @@ pub fn rfc3339(seconds: i64) -> String {
     timestamp(seconds).to_string()
 }
 
-/// Seconds since 1970 as `2026-11-01 10:00` in UTC.
+/// Seconds since 1970 as RFC 3339 in UTC; `None` if that cannot say them, as after the year 9999.
+pub(super) fn exact_rfc3339(seconds: i64) -> Option<String> {
+    Timestamp::from_second(seconds)
+        .ok()
+        .filter(|time| (0..=LAST_YEAR_END).contains(&(time.as_second() - YEAR_0)))
+        .map(|time| time.to_string())
+}
+
+/// The first second of the year 0, and how many follow until the year 10000.
+const YEAR_0: i64 = -62_167_219_200;
+const LAST_YEAR_END: i64 = 253_402_300_799 - YEAR_0;
+
+/// Seconds since 1970 as `2026-11-01 10:00` in UTC, of any year.
 pub fn date(seconds: i64) -> String {
-    let text = timestamp(seconds).to_string();
-    match text.split_once('T') {
-        Some((day, time)) => format!("{day} {}", &time[..5.min(time.len())]),
-        None => text,
-    }
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Days from 1 March of the year 0, in eras of 400 years (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+    let (era, day) = ((days + 719_468).div_euclid(146_097), (days + 719_468).rem_euclid(146_097));
+    let year_of_era = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", second / 3600, second / 60 % 60)
 }
 
 fn timestamp(seconds: i64) -> Timestamp {
@@ -76,7 +93,17 @@ mod tests {
 
     #[test]
     fn times_out_of_range_are_written_all_the_same() {
-        assert_eq!(date(0), "1970-01-01 00:00");
+        for (seconds, says) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_400, "2000-02-29 00:00"),
+            (-1, "1969-12-31 23:59"),
+            (253_402_300_800, "10000-01-01 00:00"),
+            (1_793_527_200, "2026-11-01 10:00"),
+        ] {
+            assert_eq!(date(seconds), says);
+        }
+        assert_eq!(exact_rfc3339(0).as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(exact_rfc3339(253_402_300_800), None);
         assert!(rfc3339(i64::MAX).starts_with("9999"));
     }
 }

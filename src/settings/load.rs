@@ -80,7 +80,7 @@ pub fn load(flags: &Given, around: &Surroundings) -> Result<Settings, SettingsEr
 /// When it can't be read, or something in it can't be.
 pub fn check(file: &Path) -> Result<Settings, SettingsError> {
     let name = shown_name(file);
-    let text = std::fs::read_to_string(file).map_err(|error| SettingsError::Read {
+    let text = crate::bytes::read_text(file).map_err(|error| SettingsError::Read {
         name: name.clone(),
         error,
         said: "the command line".to_owned(),
@@ -179,7 +179,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, file: &Path, said: &str) -> Result<String, SettingsError> {
-        let text = std::fs::read_to_string(file);
+        let text = crate::bytes::read_text(file);
         self.read.push(file.to_owned());
         text.map_err(|error| SettingsError::Read { name: shown_name(file), error, said: said.to_owned() })
     }

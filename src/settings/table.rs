@@ -266,6 +266,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     of(
         Group::Reading,
+        "allow-missing-layers",
+        Takes::Switch,
+        "Judge an image although the archive or daemon does not give all of its layers. Otherwise --ci exits 2",
+        "true",
+    ),
+    of(
+        Group::Reading,
         "no-cache",
         Takes::Switch,
         "Leave the cache of layer indexes alone: neither read nor write it",

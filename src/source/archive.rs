@@ -15,7 +15,16 @@ pub struct Archive {
 
 #[derive(Debug)]
 enum Place {
-    Content { start: u64, len: u64 },
+    Content {
+        start: u64,
+        len: u64,
+    },
+    /// Stored sparse, as `tar -S` does: where the stored bytes are, and the size with holes.
+    Sparse {
+        start: u64,
+        map: Vec<(u64, u64)>,
+        size: u64,
+    },
     Link(String),
 }
 
@@ -35,13 +44,19 @@ impl Archive {
             match walker.next(&mut entry) {
                 Ok(true) => {
                     let place = match entry.kind {
-                        EntryKind::File => Place::Content { start: walker.position(), len: walker.remaining() },
+                        EntryKind::File => {
+                            let start = walker.position();
+                            match entry.sparse.take() {
+                                Some(map) => Place::Sparse { start, map, size: entry.size },
+                                None => Place::Content { start, len: walker.remaining() },
+                            }
+                        }
                         EntryKind::Symlink | EntryKind::HardLink => Place::Link(link_target(&entry)),
                         _ => continue,
                     };
                     members.insert(normal_name(&entry.path), place);
                 }
-                Ok(false) => break None,
+                Ok(false) => break walker.trailer().err(),
                 Err(TarError::Header { at: 0, .. }) => {
                     return Err(SourceError::NoTar { name: name.into(), problem: seems_to_be(&window) });
                 }
@@ -62,6 +77,9 @@ impl Archive {
         for _ in 0..MAX_LINKS {
             match self.members.get(&name)? {
                 Place::Content { start, len } => return Some(self.window.part(*start, *len)),
+                Place::Sparse { start, map, size } => {
+                    return Some(self.window.part(*start, u64::MAX).sparse(map, *size));
+                }
                 Place::Link(target) => name.clone_from(target),
             }
         }

@@ -229,10 +229,6 @@ fn open_path(path: &Path, fetched: &Arc<AtomicU64>) -> Result<Opened, SourceErro
             let archive = archive::Archive::walk(window, &path.display().to_string())?;
             Ok(Opened::Members(Members::Archive(archive)))
         }
-        Compression::Unsupported(name) => Err(SourceError::NoTar {
-            name: path.display().to_string(),
-            problem: format!("it is compressed with {name}, which is not read; decompress it first"),
-        }),
-        Compression::Gzip | Compression::Zstd => Ok(Opened::Stream(Stream::file(path, true))),
+        _ => Ok(Opened::Stream(Stream::file(path, true))),
     }
 }

@@ -54,6 +54,8 @@ pub enum Format {
     OciArchive,
     /// `oci:`, `oci-layout:`, `oci-dir:`
     OciLayout,
+    /// `dir:`, as skopeo writes it
+    Directory,
 }
 
 /// What can't be understood.
@@ -151,6 +153,7 @@ impl Target {
             ("oci-layout:", Format::OciLayout),
             ("oci-dir:", Format::OciLayout),
             ("oci:", Format::OciLayout),
+            ("dir:", Format::Directory),
         ] {
             let Some(rest) = text.strip_prefix(prefix) else { continue };
             // `docker-archive://PATH` is how dive's users write it.

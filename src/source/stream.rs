@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -7,8 +7,8 @@ use std::thread::Scope;
 
 use super::archive::{link_target, normal_name};
 use super::{SourceError, shape};
-use crate::bytes::tar::Content;
-use crate::bytes::{Compression, Counted, Entry, EntryKind, Flowing, ReadAhead, Stopping, TarError, Walker, sniff};
+use crate::bytes::tar::Expanded;
+use crate::bytes::{Counted, Entry, EntryKind, Flowing, ReadAhead, Sniffed, Stopping, TarError, Walker};
 
 /// The largest manifest, index or config. Registries refuse manifests over 4 MiB.
 pub const MAX_DOCUMENT: u64 = 16 * 1024 * 1024;
@@ -29,7 +29,7 @@ pub enum Member<'w> {
         /// Bytes.
         size: u64,
         /// Its bytes.
-        content: Content<'w, Flowing<ReadAhead>>,
+        content: Expanded<'w, Flowing<ReadAhead>>,
     },
     /// A link to another member.
     Link {
@@ -103,27 +103,15 @@ impl Pass {
     /// When they can't be read or are no tar.
     pub fn over<'scope>(
         name: String,
-        mut raw: Box<dyn Read + Send + 'scope>,
+        raw: Box<dyn Read + Send + 'scope>,
         scope: &'scope Scope<'scope, '_>,
     ) -> Result<Self, SourceError> {
         let read = |error| SourceError::Read { name: name.clone(), error };
-        let mut head = Vec::new();
-        raw.by_ref().take(512).read_to_end(&mut head).map_err(read)?;
-        if head.is_empty() {
+        let raw = Sniffed::new(raw, 512).map_err(read)?;
+        if raw.head().is_empty() {
             return Err(SourceError::Empty(PathBuf::from(name)));
         }
-        let compression = sniff(&head);
-        let whole = io::Cursor::new(head.clone()).chain(raw);
-        let plain: Box<dyn Read + Send + 'scope> = match compression {
-            Compression::None => Box::new(whole),
-            Compression::Unsupported(kind) => {
-                return Err(SourceError::NoTar {
-                    name,
-                    problem: format!("it is compressed with {kind}, which is not read; decompress it first"),
-                });
-            }
-            other => other.decode(BufReader::with_capacity(256 * 1024, whole)).map_err(read)?,
-        };
+        let plain = raw.plain().map_err(read)?;
         let walker = Walker::new(Flowing::new(ReadAhead::spawn(scope, plain)), 0);
         Ok(Pass { name, walker, entry: Entry::default(), any: false })
     }
@@ -142,7 +130,10 @@ impl Pass {
                         problem: "it begins with zero bytes".to_owned(),
                     });
                 }
-                Ok(false) => return Ok(None),
+                Ok(false) => {
+                    let end = self.walker.trailer();
+                    return end.map(|()| None).map_err(|error| SourceError::Tar { name: self.name.clone(), error });
+                }
                 Err(error) if !self.any => return Err(shape::no_tar(&self.name, error)),
                 Err(error) => return Err(SourceError::Tar { name: self.name.clone(), error }),
             }
@@ -150,8 +141,10 @@ impl Pass {
             let name = normal_name(&self.entry.path);
             match self.entry.kind {
                 EntryKind::File => {
-                    let size = self.walker.remaining();
-                    return Ok(Some(Member::File { name, size, content: self.walker.reader() }));
+                    let size = self.entry.size;
+                    let map = self.entry.sparse.take();
+                    let content = Expanded::new(self.walker.reader(), map, size);
+                    return Ok(Some(Member::File { name, size, content }));
                 }
                 EntryKind::Symlink | EntryKind::HardLink => {
                     return Ok(Some(Member::Link { target: link_target(&self.entry), name }));

@@ -5,6 +5,7 @@
 //! Leaves to `waste` whether bytes are wasted and why. It has never heard of tars, files on disk or a terminal.
 
 mod folders;
+mod links;
 mod matches;
 mod path;
 mod rows;

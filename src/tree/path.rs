@@ -67,6 +67,12 @@ impl Paths {
         (0..self.nodes.len() as u32).map(NodeId)
     }
 
+    /// About how many bytes of memory they take.
+    pub(super) fn memory(&self) -> usize {
+        // A node, its last event, its place in the table, which is at least half full.
+        self.nodes.len() * (size_of::<Node>() + 8 + 10) + self.names.len()
+    }
+
     /// Never: the root is always there.
     pub fn is_empty(&self) -> bool {
         false

@@ -3,11 +3,13 @@
 
 use super::path::NodeId;
 use super::timeline::{Attributes, Change, Event, EventKind, EventRef, LayerEvents, Tree};
+use super::view::Lookup;
 
 impl Tree {
     /// A layer once more, for images that name one blob twice.
     pub fn duplicate(&mut self, layer: &LayerEvents) -> LayerEvents {
         let mut events = layer.events.clone();
+        self.events += events.len();
         for event in &mut events {
             if event.kind() == EventKind::HardLink {
                 self.hard_links.push(self.hard_links[event.extra.get() as usize]);
@@ -31,6 +33,7 @@ impl Tree {
         self.last.resize(self.paths.len(), EventRef::NONE);
         let whiteouts = std::mem::take(&mut layer.whiteouts);
         let entries = std::mem::take(&mut layer.events);
+        layer.links.settle();
         self.layers.push(LayerEvents { events: entries, ..layer });
         let mut work = Stacking { tree: self, own, ended: Vec::new() };
         for (node, opaque) in &whiteouts {
@@ -152,10 +155,11 @@ impl Stacking<'_> {
         }
         for node in missing.into_iter().rev() {
             let attributes =
-                self.tree.attributes.number(Attributes { mode: 0o755, uid: 0, gid: 0, xattrs: Box::default() });
+                self.tree.attributes.number(Attributes { mode: 0o755, uid: 0, gid: 0, xattrs: Box::default() }, 0);
             let events = &mut self.tree.layers[usize::from(self.own)].events;
             events.push(Event::implied(node, attributes));
             let at = EventRef { layer: self.own, index: events.len() as u32 - 1 };
+            self.tree.events += 1;
             self.begin(at);
         }
     }
@@ -169,7 +173,15 @@ impl Stacking<'_> {
         if kind == EventKind::HardLink {
             // Resolved before anything gives way: a link may name the path that it replaces.
             let target = self.tree.hard_links[extra].target;
-            let found = self.now(target).map(|found| {
+            // Its own layer's links were followed when it was read. Where that leads nowhere, lower layers' may lead to it.
+            let found = self.now(target).or_else(|| {
+                let path = self.tree.paths.path(target);
+                match self.tree.lookup(&path, self.own, false) {
+                    Lookup::Found(_, at) => Some(at),
+                    _ => None,
+                }
+            });
+            let found = found.map(|found| {
                 let event = self.tree.event_at(found);
                 match event.kind() {
                     EventKind::HardLink => self.tree.hard_links[event.extra.get() as usize].copy,

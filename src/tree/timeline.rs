@@ -1,10 +1,13 @@
-use std::hash::Hash;
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
 
+use super::links::OwnLinks;
 use super::path::{NodeId, Paths};
 pub use crate::bytes::EntryKind as EventKind;
 use crate::bytes::tar::{BLOCK, padded};
@@ -227,6 +230,15 @@ pub struct LayerEvents {
     pub(super) pull: Vec<u64>,
     /// Whether these are estimates, since the layer is not compressed.
     pub pull_estimated: bool,
+    /// Its symbolic links, while it is read.
+    pub(super) links: OwnLinks,
+}
+
+impl LayerEvents {
+    /// Paths of entries that were ignored because they lead around in circles, the first few, and how many more there are.
+    pub fn loops(&self) -> (&[Vec<u8>], usize) {
+        self.links.loops()
+    }
 }
 
 /// A hard link: the path that it names, and the file that it resolves to.
@@ -250,12 +262,25 @@ pub struct FinalCounts {
     pub others: u64,
 }
 
-/// The tree can't hold more.
+/// Why a tree cannot hold more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TreeError {
     /// Too many paths.
     #[error("the image has more paths than can be kept (four billion bytes of names)")]
     Full,
+    /// More than its size in bytes can account for.
+    #[error(
+        "the image describes {entries} entries and {paths} paths in {read} bytes, which would take too much memory; \
+         real images do not, so it is not read"
+    )]
+    Memory {
+        /// Entries of all layers.
+        entries: usize,
+        /// Paths of all layers.
+        paths: usize,
+        /// Bytes that were read.
+        read: u64,
+    },
     /// Too many bytes, which holes in sparse files make easy to claim.
     #[error("the image's files claim to hold more bytes than can be added up (10^18)")]
     Claims,
@@ -275,6 +300,8 @@ pub struct Tree {
     pub layers: Vec<LayerEvents>,
     /// Bytes of all files that were taken.
     claimed: u64,
+    /// Events of all layers, stacked or not.
+    pub(super) events: usize,
     pub(super) attributes: Interner<Attributes>,
     texts: Interner<Box<[u8]>>,
     devices: Vec<(u32, u32)>,
@@ -298,24 +325,39 @@ const PLACE: u32 = (1 << 30) - 1;
 #[derive(Debug)]
 pub(super) struct Interner<T> {
     values: Vec<T>,
-    numbers: hashbrown::HashMap<T, u32>,
+    /// Finds the number of a value.
+    numbers: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Bytes that the values hold beside their own size.
+    bytes: usize,
 }
 
 impl<T> Default for Interner<T> {
     fn default() -> Self {
-        Self { values: Vec::new(), numbers: hashbrown::HashMap::new() }
+        Self { values: Vec::new(), numbers: HashTable::new(), hasher: DefaultHashBuilder::default(), bytes: 0 }
     }
 }
 
-impl<T: Clone + Eq + Hash> Interner<T> {
-    pub(super) fn number(&mut self, value: T) -> u32 {
-        if let Some(number) = self.numbers.get(&value) {
-            return *number;
+impl<T: Eq + Hash> Interner<T> {
+    /// The number of a value that holds `bytes` beside its own size.
+    pub(super) fn number(&mut self, value: T, bytes: usize) -> u32 {
+        let Self { values, numbers, hasher, .. } = self;
+        let hash = hasher.hash_one(&value);
+        let again = |number: &u32| hasher.hash_one(&values[*number as usize]);
+        match numbers.entry(hash, |number| values[*number as usize] == value, again) {
+            Entry::Occupied(found) => *found.get(),
+            Entry::Vacant(place) => {
+                let number = values.len() as u32;
+                place.insert(number);
+                values.push(value);
+                self.bytes += bytes;
+                number
+            }
         }
-        let number = self.values.len() as u32;
-        self.values.push(value.clone());
-        self.numbers.insert(value, number);
-        number
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes + self.values.len() * (size_of::<T>() + 8)
     }
 }
 
@@ -329,24 +371,66 @@ impl Tree {
         let mut folder = (NodeId::ROOT, &[][..]);
         for record in &batch.records {
             let path = batch.text(&record.path);
-            let node = self.make(path, &mut folder)?;
+            let node = if layer.links.is_empty() {
+                Some(self.make(path, &mut folder)?)
+            } else {
+                self.make_linked(&layer.links, path, &mut folder, record.kind == RecordKind::Opaque)?
+            };
+            let Some(node) = node else {
+                layer.links.circles(path);
+                continue;
+            };
             match record.kind {
                 RecordKind::Whiteout => layer.whiteouts.push((node, false)),
                 RecordKind::Opaque => layer.whiteouts.push((node, true)),
                 RecordKind::Entry(kind) => {
-                    let event = self.event(node, kind, record, batch)?;
+                    let Some(event) = self.event(node, kind, record, batch, &layer.links)? else {
+                        layer.links.circles(path);
+                        continue;
+                    };
+                    let links = &mut layer.links;
+                    let moved = match kind {
+                        EventKind::Symlink => links.link(&self.paths, node, event.extra.get()),
+                        EventKind::HardLink => {
+                            links.hard_link(&self.paths, node, self.hard_links[event.extra.get() as usize].target)
+                        }
+                        EventKind::Directory => links.directory(node),
+                        _ if links.is_empty() => false,
+                        _ => links.other(&self.paths, node),
+                    };
+                    if moved {
+                        folder = (NodeId::ROOT, &[][..]);
+                    }
                     self.claimed = self.claimed.saturating_add(event.size);
                     if self.claimed > MAX_BYTES {
                         return Err(TreeError::Claims);
                     }
                     layer.content_bytes += event.size;
                     layer.events.push(event);
+                    self.events += 1;
                     layer.pull.extend(record.pull_bytes);
                     layer.listed += 1;
                 }
             }
         }
         Ok(())
+    }
+
+    /// As [`Tree::make`], through the layer's own links.
+    fn make_linked<'t>(
+        &mut self,
+        links: &OwnLinks,
+        path: &'t [u8],
+        folder: &mut (NodeId, &'t [u8]),
+        follow: bool,
+    ) -> Result<Option<NodeId>, TreeError> {
+        let slash = path.iter().rposition(|byte| *byte == b'/');
+        let Some(slash) = slash.filter(|_| !follow) else { return self.make_through(links, path, follow) };
+        if folder.1 != &path[..slash] {
+            let Some(node) = self.make_through(links, &path[..slash], true)? else { return Ok(None) };
+            *folder = (node, &path[..slash]);
+        }
+        self.paths.make_child(folder.0, &path[slash + 1..]).map(Some).map_err(|_| TreeError::Full)
     }
 
     /// The node of `path`; `folder` remembers the last directory, since entries of one directory stand together.
@@ -368,18 +452,32 @@ impl Tree {
         self.paths.make_child(folder.0, &path[slash + 1..]).map_err(|_| TreeError::Full)
     }
 
-    fn event(&mut self, node: NodeId, kind: EventKind, record: &Record, batch: &Batch) -> Result<Event, TreeError> {
-        let attributes = self.attributes.number(Attributes {
-            mode: record.mode,
-            uid: record.uid,
-            gid: record.gid,
-            xattrs: batch.text(&record.xattrs).into(),
-        });
+    /// The event that a record is; `None` for a hard link whose target leads around in circles.
+    fn event(
+        &mut self,
+        node: NodeId,
+        kind: EventKind,
+        record: &Record,
+        batch: &Batch,
+        links: &OwnLinks,
+    ) -> Result<Option<Event>, TreeError> {
+        let xattrs = batch.text(&record.xattrs);
+        let attributes = self.attributes.number(
+            Attributes { mode: record.mode, uid: record.uid, gid: record.gid, xattrs: xattrs.into() },
+            xattrs.len(),
+        );
         let extra = match kind {
             EventKind::File => record.content.map_or(NONE, |content| self.keep_content(content, record.sha256)),
-            EventKind::Symlink => self.texts.number(batch.text(&record.link).into()),
+            EventKind::Symlink => {
+                let text = batch.text(&record.link);
+                self.texts.number(text.into(), text.len())
+            }
             EventKind::HardLink => {
-                let target = self.make(batch.text(&record.link), &mut (NodeId::ROOT, &[]))?;
+                let Some(target) =
+                    self.make_linked(links, batch.text(&record.link), &mut (NodeId::ROOT, &[]), false)?
+                else {
+                    return Ok(None);
+                };
                 self.hard_links.push(HardLink { target, copy: EventRef::NONE, own: EventRef::NONE });
                 self.hard_links.len() as u32 - 1
             }
@@ -391,7 +489,7 @@ impl Tree {
         };
         // Five bytes hold 17,000 years on either side.
         let mtime = record.mtime.clamp(-(1 << 39), (1 << 39) - 1).to_le_bytes();
-        Ok(Event {
+        Ok(Some(Event {
             size: record.size,
             block: record.block,
             attributes,
@@ -400,7 +498,7 @@ impl Tree {
             kind,
             header_blocks: record.header_blocks,
             ..Event::implied(node, attributes)
-        })
+        }))
     }
 
     fn keep_content(&mut self, content: ContentId, sha256: Option<[u8; 32]>) -> u32 {
@@ -505,9 +603,13 @@ impl Tree {
         self.event_at(a).same_attributes(self.event_at(b))
     }
 
+    pub(super) fn text(&self, number: u32) -> &[u8] {
+        &self.texts.values[number as usize]
+    }
+
     /// A symbolic link's text, any bytes.
     pub fn symlink(&self, event: &Event) -> Option<&[u8]> {
-        (event.kind == EventKind::Symlink).then(|| &*self.texts.values[event.extra.get() as usize])
+        (event.kind == EventKind::Symlink).then(|| self.text(event.extra.get()))
     }
 
     /// The path that a hard link names.
@@ -573,6 +675,23 @@ impl Tree {
             }
         }
         counts
+    }
+
+    /// Events of all layers, stacked or not.
+    pub fn event_count(&self) -> usize {
+        self.events
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn memory(&self) -> usize {
+        let contents = self.contents.len() * size_of::<ContentId>() + self.sha256.len() * 32;
+        self.paths.memory()
+            + self.events * (size_of::<Event>() + 8)
+            + self.attributes.memory()
+            + self.texts.memory()
+            + self.hard_links.len() * size_of::<HardLink>()
+            + self.devices.len() * 8
+            + contents
     }
 
     /// Bytes of memory for each event, for benchmarks to hold against the promise.

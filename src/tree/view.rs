@@ -152,7 +152,9 @@ impl Tree {
             }
             let Some(child) = self.paths.child(node, &name) else { return Lookup::Absent };
             let Some(at) = self.state(child, layer) else { return Lookup::Absent };
-            let target = self.symlink(self.event_at(at)).filter(|_| follow || !left.is_empty());
+            // A hard link to a symbolic link is that link.
+            let own = if follow { self.stands_for(at) } else { at };
+            let target = self.symlink(self.event_at(own)).filter(|_| follow || !left.is_empty());
             if let Some(target) = target {
                 links += 1;
                 if links > MAX_LINKS {

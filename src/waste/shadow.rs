@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::kind::{Charge, Kind};
 use crate::layer::ContentId;
-use crate::tree::{EventRef, Tree};
+use crate::tree::{EventRef, NodeId, Tree};
 
 /// Dead bytes, and what became of content that was stored again.
 #[derive(Debug, Clone, Default)]
@@ -109,6 +109,8 @@ pub fn dead(tree: &Tree) -> Dead {
     let successor = |file: EventRef| {
         successors.binary_search_by_key(&file, |(before, _)| *before).ok().map(|place| successors[place].1)
     };
+    // The layer that ended a lineage, its first copy and its last.
+    let mut ended: Vec<(u16, EventRef, EventRef)> = Vec::new();
     for carrier in tree.layers.iter().flat_map(|layer| &layer.deaths) {
         let known = charges[..later_copies].binary_search_by_key(carrier, |charge| charge.file).is_ok();
         if known || tree.event_at(*carrier).size == 0 {
@@ -122,9 +124,18 @@ pub fn dead(tree: &Tree) -> Dead {
         if !tree.event_at(last).is_dead() {
             continue;
         }
-        let end = end_of(tree, last, &links);
-        let kind = if replaced(tree, last, end, &links) { Kind::Overwritten } else { Kind::Deleted };
-        charges.push(Charge::new(*carrier, kind, end, carrier.layer));
+        ended.push((end_of(tree, last, &links), *carrier, last));
+    }
+    ended.sort_unstable();
+    for lineages in ended.chunk_by(|a, b| a.0 == b.0) {
+        let end = lineages[0].0;
+        let brought = brought(tree, end);
+        for (_, carrier, last) in lineages {
+            let mut lost = names_lost(tree, *last, end, &links);
+            let replaced = lost.any(|at| brought.contains_key(&tree.event_at(at).node));
+            let kind = if replaced { Kind::Overwritten } else { Kind::Deleted };
+            charges.push(Charge::new(*carrier, kind, end, carrier.layer));
+        }
     }
     charges.sort_unstable_by_key(|charge| charge.file);
     let mut before = successors;
@@ -153,9 +164,12 @@ fn names_lost(
         .filter(move |at| tree.event_at(*at).until == layer)
 }
 
-/// Whether one of the names that died last is there again after that layer.
-fn replaced(tree: &Tree, file: EventRef, layer: u16, links: &FxHashMap<EventRef, Vec<EventRef>>) -> bool {
-    names_lost(tree, file, layer, links).any(|at| tree.state(tree.event_at(at).node, layer).is_some())
+/// What a layer brought that outlives it, by path. Where the path's last event ended in that layer, it is also what the path
+/// is afterwards; asking the path's own history would cost as much as the path has versions.
+fn brought(tree: &Tree, layer: u16) -> FxHashMap<NodeId, EventRef> {
+    let events = tree.layers[usize::from(layer)].events.iter().enumerate();
+    let lasting = events.filter(|(_, event)| event.until > layer);
+    lasting.map(|(index, event)| (event.node, EventRef { layer, index: index as u32 })).collect()
 }
 
 /// Finds content that the layer took away and stored again, one to one.
@@ -166,6 +180,10 @@ fn match_copies(
     links: &FxHashMap<EventRef, Vec<EventRef>>,
     found: &mut impl FnMut(EventRef, EventRef, Kind),
 ) {
+    if exchange.died.is_empty() {
+        return;
+    }
+    let brought = brought(tree, layer);
     // By place in the layer.
     let mut taken = vec![false; tree.layers[usize::from(layer)].listed];
     let mut rest = Vec::new();
@@ -177,9 +195,8 @@ fn match_copies(
         }
         let same_path = names
             .iter()
-            .filter_map(|at| tree.state(tree.event_at(*at).node, layer))
-            .filter(|at| at.layer == layer)
-            .filter_map(|at| tree.copy_of(at))
+            .filter_map(|at| brought.get(&tree.event_at(*at).node))
+            .filter_map(|at| tree.copy_of(*at))
             .find(|after| {
                 after.layer == layer && !taken[after.index as usize] && content(tree, *after) == Some(wanted)
             });

@@ -15,10 +15,14 @@ mod common;
 mod bases;
 mod catalogue;
 mod daemon;
+mod damage;
 mod diff;
 mod engine;
+mod formats;
 mod gate;
 mod generations;
+#[path = "../hostile/mod.rs"]
+mod hostile;
 mod judging;
 mod laws;
 mod layers;

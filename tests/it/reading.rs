@@ -573,7 +573,7 @@ fn documents_that_are_none() {
         (vec![("manifest.json", named("../../etc/passwd"))], "not in the archive"),
         (
             vec![("index.json", json!({"manifests": [{"digest": "sha256:../../x"}]}).to_string().into_bytes())],
-            "is no digest",
+            "is not a digest",
         ),
         (vec![("index.json", json!({"manifests": []}).to_string().into_bytes())], "no image in it"),
     ] {
@@ -596,8 +596,11 @@ fn archives_that_are_cut_off_anywhere() {
     for (shape, compress) in
         [(Shape::V1, <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), (Shape::Docker, gzip), (Shape::Oci, zstd)]
     {
-        let tar = sample().compress(compress).save(shape);
-        let content_end = tar.len() - 1024;
+        let members = sample().compress(compress).members(shape);
+        let tar = archive(&members);
+        // Without its last padding and the end mark it is whole all the same.
+        let last = members.last().unwrap().1.len();
+        let content_end = tar.len() - 1024 - (last.next_multiple_of(512) - last);
         for cut in (0..content_end).step_by(611).chain([1, 511, 512, 513]) {
             let file = folder.write("cut.tar", &tar[..cut]);
             failure(&[path(&file), "--summary"], None);
@@ -684,14 +687,15 @@ fn wrong_digests() {
         assert_eq!(output.status.code(), Some(2), "{which}");
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(found["verification"]["state"], "failed", "{which}");
-        let problem = found["verification"]["problems"][0].as_str().unwrap();
-        assert!(problem.contains(which) && problem.contains("sha256:"), "{problem}");
+        let problems = found["verification"]["problems"].as_array().unwrap();
+        let problem = problems.iter().filter_map(Value::as_str).find(|problem| problem.contains("sha256:")).unwrap();
+        assert!(problem.contains(which), "{problem}");
         assert!(text(&output.stderr).contains(problem), "{}", text(&output.stderr));
     }
     // What comes for free is checked without being asked: documents, not layers.
     assert_eq!(explore(&[&swap("manifest", Shape::Oci, gzip), "--json"]).status.code(), Some(2));
     assert_eq!(explore(&[&swap("config", Shape::Oci, gzip), "--json"]).status.code(), Some(2));
-    assert_eq!(explore(&[&swap("layer", Shape::Oci, gzip), "--json"]).status.code(), Some(0));
+    assert_eq!(explore(&[&swap("layer", Shape::Oci, <[u8]>::to_vec), "--json"]).status.code(), Some(0));
     let file = folder.write("good.tar", &built.save(Shape::Oci));
     assert_eq!(explore_json(&[path(&file), "--json"])["verification"]["state"], "partial");
 }

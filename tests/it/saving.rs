@@ -374,7 +374,10 @@ fn nothing_leads_out() {
     names.sort();
     assert_eq!(names, ["image.tar", "out", "victim"]);
     let all = listing(&into.join("rootfs.1"));
-    assert!(all.contains(&"d/later/evil: x".to_owned()) && all.contains(&"d/link/through: x".to_owned()), "{all:#?}");
+    assert!(
+        all.contains(&"d/later/evil: x".to_owned()) && all.contains(&format!("{}/through: x", &to[1..])),
+        "{all:#?}"
+    );
     assert!(!Path::new("/absolute").exists());
 }
 
@@ -408,7 +411,8 @@ fn names_that_no_file_system_takes() {
         assert!(matches!(why, Skip::Name(_)), "{path}: {why}");
         assert!(!path.contains(char::is_control), "{path:?}");
     }
-    assert_eq!(saved.skipped.len(), 5, "{:?}", saved.skipped);
+    // The long link is ignored when the image is read.
+    assert_eq!(saved.skipped.len(), 4, "{:?}", saved.skipped);
     let error = looked.save(&format!("d/{long}2"), 0, &into).unwrap_err().to_string();
     assert!(error.contains("its name can't be written here: File name too long"), "{error}");
     assert_eq!(listing(&into).iter().filter(|line| !line.starts_with("d/")).count(), 0);

@@ -124,7 +124,7 @@ pub(super) fn image(judged: &Judged<'_>, place: usize, most_tiles: usize, file_r
         verdict: judged.verdict.map(|verdict| if verdict.pass() { ("good", "passed") } else { ("bad", "failed") }),
         about: about(found),
         facts: facts(judged),
-        damage: found.damage().map(|damage| shown_text(&damage)).collect(),
+        damage: found.incomplete().map(|damage| shown_text(&damage)).collect(),
         checks: checks(judged),
         layers: layers(found),
         base: base_lines(found, judged.verdict).iter().map(|line| capital(line)).collect(),

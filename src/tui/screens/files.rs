@@ -274,6 +274,10 @@ pub(super) fn draw(app: &App, area: Rect, focused: bool, buffer: &mut Buffer) {
     }
     let inside = frame(app, &title(app), &note(app), focused, area, buffer);
     let (Some(tree), Some(rows)) = (app.tree(), app.browse.shown_rows()) else {
+        if app.found.as_ref().is_some_and(|found| found.image.layers.is_empty()) {
+            Line::styled("the image has no layers, so it has no files", app.theme.faint).render(inside, buffer);
+            return;
+        }
         return waiting(app, inside, buffer);
     };
     let area = rows_area(app, area);

@@ -328,7 +328,11 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) {
         Line::styled(text, app.theme.faint).render(header, buffer);
     }
     if list.entries.is_empty() {
-        let why = "nothing is wasted: no layer hides what another stores, and no rule names what is left";
+        let why = if found.damage().next().is_some() || found.missing().is_some() {
+            "no waste was found, but the image could not be read whole"
+        } else {
+            "nothing is wasted: no layer hides what another stores, and no rule names what is left"
+        };
         for (row, text) in rows.rows().zip(wrap(why, usize::from(rows.width))) {
             Line::styled(text, app.theme.faint).render(row, buffer);
         }

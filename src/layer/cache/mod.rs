@@ -1,22 +1,22 @@
 //! Indexes of layers that were read before, kept in the user's cache directory by diff ID. An index is stored only for bytes
 //! whose digest was computed, so a name that someone merely claims can't get into it.
 
+mod codec;
+
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use codec::{BATCH, END};
+pub use codec::{StoredEnd, decode};
+
 use super::index::IndexEnd;
-use super::record::{Batch, Record, RecordKind};
-use crate::bytes::EntryKind;
+use super::record::Batch;
 
 /// What every file begins with; the number is that of the format, and files of another are not read.
-const MAGIC: &[u8; 16] = b"explore layer 2\n";
-const BATCH: u8 = 1;
-const END: u8 = 2;
-/// No index is larger; a file that says so is damaged.
-const MAX_FRAME: usize = 64 << 20;
+const MAGIC: &[u8; 16] = b"explore layer 3\n";
 
 /// What a file of the cache is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,17 +41,6 @@ pub struct CacheUse {
     pub images: usize,
     /// Bytes of all that it holds.
     pub bytes: u64,
-}
-
-/// What was known of a layer's end, from a stored index.
-#[derive(Debug, Default)]
-pub struct StoredEnd {
-    /// As when the layer was read.
-    pub end: IndexEnd,
-    /// How the blob was compressed, by name; `none` where it was not.
-    pub compression: String,
-    /// Bytes of the blob, where it was compressed.
-    pub compressed_bytes: Option<u64>,
 }
 
 impl Cache {
@@ -82,6 +71,11 @@ impl Cache {
         self.layer(diff_id).is_file()
     }
 
+    /// Bytes of a layer's index; 0 if it is not there.
+    pub fn size(&self, diff_id: &str) -> u64 {
+        fs::metadata(self.layer(diff_id)).map_or(0, |about| about.len())
+    }
+
     /// Hands out all batches of a layer's index. None when it is not there, damaged or of another format; some batches may
     /// have been handed out by then only if `take` was told so by the last of them: the whole file is checked first.
     pub fn read(&self, diff_id: &str, take: &mut dyn FnMut(Batch) -> bool) -> Option<StoredEnd> {
@@ -90,19 +84,7 @@ impl Cache {
         let body = sound(&bytes, diff_id)?;
         // Used lately: the oldest go first when there is too much.
         let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        let mut reader = Reader(body);
-        loop {
-            let (kind, mut frame) = reader.frame()?;
-            match kind {
-                BATCH => {
-                    if !take(frame.batch()?) {
-                        return None;
-                    }
-                }
-                END => return frame.end(),
-                _ => return None,
-            }
-        }
+        codec::decode(body, take)
     }
 
     /// Begins to store a layer's index; its name comes at the end.
@@ -257,42 +239,7 @@ impl CacheWriter {
     /// # Errors
     /// When it can't be written.
     pub fn batch(&mut self, batch: &Batch) -> io::Result<()> {
-        let mut frame = Vec::with_capacity(batch.records.len() * 48);
-        put(&mut frame, batch.records.len() as u64);
-        let mut before: &[u8] = &[];
-        for record in &batch.records {
-            let path = batch.text(&record.path);
-            let shared = path.iter().zip(before).take_while(|(a, b)| a == b).count();
-            frame.push(kind_number(record.kind));
-            put(&mut frame, shared as u64);
-            put_bytes(&mut frame, &path[shared..]);
-            before = path;
-            put_bytes(&mut frame, batch.text(&record.link));
-            put_bytes(&mut frame, batch.text(&record.xattrs));
-            for number in [
-                record.size,
-                record.block.into(),
-                record.header_blocks.into(),
-                record.mode.into(),
-                record.uid.into(),
-                record.gid.into(),
-                // Zigzag: small for small times of either sign.
-                ((record.mtime << 1) ^ (record.mtime >> 63)) as u64,
-                record.device.0.into(),
-                record.device.1.into(),
-                record.pull_bytes.map_or(0, |bytes| bytes.saturating_add(1)),
-            ] {
-                put(&mut frame, number);
-            }
-            match record.content {
-                Some(content) => {
-                    frame.push(1);
-                    frame.extend_from_slice(&content);
-                }
-                None => frame.push(0),
-            }
-        }
-        self.frame(BATCH, &frame)
+        self.frame(BATCH, &codec::batch(batch))
     }
 
     /// Ends the index and gives it the name of the layer, whose digest the caller has computed.
@@ -307,31 +254,7 @@ impl CacheWriter {
         compression: &str,
         compressed_bytes: Option<u64>,
     ) -> io::Result<()> {
-        let mut frame = Vec::new();
-        put(&mut frame, end.tar_bytes);
-        put(&mut frame, end.entries);
-        put_bytes(&mut frame, compression.as_bytes());
-        put(&mut frame, compressed_bytes.map_or(0, |bytes| bytes.saturating_add(1)));
-        put(&mut frame, end.notes.len() as u64);
-        for note in &end.notes {
-            put_bytes(&mut frame, note.as_bytes());
-        }
-        put(&mut frame, end.kept.len() as u64);
-        for (block, bytes) in &end.kept {
-            put(&mut frame, (*block).into());
-            put_bytes(&mut frame, bytes);
-        }
-        put(&mut frame, end.seen.len() as u64);
-        for (block, shows) in &end.seen {
-            put(&mut frame, (*block).into());
-            put(&mut frame, (*shows).into());
-        }
-        put(&mut frame, end.zeros.len() as u64);
-        for (block, zeros) in &end.zeros {
-            put(&mut frame, (*block).into());
-            put(&mut frame, *zeros);
-        }
-        self.frame(END, &frame)?;
+        self.frame(END, &codec::end(end, compression, compressed_bytes))?;
         // The name is part of what is checked: a file that was given another is foreign.
         self.hash.update(diff_id.as_bytes());
         self.hash.update(MAGIC);
@@ -358,158 +281,11 @@ fn sound<'b>(bytes: &'b [u8], diff_id: &str) -> Option<&'b [u8]> {
     (hash.finalize().as_bytes() == seal).then_some(body)
 }
 
-fn kind_number(kind: RecordKind) -> u8 {
-    match kind {
-        RecordKind::Whiteout => 1,
-        RecordKind::Opaque => 2,
-        RecordKind::Entry(EntryKind::File) => 3,
-        RecordKind::Entry(EntryKind::Directory) => 4,
-        RecordKind::Entry(EntryKind::Symlink) => 5,
-        RecordKind::Entry(EntryKind::HardLink) => 6,
-        RecordKind::Entry(EntryKind::Char) => 7,
-        RecordKind::Entry(EntryKind::Block) => 8,
-        RecordKind::Entry(EntryKind::Fifo) => 9,
-    }
-}
-
-fn kind_of(number: u8) -> Option<RecordKind> {
-    Some(match number {
-        1 => RecordKind::Whiteout,
-        2 => RecordKind::Opaque,
-        3 => RecordKind::Entry(EntryKind::File),
-        4 => RecordKind::Entry(EntryKind::Directory),
-        5 => RecordKind::Entry(EntryKind::Symlink),
-        6 => RecordKind::Entry(EntryKind::HardLink),
-        7 => RecordKind::Entry(EntryKind::Char),
-        8 => RecordKind::Entry(EntryKind::Block),
-        9 => RecordKind::Entry(EntryKind::Fifo),
-        _ => return None,
-    })
-}
-
-/// Seven bits a byte, the lowest first.
-fn put(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
-struct Reader<'b>(&'b [u8]);
-
-impl<'b> Reader<'b> {
-    fn take(&mut self, len: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn bytes(&mut self) -> Option<&'b [u8]> {
-        let len = usize::try_from(self.number()?).ok()?;
-        self.take(len)
-    }
-
-    fn frame(&mut self) -> Option<(u8, Reader<'b>)> {
-        let kind = *self.take(1)?.first()?;
-        let len = u32::from_le_bytes(self.take(4)?.try_into().ok()?) as usize;
-        (len <= MAX_FRAME).then_some(())?;
-        Some((kind, Reader(self.take(len)?)))
-    }
-
-    fn batch(&mut self) -> Option<Batch> {
-        let count = usize::try_from(self.number()?).ok()?;
-        let mut batch = Batch::default();
-        batch.records.reserve(count.min(4096));
-        batch.texts.reserve(self.0.len() * 2);
-        let mut path = 0..0;
-        for _ in 0..count {
-            let kind = kind_of(*self.take(1)?.first()?)?;
-            let shared = u32::try_from(self.number()?).ok()?;
-            let rest = self.bytes()?;
-            (path.start + shared <= path.end).then_some(())?;
-            let start = batch.texts.len() as u32;
-            batch.texts.extend_from_within(path.start as usize..(path.start + shared) as usize);
-            batch.texts.extend_from_slice(rest);
-            path = start..batch.texts.len() as u32;
-            let mut text = |bytes: &[u8]| {
-                let start = batch.texts.len() as u32;
-                batch.texts.extend_from_slice(bytes);
-                start..batch.texts.len() as u32
-            };
-            let (link, xattrs) = (text(self.bytes()?), text(self.bytes()?));
-            let mut numbers = [0; 10];
-            for number in &mut numbers {
-                *number = self.number()?;
-            }
-            let [size, block, header_blocks, mode, uid, gid, time, major, minor, pull] = numbers;
-            let content = match self.take(1)? {
-                [1] => Some(self.take(16)?.try_into().ok()?),
-                _ => None,
-            };
-            batch.records.push(Record {
-                kind,
-                path: path.clone(),
-                link,
-                xattrs,
-                size,
-                block: u32::try_from(block).ok()?,
-                header_blocks: u8::try_from(header_blocks).ok()?,
-                mode: u16::try_from(mode).ok()?,
-                uid: u32::try_from(uid).ok()?,
-                gid: u32::try_from(gid).ok()?,
-                mtime: (time >> 1) as i64 ^ -((time & 1) as i64),
-                device: (u32::try_from(major).ok()?, u32::try_from(minor).ok()?),
-                content,
-                sha256: None,
-                pull_bytes: pull.checked_sub(1),
-            });
-        }
-        Some(batch)
-    }
-
-    fn end(&mut self) -> Option<StoredEnd> {
-        let mut end = IndexEnd { tar_bytes: self.number()?, entries: self.number()?, ..IndexEnd::default() };
-        let compression = String::from_utf8(self.bytes()?.to_vec()).ok()?;
-        let compressed_bytes = self.number()?.checked_sub(1);
-        for _ in 0..self.number()? {
-            end.notes.push(String::from_utf8(self.bytes()?.to_vec()).ok()?);
-        }
-        for _ in 0..self.number()? {
-            end.kept.push((u32::try_from(self.number()?).ok()?, self.bytes()?.to_vec()));
-        }
-        for _ in 0..self.number()? {
-            end.seen.push((u32::try_from(self.number()?).ok()?, u32::try_from(self.number()?).ok()?));
-        }
-        for _ in 0..self.number()? {
-            end.zeros.push((u32::try_from(self.number()?).ok()?, self.number()?));
-        }
-        Some(StoredEnd { end, compression, compressed_bytes })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bytes::{Flowing, Walker};
+    use crate::layer::Record;
     use crate::layer::{Hashing, Passing, index};
 
     fn tar() -> Vec<u8> {
