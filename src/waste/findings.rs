@@ -9,7 +9,7 @@ use super::advice::{Advice, Secrecy, advise};
 use super::base::Base;
 use super::dockerfile::{Lines, Place};
 use super::kind::{Charge, Kind, RuleId, Weights};
-use super::rules::{Computed, Rule, Rules};
+use super::rules::{Computed, Level, Rule, Rules};
 use super::secrets::{SpokenSecret, is_for_show};
 use super::twins::twin_folders;
 use crate::image::Image;
@@ -169,27 +169,13 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
     let places = Places::new(words.weights, words.charges);
     let secrets: FxHashSet<EventRef> =
         words.charges.iter().filter(|charge| charge.kind == Kind::Secret).map(|charge| charge.file).collect();
-    // What goes away with something that has a name, by the same instruction, shares that name.
-    let mut named: FxHashMap<(Kind, u16, u16, NodeId), RuleId> = FxHashMap::default();
+    let together = Together::new(words, &places);
     for charge in words.charges {
         let (kind, stored_in, caused_by) = (charge.kind, charge.file.layer, charge.caused_by);
-        let Some(rule) = charge.rule() else { continue };
-        if kind == Kind::Deleted {
-            named.entry((kind, stored_in, caused_by, places.of(charge))).or_insert(rule);
-        }
+        let rule = together.rule_of(words, &places, charge);
         let for_show = kind == Kind::Secret && is_for_show(tree, charge.file);
         let file = Some(charge.file).filter(|_| kind == Kind::Secret && !for_show && secrets.len() <= MOST_SECRETS);
-        causes.entry(Cause { rule: Some(rule), kind, stored_in, caused_by, for_show, file }).or_default().push(*charge);
-    }
-    for charge in words.charges.iter().filter(|charge| charge.rule().is_none()) {
-        let (kind, stored_in, caused_by) = (charge.kind, charge.file.layer, charge.caused_by);
-        let place = if kind == Kind::Deleted { places.of(charge) } else { NodeId::ROOT };
-        let together = kind == Kind::Deleted && place != tree.event_at(charge.file).node;
-        let rule = named.get(&(kind, stored_in, caused_by, place)).copied().filter(|_| together);
-        causes
-            .entry(Cause { rule, kind, stored_in, caused_by, for_show: false, file: None })
-            .or_default()
-            .push(*charge);
+        causes.entry(Cause { rule, kind, stored_in, caused_by, for_show, file }).or_default().push(*charge);
     }
     let mut findings: Vec<Finding> =
         causes.into_iter().map(|(cause, charges)| finding(words, &places, &secrets, cause, &charges)).collect();
@@ -202,6 +188,53 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
         b.bytes.cmp(&a.bytes).then_with(|| key(a).cmp(&key(b))).then_with(|| a.rule.cmp(&b.rule))
     });
     findings
+}
+
+/// The names of what goes away together: by one instruction, from one directory.
+struct Together {
+    /// The first rule of such a place that does more than advise.
+    named: FxHashMap<(u16, u16, NodeId), RuleId>,
+    /// A rule that only advises, where it names at least half of the bytes.
+    advised: FxHashMap<(u16, u16, NodeId), RuleId>,
+}
+
+impl Together {
+    fn new(words: &Words<'_>, places: &Places<'_>) -> Self {
+        let mut named = FxHashMap::default();
+        let mut bytes: FxHashMap<(u16, u16, NodeId), (u64, FxHashMap<RuleId, u64>)> = FxHashMap::default();
+        for charge in words.charges.iter().filter(|charge| charge.kind == Kind::Deleted) {
+            let place = (charge.file.layer, charge.caused_by, places.of(charge));
+            let sums = bytes.entry(place).or_default();
+            let size = words.weights.of(charge);
+            sums.0 += size;
+            match charge.rule() {
+                Some(rule) if only_advises(words, rule) => *sums.1.entry(rule).or_default() += size,
+                Some(rule) => _ = named.entry(place).or_insert(rule),
+                None => {}
+            }
+        }
+        let most = |(place, (all, rules)): ((u16, u16, NodeId), (u64, FxHashMap<RuleId, u64>))| {
+            let (rule, own) = rules.into_iter().max_by_key(|(rule, own)| (*own, std::cmp::Reverse(*rule)))?;
+            (own >= all - own).then_some((place, rule))
+        };
+        Self { named, advised: bytes.into_iter().filter_map(most).collect() }
+    }
+
+    /// The rule that a charge is told under. A few files that a rule for advice happens to name (the README of a package) do
+    /// not name all that goes away with them.
+    fn rule_of(&self, words: &Words<'_>, places: &Places<'_>, charge: &Charge) -> Option<RuleId> {
+        let own = charge.rule();
+        let place = (charge.file.layer, charge.caused_by, places.of(charge));
+        let alone = charge.kind != Kind::Deleted || place.2 == words.tree.event_at(charge.file).node;
+        if alone || own.is_some_and(|rule| !only_advises(words, rule)) {
+            return own;
+        }
+        self.named.get(&place).or_else(|| self.advised.get(&place)).copied()
+    }
+}
+
+fn only_advises(words: &Words<'_>, rule: RuleId) -> bool {
+    words.rules.rule(rule).level == Level::Advice
 }
 
 fn finding(

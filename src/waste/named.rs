@@ -78,7 +78,8 @@ impl Named {
             let rows = named.hits.len();
             if !live {
                 if copy == at {
-                    named.hits.extend(others.take(1).map(|id| (at, *id)));
+                    // Of what is dead, it does not matter what else is in the layer.
+                    named.hits.extend(others.chain(&said.together).take(1).map(|id| (at, *id)));
                 }
             } else if !said.never {
                 named.hits.extend(others.filter(|id| level(id) != Level::Label).map(|id| (at, *id)));

@@ -1166,3 +1166,44 @@ fn programs_whose_headers_lie_are_not_believed() {
         assert_eq!(found.waste.sums.of(Kind::Advice), want as u64, "{what}: {:?}", found.waste.findings);
     }
 }
+
+#[test]
+fn dead_files_are_named_by_what_they_are() {
+    let text = "0123456789".repeat(100);
+    let rule_of = |steps: [&str; 2], first: &[Entry], then: &[Entry]| -> Option<String> {
+        let built = image().layer(first).layer(then).history(rows(&steps));
+        let found = judge(&built);
+        let dead = found.waste.findings.iter().find(|finding| finding.kind.is_dead()).unwrap();
+        assert_eq!(found.waste.findings.iter().filter(|finding| finding.kind.is_dead()).count(), 1, "{steps:?}");
+        dead.rule.clone()
+    };
+    let release = "var/lib/apt/lists/deb.example_dists_bookworm_InRelease";
+    assert_eq!(
+        rule_of(["RUN apt-get update", "RUN rm -rf /var/lib/apt/lists/*"], &[file(release, &text)], &[gone(release)]),
+        Some("apt-lists".to_owned())
+    );
+    let old = "var/cache/debconf/templates.dat-old";
+    assert_eq!(
+        rule_of(["RUN apt-get install a", "RUN apt-get install b"], &[file(old, &text)], &[file(old, "other")]),
+        Some("pkgdb-churn".to_owned())
+    );
+    // The README of a package does not make it documentation.
+    let jest = [file("app/node_modules/jest/README.md", "abc"), file("app/node_modules/jest/index.js", &text)];
+    let prune = ["RUN npm install", "RUN npm prune --omit=dev"];
+    assert_eq!(rule_of(prune, &jest, &[gone("app/node_modules/jest")]), None);
+    let doc = [file("usr/share/doc/x/changelog", &text), file("usr/share/doc/x/copyright", "abc")];
+    let remove = ["RUN apt-get install x", "RUN rm -r /usr/share/doc"];
+    assert_eq!(rule_of(remove, &doc, &[gone("usr/share/doc")]), Some("docs-man-info".to_owned()));
+}
+
+#[test]
+fn a_program_that_is_started_uses_only_what_it_needs() {
+    let start = |command: &[&str]| {
+        let files = [file("usr/local/bundle/cache/rails.gem", "abc"), file("root/.npm/_cacache/tmp/x", "def")];
+        let found = judge(&one(files).run(json!({ "Cmd": command })));
+        (said_of(&found, "usr/local/bundle/cache/rails.gem"), said_of(&found, "root/.npm/_cacache/tmp/x"))
+    };
+    assert_eq!(start(&["bundle", "exec", "puma"]), ("cruft:gem-cache".to_owned(), "cruft:npm-cache".to_owned()));
+    assert_eq!(start(&["npx", "next", "start"]).1, "cruft:npm-cache");
+    assert_eq!(start(&["bundle", "install"]).0, "advice:gem-cache");
+}
