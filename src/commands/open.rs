@@ -200,7 +200,7 @@ pub(super) fn preferences(settings: &Settings) -> Preferences {
         keys: Keymap::with(screen.keys.iter().map(|key| (key.action.as_str(), key.keys.clone()))).unwrap_or_default(),
         mouse: screen.mouse.unwrap_or(usual.mouse),
         chains: screen.single_child_folders.unwrap_or(usual.chains),
-        sort: usual.sort,
+        sort: screen.sort.and_then(|(name, _)| explore::tui::sort_named(&name)).unwrap_or(usual.sort),
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Slot {
 pub struct ScreenSettings {
     /// `theme`, and where it was said.
     pub theme: Option<(String, Origin)>,
+    /// `sort`, and where it was said.
+    pub sort: Option<(String, Origin)>,
     /// `mouse`.
     pub mouse: Option<bool>,
     /// `single_child_folders`.
@@ -233,8 +235,10 @@ impl Settings {
     /// What is said of the screen.
     pub fn screen(&self) -> ScreenSettings {
         let theme = self.word("screen.theme").map(|theme| theme.to_string_lossy().into_owned());
+        let sort = self.word("screen.sort").map(|sort| sort.to_string_lossy().into_owned());
         ScreenSettings {
             theme: theme.map(|theme| (theme, self.origin("screen.theme").clone())),
+            sort: sort.map(|sort| (sort, self.origin("screen.sort").clone())),
             mouse: self.said_switch("screen.mouse"),
             single_child_folders: self.said_switch("screen.single_child_folders"),
             keys: self.keys.clone(),
@@ -248,6 +252,11 @@ impl Settings {
             && let Err(text) = super::screen::check_theme(theme)
         {
             problems.push(Problem::new(origin, format!("screen.theme: {text}")));
+        }
+        if let Some((sort, origin)) = &screen.sort
+            && let Err(text) = super::screen::check_sort(sort)
+        {
+            problems.push(Problem::new(origin, format!("screen.sort: {text}")));
         }
         problems.extend(super::screen::check_keys(&screen.keys));
     }

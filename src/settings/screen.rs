@@ -8,12 +8,21 @@ use crate::tui::{Keymap, Theme};
 
 /// Whether there is a theme of that name.
 pub(super) fn check_theme(name: &str) -> Result<(), String> {
-    if Theme::named(name).is_some() {
+    if name == Theme::AUTO || Theme::named(name).is_some() {
         return Ok(());
     }
-    let meant = nearest(name, Theme::NAMES.iter().copied()).map(|meant| format!("; did you mean {meant}?"));
+    let meant = nearest(name, std::iter::once(Theme::AUTO).chain(Theme::NAMES.iter().copied()))
+        .map(|meant| format!("; did you mean {meant}?"));
     let meant = meant.unwrap_or_else(|| format!("; there are {}", Theme::NAMES.join(", ")));
     Err(format!("there is no theme `{}`{meant}", shown_text(name)))
+}
+
+/// Whether files can be sorted like that.
+pub(super) fn check_sort(name: &str) -> Result<(), String> {
+    match crate::tui::sort_named(name) {
+        Some(_) => Ok(()),
+        None => Err(format!("`{}` is not an order; write size, change or name", shown_text(name))),
+    }
 }
 
 /// Why actions can't have these keys: each line by itself, then those that are right against each other.

@@ -306,7 +306,14 @@ pub const SETTINGS: &[Setting] = &[
         Takes::Path,
         "A `.dive-ci` file; the one in the working directory when not given",
     ),
-    of(Group::Screen, "screen.theme", Takes::Text, "The colours of the screen", "\"terminal\""),
+    of(
+        Group::Screen,
+        "screen.theme",
+        Takes::Text,
+        "The colours of the screen; `auto` asks the terminal whether its background is dark or light",
+        "\"auto\"",
+    ),
+    of(Group::Screen, "screen.sort", Takes::Text, "How files are sorted: size, change or name", "\"size\""),
     of(Group::Screen, "screen.mouse", Takes::Switch, "Whether the screen takes the mouse", "true"),
     of(
         Group::Screen,

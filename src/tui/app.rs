@@ -15,12 +15,13 @@ use super::map::Map;
 use super::overlays::Overlay;
 use super::pair::{Half, Pair, SECOND};
 use super::screens::{self, ImageState, LayersState, PickerState, Screen, WasteState};
+use super::text::bytes;
 use super::theme::Theme;
 use crate::bytes::shown;
 use crate::content::Saved;
 use crate::image::Image;
 use crate::inspect::{InspectError, Inspection};
-use crate::report::{bytes, exact};
+use crate::report::exact;
 use crate::source::Target;
 use crate::tree::{NodeId, Range, Sort, Tree};
 use crate::waste::Waste;
@@ -86,6 +87,16 @@ pub enum Effect {
     OpenPair([String; 2], u32),
     /// Stop reading what is open.
     Stop,
+}
+
+/// The order of files of that name: `size`, `change` or `name`.
+pub fn sort_named(name: &str) -> Option<Sort> {
+    match name {
+        "size" => Some(Sort::Size),
+        "change" => Some(Sort::Change),
+        "name" => Some(Sort::Name),
+        _ => None,
+    }
 }
 
 /// What the user set about the screen.
@@ -617,7 +628,8 @@ impl App {
         let Some(tree) = tree.filter(|tree| usize::from(range.last) < tree.layers.len()).cloned() else { return };
         // Of everything what is there in the end, of a layer what it stores.
         let range = if self.map.all { Range::one(tree.layers.len() as u16 - 1) } else { range };
-        if let Some(work) = self.map.show(&tree, range) {
+        let found = self.found.clone().filter(|_| self.judged && self.pair.is_none());
+        if let Some(work) = self.map.show(&tree, range, found) {
             self.map.asked = self.ask(work);
         }
     }

@@ -15,9 +15,9 @@ use super::keys::Key;
 use super::layout::Page;
 use super::pair::Pair;
 use super::screens::{self, Screen};
-use super::text::{cut_end, cut_middle};
+use super::text::{bytes, cut_end, cut_middle};
 use crate::bytes::shown_text;
-use crate::report::{bytes, percent, signed};
+use crate::report::{percent, signed};
 
 /// A pane's frame with a title and a note on its lower edge; returns what is inside.
 pub(super) fn frame(app: &App, title: &str, note: &str, focused: bool, area: Rect, buffer: &mut Buffer) -> Rect {

@@ -7,7 +7,7 @@ use ratatui::widgets::Block;
 /// A narrower terminal shows only the pane that has the keys.
 const ONE_PANE: u16 = 60;
 /// A list with fewer rows has no column header.
-const HEADED: u16 = 8;
+const HEADED: u16 = 6;
 /// Columns from which the two panes of the Waste screen stand side by side.
 const SIDE_BY_SIDE: u16 = 130;
 

@@ -34,7 +34,7 @@ mod terminal;
 mod text;
 mod theme;
 
-pub use app::{App, Effect, Msg, Preferences};
+pub use app::{App, Effect, Msg, Preferences, sort_named};
 pub use draw::draw;
 pub use jobs::{Answer, Job, QUEUES, Work, Worker};
 pub use keymap::{Action, BINDINGS, Binding, Keymap, KeymapError, Place};

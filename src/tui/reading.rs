@@ -10,9 +10,10 @@ use super::app::Msg;
 use super::jobs::Watch;
 use super::pair::{Half, HalfProgress, Pair};
 use super::screens::{Choice, EngineList};
+use super::text::bytes;
 use crate::compare::{CompareOptions, compare};
 use crate::inspect::{InspectError, Inspection, Options, Progress, inspect};
-use crate::report::{bytes, exact};
+use crate::report::exact;
 use crate::source::{Engine, Process, Target};
 
 /// Inspects an image on a thread of its own. A thread that panics ends the screen, too.

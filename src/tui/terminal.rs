@@ -112,7 +112,13 @@ fn capture(mouse: bool) -> io::Result<()> {
 }
 
 fn release() {
-    let _ = crossterm::execute!(io::stdout(), EndSynchronizedUpdate, DisableMouseCapture, DisableBracketedPaste);
+    let _ = crossterm::execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        crossterm::cursor::Show
+    );
     let _ = io::stdout().flush();
 }
 

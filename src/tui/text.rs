@@ -34,6 +34,15 @@ pub(super) fn cut_middle(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { format!("{head}…{}", &text[start..]) }
 }
 
+/// A size for people, with a digit after the point from a megabyte on, so that sizes in a column compare.
+pub(super) fn bytes(bytes: u64) -> String {
+    let text = crate::report::bytes(bytes);
+    match text.split_once(' ') {
+        Some((number, unit)) if bytes >= 1_000_000 && !number.contains('.') => format!("{number}.0 {unit}"),
+        _ => text,
+    }
+}
+
 /// A number with what it counts: `1 file`, `2,000 files`.
 pub(super) fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", crate::report::exact(number), if number == 1 { "" } else { "s" })

@@ -37,6 +37,8 @@ pub struct Theme {
     pub found: Style,
     /// Tiles of the map, by depth.
     pub tiles: [Style; 3],
+    /// Tiles without waste, with some, and of waste.
+    pub waste_tiles: [Style; 3],
     /// Keywords, text, numbers, comments of files that are viewed.
     pub syntax: [Style; 4],
 }
@@ -56,6 +58,9 @@ struct Palette {
     marked: Color,
     found: (Color, Color),
 }
+
+/// How long a terminal may take to say what its background is. Those that do not know the question say so at once.
+const ANSWER: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// `0xRRGGBB`.
 const fn rgb(hex: u32) -> Color {
@@ -160,6 +165,8 @@ impl Palette {
             bar: colour(self.bar),
             found: pair(self.found),
             tiles: [0.55, 0.38, 0.24].map(|part| pair((self.base.0, mix(self.base.1, self.bar, part)))),
+            waste_tiles: [(self.bar, 0.24), (self.modified, 0.4), (self.wasted, 0.5)]
+                .map(|(tile, part)| pair((self.base.0, mix(self.base.1, tile, part)))),
             syntax: [colour(self.key), colour(self.added), colour(self.modified), colour(self.faint)],
         }
     }
@@ -189,13 +196,36 @@ impl Theme {
         Self::named(Self::NAMES[(place + 1) % Self::NAMES.len()]).unwrap_or(*self)
     }
 
-    /// Without colours when `NO_COLOR` asks for that (no-color.org), else the one that settings name, else the terminal's
-    /// own palette.
+    /// The name of no theme of its own: it asks the terminal.
+    pub const AUTO: &str = "auto";
+
+    /// Without colours when `NO_COLOR` asks for that (no-color.org), else the one that settings name, else what suits the
+    /// terminal.
     pub fn from_environment(name: Option<&str>) -> Self {
         if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             return Self::plain();
         }
-        name.and_then(Self::named).unwrap_or_else(Self::terminal)
+        match name {
+            None | Some(Self::AUTO) => Self::of_terminal(),
+            Some(name) => Self::named(name).unwrap_or_else(Self::terminal),
+        }
+    }
+
+    /// Dark or light colours, as the terminal's background is, which stays as it is. The terminal's own palette where it
+    /// has no 24-bit colours or does not say (OSC 11).
+    fn of_terminal() -> Self {
+        let colours = std::env::var("COLORTERM").unwrap_or_default();
+        if colours != "truecolor" && colours != "24bit" {
+            return Self::terminal();
+        }
+        let mut options = terminal_colorsaurus::QueryOptions::default();
+        options.timeout = ANSWER;
+        let theme = match terminal_colorsaurus::theme_mode(options) {
+            Ok(terminal_colorsaurus::ThemeMode::Dark) => DARK.theme("dark"),
+            Ok(terminal_colorsaurus::ThemeMode::Light) => LIGHT.theme("light"),
+            Err(_) => return Self::terminal(),
+        };
+        Self { base: Style::new(), ..theme }
     }
 
     /// The terminal's sixteen colours, which its user chose to be readable on its background.
@@ -214,6 +244,8 @@ impl Theme {
             bar: colour(Color::Blue),
             // Reversed, they are as easy to read as text in these colours.
             tiles: [Color::Gray, Color::Cyan, Color::Green].map(|tile| colour(tile).add_modifier(Modifier::REVERSED)),
+            waste_tiles: [Color::Gray, Color::Yellow, Color::Magenta]
+                .map(|tile| colour(tile).add_modifier(Modifier::REVERSED)),
             syntax: [
                 colour(Color::Blue),
                 colour(Color::Green),
@@ -245,6 +277,7 @@ impl Theme {
             bar: style,
             found: style.add_modifier(Modifier::REVERSED),
             tiles: [style.add_modifier(Modifier::REVERSED); 3],
+            waste_tiles: [style, style.add_modifier(Modifier::UNDERLINED), style.add_modifier(Modifier::REVERSED)],
             syntax: [style.add_modifier(Modifier::BOLD), style, style, style.add_modifier(Modifier::DIM)],
         }
     }

@@ -23,6 +23,7 @@ mod gate;
 mod generations;
 #[path = "../hostile/mod.rs"]
 mod hostile;
+mod journeys;
 mod judging;
 mod laws;
 mod layers;

@@ -14,7 +14,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Modifier};
 
-struct Explorer {
+pub(crate) struct Explorer {
     app: App,
     terminal: Terminal<TestBackend>,
     worker: Worker,
@@ -52,14 +52,14 @@ impl Explorer {
         }
     }
 
-    fn of_file(path: &Path, width: u16, height: u16) -> Self {
+    pub(crate) fn of_file(path: &Path, width: u16, height: u16) -> Self {
         let mut explorer = Self::empty(width, height);
         explorer.worker = Worker::new(Target::parse(path.as_os_str()).unwrap());
         explorer.send(Msg::Ready(Box::new(look(path))));
         explorer
     }
 
-    fn of(built: &ImageBuilder, width: u16, height: u16) -> Self {
+    pub(crate) fn of(built: &ImageBuilder, width: u16, height: u16) -> Self {
         let folder = crate::common::folder();
         let path = folder.write("image.tar", &built.save(Shape::Docker));
         Self { folder: Some(folder), ..Self::of_file(&path, width, height) }
@@ -70,8 +70,13 @@ impl Explorer {
     }
 
     /// Types letters, and names of keys in angle brackets.
-    fn keys(&mut self, keys: &str) -> &mut Self {
+    pub(crate) fn keys(&mut self, keys: &str) -> &mut Self {
         for word in keys.split_whitespace() {
+            if let Some(letter) = word.strip_prefix("<alt+").and_then(|word| word.chars().next()) {
+                let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::ALT);
+                self.send(Msg::Terminal(Event::Key(key)));
+                continue;
+            }
             let (name, control) = match word.strip_prefix("<ctrl+") {
                 Some(name) => (name.trim_end_matches('>'), true),
                 None => (word, false),
@@ -110,13 +115,33 @@ impl Explorer {
         self
     }
 
-    fn click(&mut self, column: u16, row: u16) -> &mut Self {
+    pub(crate) fn click(&mut self, column: u16, row: u16) -> &mut Self {
         self.mouse(MouseEventKind::Down(MouseButton::Left), column, row);
         self.mouse(MouseEventKind::Up(MouseButton::Left), column, row)
     }
 
+    pub(crate) fn right_click(&mut self, column: u16, row: u16) -> &mut Self {
+        self.mouse(MouseEventKind::Down(MouseButton::Right), column, row)
+    }
+
+    pub(crate) fn paste(&mut self, text: &str) {
+        self.send(Msg::Terminal(Event::Paste(text.to_owned())));
+    }
+
+    /// The text of the selected row: the one in reversed colours below the header.
+    pub(crate) fn selected(&mut self) -> String {
+        self.draw();
+        let buffer = self.terminal.backend().buffer();
+        let row = (1..buffer.area.height - 1).find(|row| {
+            let reversed = |column| buffer[(column, *row)].modifier.contains(Modifier::REVERSED);
+            (0..buffer.area.width).filter(|column| reversed(*column)).count() > 10
+        });
+        let row = row.expect("a row is selected");
+        (0..buffer.area.width).map(|column| buffer[(column, row)].symbol()).collect()
+    }
+
     /// Where some text begins on the screen.
-    fn place_of(&mut self, text: &str) -> (u16, u16) {
+    pub(crate) fn place_of(&mut self, text: &str) -> (u16, u16) {
         let screen = self.screen();
         let row = screen.lines().position(|line| line.contains(text));
         let row = row.unwrap_or_else(|| panic!("no {text} in:\n{screen}"));
@@ -134,28 +159,28 @@ impl Explorer {
         self.terminal.draw(|frame| draw(&self.app, frame)).unwrap();
     }
 
-    fn screen(&mut self) -> String {
+    pub(crate) fn screen(&mut self) -> String {
         self.draw();
         self.terminal.backend().to_string()
     }
 
-    fn shows(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn shows(&mut self, text: &str) -> &mut Self {
         let screen = self.screen();
         assert!(screen.contains(text), "no `{text}` in:\n{screen}");
         self
     }
 
-    fn hides(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn hides(&mut self, text: &str) -> &mut Self {
         let screen = self.screen();
         assert!(!screen.contains(text), "`{text}` is in:\n{screen}");
         self
     }
 
-    fn has_quit(&self) -> bool {
+    pub(crate) fn has_quit(&self) -> bool {
         self.effects.iter().any(|effect| matches!(effect, Effect::Quit))
     }
 
-    fn copied(&mut self) -> String {
+    pub(crate) fn copied(&mut self) -> String {
         match self.effects.pop() {
             Some(Effect::Copy(text)) => text,
             other => panic!("nothing was copied: {other:?}"),
@@ -163,7 +188,7 @@ impl Explorer {
     }
 }
 
-fn demo() -> PathBuf {
+pub(crate) fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo.tar")
 }
 
@@ -575,7 +600,7 @@ fn sorting_by_size_and_change() {
 }
 
 /// Two images on the screen, as `explore diff` has them.
-fn pair_of(before: &ImageBuilder, after: &ImageBuilder, width: u16, height: u16) -> Explorer {
+pub(crate) fn pair_of(before: &ImageBuilder, after: &ImageBuilder, width: u16, height: u16) -> Explorer {
     let folder = folder();
     let [a, b] = [("before.tar", before), ("after.tar", after)]
         .map(|(name, built)| folder.write(name, &built.save(Shape::Docker)));

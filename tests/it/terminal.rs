@@ -189,7 +189,9 @@ fn a_signal_ends_it_cleanly() {
         tmux.until("Changes of layer 0");
         kill(signal, &pid(&file));
         // As if it had no handler, so that whoever started it sees which signal it was.
-        tmux.until(&format!("left with {}", 128 + number));
+        // A shell that sees SIGINT stops its own list of commands, too.
+        let text = if signal == "INT" { "ready>".to_owned() } else { format!("left with {}", 128 + number) };
+        tmux.until(&text);
         tmux.is_given_back();
     }
 }
@@ -202,6 +204,78 @@ fn a_terminal_that_is_closed_ends_it() {
     let pid = pid(&file);
     tmux.run(&["kill-pane", "-t", ":0"]);
     is_gone(&pid);
+}
+
+/// An engine that takes connections and never answers.
+fn silent_engine(folder: &Path) -> (std::os::unix::net::UnixListener, String) {
+    let socket = folder.join("engine.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let before =
+        format!("export DOCKER_HOST=unix://{0} CONTAINER_HOST=unix://{0}\nunset DOCKER_CONTEXT", socket.display());
+    (listener, before)
+}
+
+#[test]
+fn the_list_of_images_is_there_before_any_engine_answers() {
+    let Some(tmux) = Tmux::shell() else { return };
+    let (_listener, before) = silent_engine(tmux.work.path());
+    let file = tmux.explore_after(&before, "");
+    let screen = tmux.until("waiting for an answer");
+    assert!(screen.contains("docker: ") && screen.contains("podman: "), "{screen}");
+    // Letters narrow the list at once, `?` is the help, and what waits uses no processor.
+    tmux.keys(&["a", "p", "p"]);
+    tmux.until("> app");
+    tmux.keys(&["?"]);
+    tmux.until("In the list of images");
+    let pid = pid(&file);
+    let before = ticks(&pid);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(ticks(&pid) <= before + 2, "it waits busily");
+    tmux.keys(&["Escape"]);
+    tmux.until("> app");
+    tmux.keys(&["C-c"]);
+    tmux.until("left with 0");
+    tmux.is_given_back();
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_list_of_images_and_a_comparison() {
+    let Some(tmux) = Tmux::shell() else { return };
+    let (_listener, before) = silent_engine(tmux.work.path());
+    let file = tmux.explore_after(&before, "");
+    tmux.until("waiting for an answer");
+    let picker = pid(&file);
+    tmux.run(&["kill-pane", "-t", ":0"]);
+    is_gone(&picker);
+    let Some(tmux) = Tmux::shell() else { return };
+    let file = tmux.explore(&format!("diff {} {}", demo(), demo()));
+    tmux.until("no path differs");
+    let pair = pid(&file);
+    tmux.run(&["kill-pane", "-t", ":0"]);
+    is_gone(&pair);
+}
+
+#[test]
+fn two_images_are_on_the_screen_before_either_is_read() {
+    let Some(tmux) = Tmux::shell() else { return };
+    let pipe = tmux.work.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    tmux.explore(&format!("diff {} {}", demo(), pipe.display()));
+    let screen = tmux.until("Comparing two images");
+    assert!(screen.contains("pipe"), "{screen}");
+    tmux.until("575 kB read");
+    tmux.keys(&["q"]);
+    // Nobody knows whether they differ.
+    tmux.until("left with 2");
+    tmux.is_given_back();
+}
+
+#[test]
+fn a_terminal_without_a_name_gets_text() {
+    let Some(tmux) = Tmux::shell() else { return };
+    tmux.explore_after("export TERM=", &demo());
+    tmux.until("left with 0");
+    assert_eq!(tmux.told("#{alternate_on}"), "0");
 }
 
 #[test]
@@ -445,7 +519,7 @@ fn what_is_copied_is_in_the_clipboard() {
     tmux.until("Changes of layer 0");
     tmux.keys(&["2"]);
     let screen = tmux.until("+ RUN");
-    let fix = screen.lines().find_map(|line| line.split("+ ").nth(1)).unwrap().trim_end_matches(['│', '┃', ' ']);
+    let fix = screen.lines().find_map(|line| line.split("│+ ").nth(1)).unwrap().trim_end_matches(['│', '┃', ' ']);
     tmux.keys(&["y"]);
     tmux.until("Enter copy");
     tmux.keys(&["Enter"]);

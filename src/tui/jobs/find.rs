@@ -101,7 +101,7 @@ fn all(tree: &Tree) -> (Vec<EventRef>, usize) {
             if event.is_implied() || again || event.node == crate::tree::NodeId::ROOT {
                 continue;
             }
-            files += usize::from(matches!(event.kind(), EventKind::File | EventKind::HardLink));
+            files += usize::from(event.kind() == EventKind::File);
             copies.push(EventRef { layer: layer as u16, index: index as u32 });
         }
     }
@@ -137,7 +137,8 @@ impl Search<'_> {
             }
             let event = self.tree.event_at(at);
             let is_file = matches!(event.kind(), EventKind::File | EventKind::HardLink);
-            if self.query.is_empty() && !is_file {
+            // Only what stores bytes, unless names are searched.
+            if self.words.is_empty() && (self.query.is_empty() || !is_file) && event.kind() != EventKind::File {
                 continue;
             }
             let candidate = Candidate { tree: self.tree, node: event.node, at, range: Range::one(at.layer) };

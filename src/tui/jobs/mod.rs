@@ -7,6 +7,7 @@ mod cost;
 mod find;
 mod queue;
 mod read;
+mod shares;
 mod worker;
 
 use std::path::PathBuf;
@@ -137,6 +138,8 @@ pub struct MapJob {
     pub(super) range: Range,
     pub(super) all: bool,
     pub(super) folder: NodeId,
+    /// The judged image, to tell what is the base image's and what is left over.
+    pub(super) found: Option<Arc<Inspection>>,
 }
 
 /// A path, and the tree that it is in.

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 
 use super::find::FindCache;
-use super::{Answer, Job, MapJob, QUEUES, RowsJob, SaveJob, SaveWhat, Unfold, Work, cost, read};
+use super::{Answer, Job, MapJob, QUEUES, RowsJob, SaveJob, SaveWhat, Unfold, Work, cost, read, shares};
 use crate::content::{Saved, save, save_changes};
 use crate::source::Target;
-use crate::tree::{Folders, Matches, Range, Rows, Sort, StateSums, Tree, View};
+use crate::tree::{Folders, Matches, NodeId, Range, Rows, Sort, StateSums, Tree, View};
 use crate::tui::app::Msg;
-use crate::tui::map::Level;
+use crate::tui::map::{Level, Shares};
 use crate::tui::query::Query;
 
 /// Rows that unfolding everything makes at most.
@@ -73,6 +73,8 @@ pub struct Worker {
     state: Option<(u16, Arc<StateSums>)>,
     filtered: Option<Filtered>,
     pub(super) find: FindCache,
+    /// By path, what of it is the base image's and what is left over.
+    shares: Option<FxHashMap<NodeId, Shares>>,
 }
 
 impl Worker {
@@ -96,10 +98,15 @@ impl Worker {
     pub fn perform(&mut self, job: Job, stop: &AtomicBool) -> Option<Msg> {
         let answer = match job.work {
             Work::Rows(job) => Answer::Rows(Box::new(self.rows(*job, stop)?)),
-            Work::Level(MapJob { tree, range, all, folder }) => {
+            Work::Level(MapJob { tree, range, all, folder, found }) => {
                 self.turn_to(&tree);
                 let view = self.plain_view(&tree, range, all);
-                Answer::Level(Level::of(&tree, &view, folder, TILES, LEVELS))
+                let mut level = Level::of(&tree, &view, folder, TILES, LEVELS);
+                if let Some(found) = found {
+                    let shares = self.shares.get_or_insert_with(|| shares::of(&found));
+                    level.add_shares(&|node| shares.get(&node).copied().unwrap_or_default());
+                }
+                Answer::Level(level)
             }
             Work::Cost(job) => {
                 self.turn_to(&job.tree);

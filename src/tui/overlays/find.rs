@@ -11,7 +11,7 @@ use super::text::draw_row;
 use super::viewer::read_job;
 use super::{Overlay, act_alike, history, save, viewer};
 use crate::bytes::shown_text;
-use crate::report::{bytes, date, exact, permissions};
+use crate::report::{date, exact, permissions};
 use crate::tree::{Event, EventKind, EventRef};
 use crate::tui::app::App;
 use crate::tui::chrome::{Hint, frame, select};
@@ -24,7 +24,7 @@ use crate::tui::line::Line;
 use crate::tui::pager::Pager;
 use crate::tui::query::Query;
 use crate::tui::screens::{NO_HISTORY, copy_fate};
-use crate::tui::text::{cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 
 /// Columns from which a preview stands beside the copies.
 const PREVIEWED: u16 = 120;

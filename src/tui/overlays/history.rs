@@ -7,7 +7,7 @@ use ratatui::widgets::Widget as _;
 
 use super::{Overlay, act_alike, diff, save, viewer};
 use crate::bytes::shown_text;
-use crate::report::{bytes, date, permissions};
+use crate::report::{date, permissions};
 use crate::tree::{Change, EventRef, NodeId, Range, Tree};
 use crate::tui::app::App;
 use crate::tui::chrome::{Hint, frame, select};
@@ -17,7 +17,7 @@ use crate::tui::keymap::{Action, Place};
 use crate::tui::keys::Key;
 use crate::tui::layout::{below_header, inner, large};
 use crate::tui::screens::{NO_HISTORY, counts_words, sign};
-use crate::tui::text::{cut_end, cut_middle};
+use crate::tui::text::{bytes, cut_end, cut_middle};
 
 /// The history of one path.
 #[derive(Debug)]

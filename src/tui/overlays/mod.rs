@@ -7,6 +7,7 @@ mod diff;
 mod find;
 mod help;
 mod history;
+mod range;
 mod save;
 mod text;
 mod viewer;
@@ -21,7 +22,8 @@ pub(super) use diff::diff_selected;
 pub(super) use find::find;
 pub(super) use help::help;
 pub(super) use history::{history_of, history_of_selected};
-pub(super) use save::save_selected;
+pub(super) use range::range;
+pub(super) use save::{save_final, save_selected};
 pub(super) use viewer::view_selected;
 
 use super::app::{App, Effect};

@@ -8,7 +8,6 @@ use ratatui::widgets::Widget as _;
 
 use super::Overlay;
 use crate::bytes::shown;
-use crate::report::bytes;
 use crate::tree::{Change, NodeId, Range};
 use crate::tui::app::App;
 use crate::tui::chrome::{Hint, frame, typing_hints};
@@ -17,7 +16,7 @@ use crate::tui::keymap::Place;
 use crate::tui::keys::Key;
 use crate::tui::layout::{centred, inner};
 use crate::tui::line::Line;
-use crate::tui::text::{count, cut_end, cut_middle};
+use crate::tui::text::{bytes, count, cut_end, cut_middle};
 
 /// Asks for the directory to save to.
 #[derive(Debug)]
@@ -49,6 +48,16 @@ pub(in crate::tui) fn save_selected(app: &mut App) {
         .filter(|_| folder && !removed && app.pair.is_none())
         .map(|sum| (range, u64::from(sum.changes[0]) + u64::from(sum.changes[1]), sum.bytes));
     ask(app, node, layer, changes);
+}
+
+/// Saves what the cursor in the files is on, as it is in the final file system, or was last before it was removed.
+pub(in crate::tui) fn save_final(app: &mut App) {
+    let (Some(tree), Some(row)) = (app.tree(), app.browse.selected()) else { return };
+    let node = row.node;
+    let last = (0..tree.layers.len() as u16).rev().find(|layer| tree.state(node, *layer).is_some());
+    if let Some(layer) = last {
+        save(app, node, layer);
+    }
 }
 
 /// Saves a path as it is after a layer.

@@ -10,7 +10,7 @@ use super::history::versions;
 use super::text::{NUMBERS, draw_row};
 use super::{Overlay, act_alike, diff, save, table_hints};
 use crate::bytes::shown_text;
-use crate::report::{bytes, exact};
+use crate::report::exact;
 use crate::tree::{Change, EventKind, EventRef, Lookup, NodeId};
 use crate::tui::app::App;
 use crate::tui::chrome::{Hint, frame, typing_hints};
@@ -23,7 +23,7 @@ use crate::tui::line::Line;
 use crate::tui::pager::{Pager, STEP, State};
 use crate::tui::pair::Pair;
 use crate::tui::screens::NO_HISTORY;
-use crate::tui::text::{cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 
 /// A file that is looked into.
 #[derive(Debug)]

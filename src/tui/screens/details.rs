@@ -12,14 +12,14 @@ use super::layers::NO_HISTORY;
 use super::waste::fate_words;
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
-use crate::report::{bytes, exact};
+use crate::report::exact;
 use crate::tree::{Change, NodeId, Tree};
 use crate::tui::app::App;
 use crate::tui::chrome::{frame, text};
 use crate::tui::jobs::{CostJob, LayerCost, PathCost, Work, path_of};
 use crate::tui::keymap::Action;
 use crate::tui::layout::{Focus, inner};
-use crate::tui::text::{count, cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, count, cut_end, cut_middle, wrap};
 use crate::waste::Finding;
 
 /// Dead parts of a layer that are listed.
@@ -316,7 +316,7 @@ fn numbers(app: &App, found: &Inspection, layer: usize, width: usize) -> Vec<Lin
     let of_range =
         of_range.map(|rows| rows.view().folders.sum(NodeId::ROOT).map_or([0; 3], |sum| sum.changes.map(u64::from)));
     let [added, modified, removed] = of_range.unwrap_or(own);
-    let words = if width >= 44 { [" added", " stored again", " removed"] } else { ["", "", ""] };
+    let words = if width >= 44 { [" added", " changed", " removed"] } else { ["", "", ""] };
     let base = if layer < app.base_layers() { "  base image" } else { "" };
     lines.push(Line::from(vec![
         Span::styled(format!("+{}{}  ", exact(added), words[0]), theme.added),

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::row_at;
 use crate::bytes::{shown, shown_text};
-use crate::report::{bytes, exact, permissions};
+use crate::report::{exact, permissions};
 use crate::tree::{Change, EventKind, EventRef, Row, Rows, Sort, Tree};
 use crate::tui::app::{App, Toast};
 use crate::tui::chrome::{bar, frame, select};
@@ -20,7 +20,7 @@ use crate::tui::layout::{Focus, below_header, inner, last_row};
 use crate::tui::line::Line as Typed;
 use crate::tui::overlays;
 use crate::tui::pair::Pair;
-use crate::tui::text::{cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 
 /// Columns that the pane needs before mode and owner are shown as well.
 const WIDE: u16 = 76;
@@ -74,8 +74,17 @@ pub(super) fn act(app: &mut App, action: Action) -> bool {
             None => {}
         },
         Action::Right => match app.browse.selected() {
-            Some(row) if row.folder && !row.open => fold(app),
-            Some(row) if row.folder => app.browse.cursor.step(1, rows),
+            // Into it, to what it holds most of.
+            Some(row) if row.folder => {
+                if !row.open {
+                    fold(app);
+                }
+                let place = app.browse.cursor.at;
+                let rows = app.browse.rows();
+                if rows.get(place + 1).is_some_and(|next| next.depth > rows[place].depth) {
+                    app.browse.cursor.at = place + 1;
+                }
+            }
             _ => {}
         },
         Action::Left => match app.browse.selected() {
@@ -95,6 +104,7 @@ pub(super) fn act(app: &mut App, action: Action) -> bool {
         Action::Blame => overlays::history_of_selected(app),
         Action::Diff => overlays::diff_selected(app),
         Action::Save => overlays::save_selected(app),
+        Action::SaveFinal => overlays::save_final(app),
         Action::Sort => {
             let (sort, words) = match app.browse.sort {
                 Sort::Size => (Sort::Change, "change, then by size"),
@@ -144,6 +154,7 @@ pub(super) fn act_beside(app: &mut App, action: Action) -> bool {
             app.browse.all = !app.browse.all;
             app.show_again();
         }
+        Action::Range => overlays::range(app),
         Action::Filter => {
             if app.tree().is_none() {
                 app.notify("there is nothing to filter yet: the layers are still being read");

@@ -9,13 +9,13 @@ use super::layers::NO_HISTORY;
 use crate::bytes::shown_text;
 use crate::image::Image as Documents;
 use crate::inspect::Inspection;
-use crate::report::{bytes, exact};
+use crate::report::exact;
 use crate::tui::app::App;
 use crate::tui::chrome::{frame, text};
 use crate::tui::cursor::Cursor;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::layout::{Page, inner};
-use crate::tui::text::{cut_end, wrap};
+use crate::tui::text::{bytes, cut_end, wrap};
 
 /// Lines that are made: nobody reads more, and each key would have to make them.
 const MOST: usize = 5_000;
@@ -147,8 +147,9 @@ fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
         page.lines.push(Line::styled(app.progress.clone(), app.theme.faint));
         return page.lines;
     };
-    identity(&mut page, image, app.found.as_deref());
+    // What is asked most often stands first.
     started(&mut page, image);
+    identity(&mut page, image, app.found.as_deref());
     history(&mut page, image);
     if page.lines.len() >= MOST {
         page.lines.push(Line::styled("there is more; `explore history` and `--json` have all of it", app.theme.faint));

@@ -13,7 +13,6 @@ use super::pair::HalfState;
 use super::{View, details, files, row_at};
 use crate::bytes::shown_text;
 use crate::image::Image;
-use crate::report::bytes;
 use crate::tree::NodeId;
 use crate::tui::app::App;
 use crate::tui::chrome::{bar, frame, select};
@@ -23,7 +22,7 @@ use crate::tui::keymap::{Action, Place};
 use crate::tui::keys::Key;
 use crate::tui::layout::{Focus, Page, Panes, below_header, inner};
 use crate::tui::line::Line as Typed;
-use crate::tui::text::cut_end;
+use crate::tui::text::{bytes, cut_end};
 
 /// Stands in the place of an instruction that nobody recorded.
 pub(in crate::tui) const NO_HISTORY: &str = "(no history)";

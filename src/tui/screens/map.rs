@@ -11,16 +11,16 @@ use super::View;
 use super::files::waiting;
 use super::layers::copies_of_layer;
 use crate::bytes::shown;
-use crate::report::{bytes, exact, percent};
+use crate::report::{exact, percent};
 use crate::tree::{NodeId, Row, Tree};
 use crate::tui::app::App;
 use crate::tui::chrome::frame;
 use crate::tui::jobs::path_of;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::layout::{Page, inner};
-use crate::tui::map::{Level, Tile};
+use crate::tui::map::{Colours, Level, Tile};
 use crate::tui::overlays;
-use crate::tui::text::{cut_end, cut_middle};
+use crate::tui::text::{bytes, cut_end, cut_middle};
 
 /// The smallest tile that shows what is in it: columns and rows.
 const NESTED: (u16, u16) = (14, 4);
@@ -74,6 +74,9 @@ impl View for Map {
                 if let Some(node) = self.selected(app) {
                     overlays::history_of(app, node);
                 }
+            }
+            Action::Colours => {
+                app.map.colours = app.map.colours.next();
             }
             Action::Files => {
                 if let Some(node) = self.selected(app) {
@@ -153,6 +156,10 @@ fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         (count, size) => format!("+ {} paths, {} in all: too small to draw", exact(count as u64), bytes(size)),
     };
     let inside = frame(app, &title, &note, true, area, buffer);
+    let legend = Line::from(legend(app)).right_aligned();
+    if usize::from(area.width) > title.width() + legend.width() + 8 {
+        legend.render(Rect { height: 1, width: area.width - 2, ..area }, buffer);
+    }
     let tiles = map.level.tiles(space);
     if tiles.is_empty() && !map.waiting {
         let all = app.key_of(Action::AllFiles);
@@ -196,9 +203,11 @@ fn draw_tile(
         height: tile.area.height - u16::from(tile.area.height > 2 && tile.area.bottom() < within.bottom()),
         ..tile.area
     };
-    let fill = if selected { app.theme.selected } else { app.theme.tiles[depth.min(app.theme.tiles.len() - 1)] };
-    let inside = level.inside.get(tile.row).filter(|inside| !inside.rows.is_empty());
-    let nested = inside.filter(|_| area.width >= NESTED.0 && area.height >= NESTED.1);
+    let fill = if selected { app.theme.selected } else { colour(app, level, tile.row, depth) };
+    let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let inside = level.inside.get(tile.row).filter(|_| area.width >= NESTED.0 && area.height >= NESTED.1);
+    // A directory of which nothing is large enough to be drawn is one piece.
+    let nested = inside.filter(|inside| !inside.tiles(below).is_empty());
     let filled = if nested.is_some() { Rect { height: 1, ..area } } else { area };
     buffer.set_style(filled, fill);
     if nested.is_none() && area.height > 0 && area.width > 0 {
@@ -224,10 +233,43 @@ fn draw_tile(
         line.render(row, buffer);
     }
     let Some(nested) = nested else { return };
-    let rest = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    for tile in nested.tiles(rest) {
-        draw_tile(app, tree, nested, &tile, rest, depth + 1, whole, false, buffer);
+    for tile in nested.tiles(below) {
+        draw_tile(app, tree, nested, &tile, below, depth + 1, whole, false, buffer);
     }
+}
+
+/// The colour of a tile: by depth, by whose its bytes are, or by how many of them are left over.
+fn colour(app: &App, level: &Level, row: usize, depth: usize) -> Style {
+    let shares = level.shares.get(row).copied().unwrap_or_default();
+    let bytes = level.rows.get(row).map_or(0, |row| row.bytes);
+    match app.map.colours {
+        Colours::Depth => app.theme.tiles[depth.min(app.theme.tiles.len() - 1)],
+        Colours::Owner => app.theme.tiles[usize::from(shares.base * 2 <= bytes)],
+        Colours::Waste => {
+            let part = match shares.left_over {
+                0 => 0,
+                some if some * 2 > bytes => 2,
+                _ => 1,
+            };
+            app.theme.waste_tiles[part]
+        }
+    }
+}
+
+/// What the colours say.
+fn legend(app: &App) -> Vec<Span<'static>> {
+    let mark = |style: Style, text: &'static str| [Span::styled(" ■ ", style), Span::styled(text, app.theme.faint)];
+    let (tiles, waste) = (app.theme.tiles, app.theme.waste_tiles);
+    let marks = match app.map.colours {
+        Colours::Depth => {
+            [mark(tiles[0], "first level "), mark(tiles[1], "second "), mark(tiles[2], "deeper ")].concat()
+        }
+        Colours::Owner => [mark(tiles[0], "base image "), mark(tiles[1], "own layers ")].concat(),
+        Colours::Waste => {
+            [mark(waste[2], "left over "), mark(waste[1], "in part "), mark(waste[0], "needed ")].concat()
+        }
+    };
+    marks.into_iter().collect()
 }
 
 fn label(tree: &Tree, row: &Row) -> String {

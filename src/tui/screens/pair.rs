@@ -15,7 +15,7 @@ use super::{View, details, files, image, layers, waste};
 use crate::bytes::{shown, shown_text};
 use crate::compare::{Aligned, Fate, FindingChange, Pairing};
 use crate::image::Image;
-use crate::report::{aspects, bytes, exact, signed};
+use crate::report::{aspects, exact, signed};
 use crate::tree::{Change, NodeId};
 use crate::tui::app::App;
 use crate::tui::chrome::{bar, frame, select, text};
@@ -27,7 +27,7 @@ use crate::tui::keys::Key;
 use crate::tui::layout::{Focus, Page, below_header, waste_panes};
 use crate::tui::line::Line as Typed;
 use crate::tui::pair::{Half, HalfProgress, Pair as Compared};
-use crate::tui::text::{cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 use crate::waste::Kind;
 
 /// Columns that a row of layers needs before sizes are shown as well as changes.

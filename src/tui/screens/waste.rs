@@ -14,7 +14,7 @@ use super::layers::{NO_HISTORY, copies_of_layer};
 use super::{View, row_at};
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
-use crate::report::{bytes, exact};
+use crate::report::exact;
 use crate::tui::app::App;
 use crate::tui::chrome::{frame, select, text};
 use crate::tui::cursor::Cursor;
@@ -22,7 +22,7 @@ use crate::tui::findings::{BASE, Entry, FindingList, Group, Grouping, name};
 use crate::tui::jobs::path_of;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::layout::{Focus, Page, below_header, inner, skip_rows, waste_panes};
-use crate::tui::text::{count, cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, count, cut_end, cut_middle, wrap};
 use crate::waste::{Finding, Kind};
 
 /// The state of the Waste screen.
