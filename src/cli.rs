@@ -177,7 +177,7 @@ fn flag(setting: &'static Setting) -> Arg {
             .require_equals(true)
             .default_missing_value("true"),
         Takes::OptionalFile => flag.value_parser(value_parser!(OsString)).num_args(0..=1).default_missing_value("-"),
-        Takes::Words | Takes::Stretches | Takes::RuleLimits => {
+        Takes::Words | Takes::Hosts | Takes::Stretches | Takes::RuleLimits => {
             flag.value_parser(value_parser!(OsString)).value_delimiter(',')
         }
         _ => flag.value_parser(value_parser!(OsString)),

@@ -7,10 +7,15 @@ mod engine;
 mod kept;
 mod loaded;
 mod members;
+mod named_base;
 mod parallel;
+mod path_search;
+mod pieces;
 mod pull;
 mod recompress;
+mod registry;
 mod stream;
+mod tables;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,11 +26,13 @@ use thiserror::Error;
 use crate::bytes::Compression;
 use crate::image::{Image, ImageError, Platform, Relative, Request};
 use crate::layer::{Cache, Keep};
-use crate::source::{Opened, Pull, SourceError, Target};
+use crate::source::{Access, Opened, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
 
 pub(crate) use parallel::map_in_parallel;
+pub(crate) use pieces::{PieceError, read_files};
+pub(crate) use registry::Remote;
 pub(crate) use stream::may_be_layer;
 
 /// What to look at, and how closely.
@@ -51,14 +58,20 @@ pub struct Options {
     /// Other images are looked at as well: indexes of compressed layers go into the cache and come from there, so that layers
     /// that are shared are read once.
     pub share_layers: bool,
-    /// Whether a daemon is to pull the image first.
-    pub pull: Pull,
+    /// How daemons and registries are asked.
+    pub access: Access,
+    /// Read layers of a registry whole, also where their table of contents would do.
+    pub full: bool,
     /// The catalogue of rules; the built-in one when nothing is said.
     pub rules: Option<Arc<Rules>>,
     /// List what is only advised, too.
     pub advice: bool,
     /// The Dockerfile: its name and text.
     pub dockerfile: Option<(String, String)>,
+    /// Only this path is asked for: layers of a registry are read from the last one down, until it is found.
+    pub only: Option<Vec<u8>>,
+    /// Only the documents of an image of a registry are wanted: no layer is downloaded.
+    pub documents_only: bool,
     /// Only the tree is wanted: no rules are tried and no content is compared.
     pub tree_only: bool,
     /// Stretches of layers, both ends in it, of which is to be told what joining them would save.
@@ -120,6 +133,10 @@ pub struct LayerFacts {
     pub zstd_estimate: Option<u64>,
     /// Entries, whiteouts among them.
     pub entries: u64,
+    /// The format of the table of contents that it was read from; the layer itself was not read.
+    pub table: Option<&'static str>,
+    /// It was not read, since nothing in it was asked for.
+    pub unread: bool,
     /// The archive does not have it.
     pub missing: bool,
     /// What kept it from being read to its end.
@@ -209,11 +226,24 @@ pub struct Inspection {
     pub dockerfile: Option<GivenDockerfile>,
     /// Whether layers that the source does not give are no reason to fail.
     pub allow_missing_layers: bool,
+    /// Where the layers of an image of a registry are.
+    pub(crate) remote: Option<Arc<Remote>>,
     /// Contents that were kept, by the entry.
     pub(crate) kept: Vec<(EventRef, Vec<u8>)>,
 }
 
 impl Inspection {
+    /// Whether some layers were read from their table of contents, so that contents are known by their SHA-256.
+    pub fn has_tables(&self) -> bool {
+        self.layers.iter().any(|layer| layer.table.is_some())
+    }
+
+    /// The registry and the repository that it was read from, if it was.
+    pub fn read_from(&self) -> Option<(&str, &str)> {
+        let repository = &self.remote.as_ref()?.repository;
+        Some((repository.registry(), repository.name()))
+    }
+
     /// Bytes of all blobs as stored; None when none is compressed.
     pub fn compressed_bytes(&self) -> Option<u64> {
         let any = self.layers.iter().any(|layer| layer.compressed_bytes.is_some());
@@ -300,6 +330,9 @@ pub enum InspectError {
         /// Layers of the image.
         has: usize,
     },
+    /// What follows the name is not a platform.
+    #[error("`{0}` is not a platform; write os/architecture[/variant] after `@`")]
+    NoPlatform(String),
     /// Nobody listens any more.
     #[error("stopped")]
     Stopped,
@@ -325,6 +358,15 @@ pub fn inspect(
     options: &Options,
     tell: &mut dyn FnMut(Progress<'_>) -> bool,
 ) -> Result<Inspection, InspectError> {
+    let chosen;
+    let options = match &target.platform {
+        None => options,
+        Some(text) => {
+            let platform = Platform::parse(text).ok_or_else(|| InspectError::NoPlatform(text.clone()))?;
+            chosen = Options { platform: Some(platform), ..options.clone() };
+            &chosen
+        }
+    };
     let request = Request {
         select: target.select.clone(),
         platform: options.platform.clone(),
@@ -335,7 +377,7 @@ pub fn inspect(
     let mut timings = Vec::new();
     let mut clock = Clock::new(&shared);
     let platform = options.platform.as_ref().map(Platform::to_string);
-    let opened = crate::source::open_with(target, &shared.read, options.pull, platform.as_deref(), &mut |text| {
+    let opened = crate::source::open_with(target, &shared.read, &options.access, platform.as_deref(), &mut |text| {
         tell(Progress::Waiting(text));
     })?;
     let mut loaded = match &opened {
@@ -344,6 +386,9 @@ pub fn inspect(
         }
         Opened::Stream(stream) => stream::from_stream(stream, &request, options, &shared, tell)?,
         Opened::Engine(engine) => engine::from_engine(engine, options, &shared, &mut clock, &mut timings, tell)?,
+        Opened::Registry(found) => {
+            registry::from_registry(found, target, &request, options, &shared, &mut clock, &mut timings, tell)?
+        }
     };
     timings.push(clock.lap("tree"));
     if options.tree_only {
@@ -423,12 +468,13 @@ fn documents_of(target: &Target, options: &Options) -> Result<Relative, InspectE
     };
     let count = Arc::default();
     let failed = |error| InspectError::Image { name: target.typed.clone(), error };
-    let image = match crate::source::open(target, &count)? {
+    let image = match crate::source::open_with(target, &count, &options.access, None, &mut |_| {})? {
         Opened::Members(members) => {
             crate::image::resolve(&members::MembersLookup(&members), &request).map_err(failed)?
         }
         Opened::Stream(stream) => stream::documents(&stream, &request)?,
         Opened::Engine(engine) => crate::image::from_facts(&engine.facts),
+        Opened::Registry(found) => registry::documents(&found, target, &request)?.0,
     };
     Ok(Relative {
         names: vec![target.typed.clone()],

@@ -15,7 +15,7 @@ use explore::tree::{EventKind, Lookup, NodeId};
 
 use super::failure::Failure;
 use super::look::{end, look, options, settings};
-use super::output::print;
+use super::output::{print, say};
 
 /// Prints the history.
 pub(super) fn history(
@@ -25,7 +25,11 @@ pub(super) fn history(
     whole: bool,
 ) -> Result<ExitCode, Failure> {
     let settings = settings(&reading.given)?;
-    let found = look(&Target::parse(image)?, &options(&settings))?;
+    let options = Options { documents_only: !settings.switch("full"), ..options(&settings)? };
+    let found = look(&Target::parse(image)?, &options)?;
+    if found.layers.iter().any(|layer| layer.unread) {
+        say("explore: the layers were not read: sizes are those of their compressed blobs; `--full` reads them");
+    }
     let now = jiff::Timestamp::now();
     print(|out| report::write_history(&found, format, whole, now, out))?;
     Ok(end(&found, &settings))
@@ -51,7 +55,7 @@ pub(super) fn ls(
     format: ListFormat,
 ) -> Result<ExitCode, Failure> {
     let settings = settings(&reading.given)?;
-    let found = look(&Target::parse(image)?, &options(&settings))?;
+    let found = look(&Target::parse(image)?, &options(&settings)?)?;
     let path = path.unwrap_or_default();
     // A link that is named itself is listed, as `ls -d` would; one that ends in a slash is followed.
     let follow = path.as_encoded_bytes().ends_with(b"/");
@@ -79,7 +83,10 @@ pub(super) fn kept(path: &OsStr) -> Keep {
 pub(super) fn cat(image: &OsStr, path: &OsStr, reading: &Reading, layer: Option<usize>) -> Result<ExitCode, Failure> {
     let target = Target::parse(image)?;
     let settings = settings(&reading.given)?;
-    let found = look(&target, &Options { keep: Some(kept(path)), ..options(&settings) })?;
+    let keep = kept(path);
+    // The state after another layer than the last needs all below it.
+    let only = layer.is_none().then(|| keep.path.clone());
+    let found = look(&target, &Options { keep: Some(keep), only, ..options(&settings)? })?;
     let shown_path = shown(path.as_encoded_bytes());
     let no_path = |when: String| Failure::NoPath { path: shown_path.clone(), when };
     let Some(layer) = state(&found, layer)? else { return Err(no_path(", which has no layers".to_owned())) };

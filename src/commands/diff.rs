@@ -44,7 +44,13 @@ pub(super) fn diff(
     if telling.format.is_none() && telling.output.is_none() && has_screen() {
         return on_screen([first, second], how, options, &settings);
     }
-    let (a, b) = (look(&first, &options)?, look(&second, &options)?);
+    let (mut a, mut b) = (look(&first, &options)?, look(&second, &options)?);
+    // A table of contents knows contents by another digest than a layer that passed.
+    if a.has_tables() != b.has_tables() {
+        let full = Options { full: true, ..options.clone() };
+        let (place, listed) = if a.has_tables() { (&first, &mut a) } else { (&second, &mut b) };
+        *listed = look(place, &full)?;
+    }
     let comparison = compare((&first, &a), (&second, &b), how)?;
     let differs = comparison.differs();
     let whole = [&a, &b].into_iter().all(|found| end(found, &settings) == ExitCode::SUCCESS);

@@ -26,7 +26,7 @@ const TOLD: usize = 20;
 pub(super) fn extract(wanted: &Extract) -> Result<ExitCode, Failure> {
     let target = Target::parse(&wanted.image)?;
     let settings = settings(&wanted.reading.given)?;
-    let found = look(&target, &Options { keep: Some(kept(&wanted.path)), ..options(&settings) })?;
+    let found = look(&target, &Options { keep: Some(kept(&wanted.path)), ..options(&settings)? })?;
     let absent =
         || Failure::NoPath { path: shown(wanted.path.as_encoded_bytes()), when: ", which has no layers".to_owned() };
     let layer = state(&found, wanted.layer)?.ok_or_else(absent)?;

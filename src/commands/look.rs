@@ -10,7 +10,7 @@ use explore::inspect::{Inspection, Options, Progress, inspect};
 use explore::layer::Cache;
 use explore::report;
 use explore::settings::{Given, Settings, Surroundings, load};
-use explore::source::{Pull, Target};
+use explore::source::Target;
 use explore::waste::Rules;
 
 use super::failure::Failure;
@@ -22,22 +22,20 @@ pub(super) fn settings(flags: &Given) -> Result<Settings, Failure> {
 }
 
 /// For what asks only for files.
-pub(super) fn options(settings: &Settings) -> Options {
+pub(super) fn options(settings: &Settings) -> Result<Options, Failure> {
     let default = || std::env::var("DOCKER_DEFAULT_PLATFORM").ok().and_then(|text| Platform::parse(&text));
-    Options {
+    let cache = (!settings.switch("no-cache")).then(cache).flatten();
+    Ok(Options {
         platform: settings.platform().or_else(default),
         verify: settings.switch("verify"),
         allow_missing_layers: settings.switch("allow-missing-layers"),
         threads: settings.number("threads").unwrap_or(0) as usize,
-        cache: (!settings.switch("no-cache")).then(cache).flatten(),
-        pull: match settings.word("pull").and_then(|word| word.to_str()) {
-            Some("always") => Pull::Always,
-            Some("missing") => Pull::Missing,
-            _ => Pull::Never,
-        },
+        cache: cache.clone(),
+        access: super::registry::access(settings, cache)?,
+        full: settings.switch("full"),
         tree_only: true,
         ..Options::default()
-    }
+    })
 }
 
 /// For a judgement. `built_from` is the Dockerfile where none is said.
@@ -66,7 +64,7 @@ pub(super) fn judging(settings: &Settings, built_from: Option<&Path>) -> Result<
         rules: Some(rules),
         squash: settings.stretches(),
         dockerfile,
-        ..options(settings)
+        ..options(settings)?
     })
 }
 

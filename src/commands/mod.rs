@@ -12,6 +12,7 @@ mod look;
 mod open;
 mod output;
 mod plugin;
+mod registry;
 mod verdict;
 
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ use explore::tui::{Ended, Keymap, Preferences, Start, Theme};
 use super::failure::Failure;
 use super::look::{cache, end, judging, look, settings};
 use super::output::{print, say, write_whole};
+use super::registry::{list_tags, repository_of};
 use super::verdict::judge;
 
 /// Opens, prints or judges what the command line names.
@@ -28,7 +29,10 @@ pub(super) fn open(flags: &Open) -> Result<ExitCode, Failure> {
     }
     only_for_the_gate(&settings)?;
     match flags.images.as_slice() {
-        [image] => open_image(image, &settings, None),
+        [image] => match repository_of(image) {
+            Some(repository) => list_tags(&repository, &settings),
+            None => open_image(image, &settings, None),
+        },
         [] => choose(&settings),
         [first, ..] => Err(Failure::Usage(several(first))),
     }

@@ -23,6 +23,13 @@ pub(super) fn today() -> Date {
     jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date()
 }
 
+/// Whether layers of registries are read whole. What a table of contents says is the author's word, and rules that are there
+/// to catch an author look at the layer itself unless the user says otherwise.
+fn full(settings: &Settings) -> bool {
+    let strict = || ["deny-secrets", "forbid", "require"].iter().any(|key| settings.is_set(key));
+    settings.said_switch("full").unwrap_or_else(strict)
+}
+
 /// Judges images, and returns the worst exit code.
 pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option<&Path>) -> Result<ExitCode, Failure> {
     let mut names = images.to_vec();
@@ -32,7 +39,7 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
     if names.is_empty() {
         return Err(Failure::Usage("there is no image to judge: name one, or give a list with --from-file".to_owned()));
     }
-    let options = judging(settings, dockerfile)?;
+    let options = Options { full: full(settings), ..judging(settings, dockerfile)? };
     // Without a cache of the user's, one for this run: what images share is read once all the same.
     let own_cache = if names.len() > 1 || settings.is_set("against") { scratch(&options) } else { None };
     let options = match &own_cache {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::reader::ReadError;
 use crate::bytes::{Flowing, Sniffed, Stopping, Window};
-use crate::inspect::Inspection;
-use crate::inspect::may_be_layer;
-use crate::source::{EngineImage, Member, Members, Opened, Pass, Stop, Stream, Target, open};
+use crate::inspect::{Inspection, Remote, may_be_layer};
+use crate::source::registry::BlobReader;
+use crate::source::{EngineImage, Member, Members, Opened, Pass, SourceError, Stop, Stream, Target, open};
 
 /// The bytes of a blob, as stored.
 pub(super) enum Bytes<'b> {
@@ -52,11 +52,16 @@ pub(super) fn for_each_blob(
     stop: &AtomicBool,
     visit: &mut Visit<'_>,
 ) -> Result<(), ReadError> {
+    if let Some(remote) = &inspection.remote {
+        return over_registry(remote, layers, stop, visit);
+    }
     let opened = open(target, &Arc::default())?;
     let done = match &opened {
         Opened::Members(members) => over_members(members, members_of(inspection, layers), visit),
         Opened::Stream(stream) => over_stream(stream, members_of(inspection, layers), stop, visit),
         Opened::Engine(engine) => over_export(engine, inspection, layers, stop, visit),
+        // It is read through its inspection.
+        Opened::Registry(_) => Err(ReadError::Missing(layers.first().copied().unwrap_or_default())),
     };
     // What was broken off on purpose failed somewhere, for no reason that matters.
     done.map_err(|error| if stop.load(Ordering::Relaxed) { ReadError::Stopped } else { error })
@@ -143,6 +148,30 @@ fn real_name<'n>(links: &'n HashMap<String, String>, name: &'n str) -> Option<&'
         }
     }
     None
+}
+
+/// Downloads the layers again, each once. Who asks for parts of them stops early.
+fn over_registry(remote: &Remote, layers: &[u16], stop: &AtomicBool, visit: &mut Visit<'_>) -> Result<(), ReadError> {
+    let mut left: Vec<u16> = layers.to_vec();
+    while let Some(first) = left.first().copied() {
+        let blob = remote.blobs.get(usize::from(first)).ok_or(ReadError::Missing(first))?;
+        let same = |layer: &u16| remote.blobs.get(usize::from(*layer)).is_some_and(|other| other.digest == blob.digest);
+        let own: Vec<u16> = left.iter().copied().filter(same).collect();
+        left.retain(|layer| !same(layer));
+        let reader = BlobReader::new(&remote.repository, blob.clone(), Arc::default()).map_err(SourceError::from)?;
+        let mut reader = reader.until(stop);
+        let bytes = Bytes::Flow(&mut reader);
+        let next = visit(StoredBlob { name: blob.digest.as_str(), layers: &own, sure: true, bytes });
+        let failure = reader.failure().cloned();
+        match (next, failure) {
+            (_, Some(_)) if stop.load(Ordering::Relaxed) => return Err(ReadError::Stopped),
+            (Err(_), Some(failure)) => return Err(SourceError::from(failure).into()),
+            (Err(error), None) => return Err(error),
+            (Ok(Next::Enough), _) => return Ok(()),
+            (Ok(Next::More), _) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Shows all that may be a layer of what a daemon exports; which is which has to be found out from what is in it.

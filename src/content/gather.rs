@@ -5,11 +5,11 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::blobs::{Bytes, Next, StoredBlob, for_each_blob, inflate};
-use super::reader::{ReadError, Wanted};
+use super::reader::{ReadError, Wanted, of_piece, table_of};
 use crate::bytes::tar::BLOCK;
 use crate::bytes::{Compression, Hopping, Input, Window};
-use crate::inspect::Inspection;
-use crate::layer::{ContentError, Found, Sink, find_entry};
+use crate::inspect::{Inspection, PieceError, Remote, read_files};
+use crate::layer::{ContentError, Found, Sink, Toc, TocFile, find_entry};
 use crate::source::Target;
 use crate::tree::EventRef;
 
@@ -51,6 +51,7 @@ pub(super) fn gather(
 ) -> Result<(), ReadError> {
     let mut round = Round { inspection, left: files, stop, take };
     round.kept()?;
+    round.listed()?;
     loop {
         let before = round.left.len();
         let mut layers: Vec<u16> = round.left.iter().map(|file| file.layer).collect();
@@ -76,6 +77,10 @@ pub(super) fn gather(
     }
 }
 
+/// Files that are fetched together, and their bytes at most.
+const FETCHED: usize = 512;
+const FETCHED_BYTES: u64 = 32 * 1024 * 1024;
+
 struct Round<'r> {
     inspection: &'r Inspection,
     /// Files whose content was not handed over yet, by layer and place.
@@ -99,6 +104,81 @@ impl Round<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Files of layers that have a table of contents are fetched alone, those that stand close to each other together.
+    fn listed(&mut self) -> Result<(), ReadError> {
+        let layers: BTreeSet<u16> = self.left.iter().map(|file| file.layer).collect();
+        for layer in layers {
+            let Some((remote, toc)) = table_of(self.inspection, layer) else { continue };
+            let block = |file: &EventRef| self.inspection.tree.event_at(*file).block;
+            let mut files = self.of_layer(layer);
+            files.sort_by_key(|file| toc.file(block(file)).and_then(|listed| Some(listed.pieces.first()?.stored.0)));
+            for some in files.chunks(FETCHED) {
+                let (mut fit, mut bytes) = (0, 0);
+                let mut from = 0;
+                for file in some {
+                    let size = self.inspection.tree.event_at(*file).size;
+                    if fit > 0 && bytes + size > FETCHED_BYTES {
+                        self.fetch(remote, toc, &some[from..from + fit])?;
+                        (from, fit, bytes) = (from + fit, 0, 0);
+                    }
+                    (fit, bytes) = (fit + 1, bytes + size);
+                }
+                self.fetch(remote, toc, &some[from..from + fit])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches some files together, and hands them out one by one.
+    fn fetch(&mut self, remote: &Remote, toc: &Toc, files: &[EventRef]) -> Result<(), ReadError> {
+        let Some(layer) = files.first().map(|file| file.layer) else { return Ok(()) };
+        let block = |file: &EventRef| self.inspection.tree.event_at(*file).block;
+        if let [file] = files {
+            // It may be larger than what is held.
+            let Some(listed) = toc.file(block(file)) else { return self.hand_out(*file, Vec::new()) };
+            let stop = self.stop;
+            let took = self.take.take(*file, &mut |out| {
+                let done = read_files(remote, layer, toc, &[listed], u64::MAX, stop, &mut |_, bytes| {
+                    out.write_all(bytes).map(|()| true)
+                });
+                done.map(|()| true).map_err(|error| ContentError::Io(std::io::Error::other(error.to_string())))
+            });
+            return self.settle(*file, took, true).map(|_| ());
+        }
+        let listed: Vec<(usize, &TocFile)> =
+            files.iter().enumerate().filter_map(|(at, file)| Some((at, toc.file(block(file))?))).collect();
+        let only: Vec<&TocFile> = listed.iter().map(|(_, file)| *file).collect();
+        let mut contents: Vec<Vec<u8>> = files.iter().map(|_| Vec::new()).collect();
+        let done = read_files(remote, layer, toc, &only, u64::MAX, self.stop, &mut |number, bytes| {
+            contents[listed[number].0].extend_from_slice(bytes);
+            Ok(true)
+        });
+        let broke = match done {
+            Ok(()) => None,
+            Err(PieceError::Stopped) => return Err(ReadError::Stopped),
+            Err(error) => Some(of_piece(layer, error).to_string()),
+        };
+        for (file, bytes) in files.iter().zip(contents) {
+            let whole = bytes.len() as u64 == self.inspection.tree.event_at(*file).size;
+            match &broke {
+                Some(why) if !whole => {
+                    self.left.remove(file);
+                    self.take.lacks(*file, why.clone());
+                }
+                _ => self.hand_out(*file, bytes)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_out(&mut self, file: EventRef, bytes: Vec<u8>) -> Result<(), ReadError> {
+        let took = self.take.take(file, &mut |out| {
+            out.write_all(&bytes)?;
+            Ok(true)
+        });
+        self.settle(file, took, true).map(|_| ())
     }
 
     fn lack(&mut self, layers: &[u16], why: &str) {

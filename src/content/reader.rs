@@ -1,14 +1,14 @@
 //! Reads one file of an inspected image.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
 
 use super::blobs::{Bytes, Next, StoredBlob, for_each_blob, inflate};
-use crate::bytes::{Compression, Entry, Hopping};
-use crate::inspect::Inspection;
-use crate::layer::{ContentError, ContentId, Sink, copy_content, find_entry, normal_path};
+use crate::bytes::{Compression, Entry, Flowing, Hopping, Input, Stopping};
+use crate::inspect::{Inspection, PieceError, Remote, read_files};
+use crate::layer::{ContentError, ContentId, Found, Sink, Toc, copy_content, find_entry, normal_path};
 use crate::source::{SourceError, Target};
 use crate::tree::{EventKind, EventRef};
 
@@ -86,7 +86,7 @@ pub(super) fn read_some(
         let path = crate::bytes::shown(&inspection.tree.paths.path(event.node));
         return Err(ReadError::NoFile { path, kind: event.kind() });
     }
-    let mut out = Head { out, left: most, more: false, stop };
+    let mut out = Head { out, left: most, more: false, wrote: false, stop };
     let done = read_whole(target, inspection, file, stop, &mut out);
     if out.more { Ok(()) } else { done }
 }
@@ -96,6 +96,7 @@ struct Head<'o, W> {
     out: &'o mut W,
     left: u64,
     more: bool,
+    wrote: bool,
     stop: &'o AtomicBool,
 }
 
@@ -110,6 +111,7 @@ impl<W: Write> Write for Head<'_, W> {
         }
         let wanted = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let took = self.out.write(&bytes[..wanted])?;
+        self.wrote |= took > 0;
         self.left -= took as u64;
         Ok(took)
     }
@@ -134,7 +136,26 @@ fn read_whole<W: Write>(
     if let Some((_, bytes)) = inspection.kept.iter().find(|(kept, _)| *kept == file) {
         return out.write_all(bytes).map_err(|error| failed(error.into()));
     }
+    if let Some((remote, toc)) = table_of(inspection, layer) {
+        return copy_listed(remote, toc, inspection, file, stop, out);
+    }
     let wanted = Wanted::of(inspection, file);
+    if let Some(remote) = inspection.remote.as_deref()
+        && let Some(checkpoints) = remote.checkpoints(layer)
+    {
+        let at = u64::from(wanted.block) * crate::bytes::tar::BLOCK;
+        let from = checkpoints.read_from(at, remote.fetch(layer));
+        let done = from.map_err(ContentError::from).and_then(|plain| {
+            let input = Flowing::new(BufReader::with_capacity(64 * 1024, Stopping::new(plain, stop)));
+            copy_found(find_entry(input, 0)?, &wanted, out)
+        });
+        match done {
+            Ok(()) => return Ok(()),
+            Err(error) if stop.load(Ordering::Relaxed) || out.wrote => return Err(failed(error)),
+            // A registry that gives no parts: the layer is read from its beginning.
+            Err(_) => {}
+        }
+    }
     let plain = inspection.layers[usize::from(layer)].compression == Compression::None;
     let held = wanted.size.min(out.left);
     // Of a daemon's export. A large file is found first and written then.
@@ -150,6 +171,9 @@ fn read_whole<W: Write>(
                     copy_content(&mut found, out).map_err(failed)?;
                 }
                 Bytes::At(window) => copy_from_blob(window, wanted.block, stop, out).map_err(failed)?,
+                Bytes::Flow(stored) if inspection.remote.is_some() => {
+                    copy_checked(stored, &wanted, stop, out).map_err(failed)?;
+                }
                 Bytes::Flow(stored) if sure || is_it == Some(true) => {
                     copy_from_blob(stored, wanted.block, stop, out).map_err(failed)?;
                 }
@@ -174,6 +198,37 @@ fn read_whole<W: Write>(
         }
     }
     Err(ReadError::Missing(layer))
+}
+
+/// The table of contents that a layer was read from.
+pub(super) fn table_of(inspection: &Inspection, layer: u16) -> Option<(&Remote, &Toc)> {
+    let remote = inspection.remote.as_deref()?;
+    Some((remote, remote.table(layer)?))
+}
+
+pub(super) fn of_piece(layer: u16, error: PieceError) -> ReadError {
+    match error {
+        PieceError::Registry(error) => ReadError::Source(error.into()),
+        PieceError::Stopped => ReadError::Stopped,
+        PieceError::Content(why) => ReadError::Content { layer, error: io::Error::other(why).into() },
+        PieceError::Sink(error) => ReadError::Content { layer, error: error.into() },
+    }
+}
+
+/// A file of a table of contents: only its pieces are fetched, and each is checked before it is written.
+fn copy_listed<W: Write>(
+    remote: &Remote,
+    toc: &Toc,
+    inspection: &Inspection,
+    file: EventRef,
+    stop: &AtomicBool,
+    out: &mut Head<'_, W>,
+) -> Result<(), ReadError> {
+    // What has no pieces is empty.
+    let Some(listed) = toc.file(inspection.tree.event_at(file).block) else { return Ok(()) };
+    let most = out.left;
+    read_files(remote, file.layer, toc, &[listed], most, stop, &mut |_, bytes| out.write_all(bytes).map(|()| true))
+        .map_err(|error| of_piece(file.layer, error))
 }
 
 /// By what a file is known again: its place, name, size and, where it is known, content have to be those that the index has.
@@ -245,4 +300,56 @@ fn copy_from_blob(
     out: &mut impl Write,
 ) -> Result<(), ContentError> {
     copy_content(&mut find_entry(inflate(stored, stop)?, block)?, out)
+}
+
+/// Writes the content of a file of a blob that may be another one by now: as far as it can be held not before it is known to
+/// be the right one.
+fn copy_checked<W: Write>(
+    stored: impl Read + Send,
+    wanted: &Wanted,
+    stop: &AtomicBool,
+    out: &mut Head<'_, W>,
+) -> Result<(), ContentError> {
+    copy_found(find_entry(inflate(stored, stop)?, wanted.block)?, wanted, out)
+}
+
+fn copy_found<I: Input, W: Write>(
+    mut found: Found<I>,
+    wanted: &Wanted,
+    out: &mut Head<'_, W>,
+) -> Result<(), ContentError> {
+    let changed = || ContentError::Changed(u64::from(wanted.block) * crate::bytes::tar::BLOCK);
+    if !wanted.is(&found.entry) {
+        return Err(changed());
+    }
+    if wanted.size > HELD {
+        let mut filled = Passing(out);
+        let own = found.copy_and_identify(&mut filled)?;
+        return if wanted.content.is_none_or(|content| content == own) { Ok(()) } else { Err(changed()) };
+    }
+    let mut whole = Start { bytes: Vec::new(), most: wanted.size };
+    let own = found.copy_and_identify(&mut whole)?;
+    if wanted.content.is_some_and(|content| content != own) {
+        return Err(changed());
+    }
+    Ok(out.write_all(&whole.bytes)?)
+}
+
+/// Writes holes as the zeros that they read as.
+struct Passing<'o, W>(&'o mut W);
+
+impl<W: Write> Write for Passing<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> Sink for Passing<'_, W> {
+    fn hole(&mut self, bytes: u64) -> io::Result<()> {
+        io::copy(&mut io::repeat(0).take(bytes), self.0).map(|_| ())
+    }
 }

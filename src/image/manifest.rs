@@ -26,6 +26,9 @@ pub(super) struct Descriptor {
     pub(super) size: Option<u64>,
     pub(super) platform: Option<Platform>,
     pub(super) annotations: HashMap<String, String>,
+    /// Where else it is (a foreign layer).
+    pub(super) urls: Vec<String>,
+    data: Option<String>,
 }
 
 /// OCI image spec, "Image Manifest"; or an index, if it has `manifests`.
@@ -85,6 +88,8 @@ impl Descriptor {
             size: object.number("size"),
             platform: object.child("platform").and_then(|platform| platform_of(&platform)),
             annotations: object.texts_by_key("annotations").into_iter().collect(),
+            urls: object.texts("urls"),
+            data: object.text("data"),
         })
     }
 
@@ -96,6 +101,13 @@ impl Descriptor {
             .filter(|name| !name.is_empty())
             .cloned()
             .collect()
+    }
+
+    /// The bytes that it carries itself, if they are the ones that it describes.
+    pub(super) fn embedded(&self) -> Option<Vec<u8>> {
+        use base64::Engine as _;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(self.data.as_deref()?).ok()?;
+        (self.size == Some(bytes.len() as u64) && self.digest.holds(&bytes)).then_some(bytes)
     }
 
     /// Returns true for what is marked as an attestation of an image.

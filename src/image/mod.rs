@@ -9,7 +9,6 @@ mod build;
 mod candidate;
 mod choose;
 mod config;
-mod digest;
 mod docker_archive;
 mod engine;
 mod history;
@@ -19,6 +18,7 @@ mod manifest;
 mod oci;
 mod platform;
 mod provenance;
+mod remote;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -28,16 +28,18 @@ use crate::secret::Redacted;
 pub use artifact::unreadable_layer;
 pub use candidate::Choice;
 pub use config::{Config, Run};
-pub use digest::Digest;
 pub use engine::{EngineChoice, choose_platform, from_documents, from_facts};
 pub use history::HistoryRow;
 pub use platform::Platform;
+pub use remote::{Fetch, LayerBlob, Offered, RemoteImage, resolve_remote};
 pub use resolve::{ImageError, Lookup, PlaceKind, Request, resolve};
+
+pub use crate::source::Digest;
 
 /// An image, as its documents describe it. Nothing in its layers was read.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// `docker-archive`, `oci-archive`, `oci-layout`, `dir`, `docker` or `podman`.
+    /// `docker-archive`, `oci-archive`, `oci-layout`, `dir`, `docker`, `podman` or `registry`.
     pub source: &'static str,
     /// Digest of the config, computed from its bytes.
     pub id: Digest,

@@ -113,6 +113,9 @@ pub enum ImageError {
         /// Layers of the manifest.
         stored: usize,
     },
+    /// Something else than an image.
+    #[error("it is not an image but {0}")]
+    NotAnImage(String),
     /// More than anyone stacks.
     #[error("the manifest names {0} layers; more than {MAX_LAYERS} are not read")]
     TooManyLayers(usize),

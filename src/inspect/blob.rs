@@ -11,7 +11,7 @@ use crate::bytes::{
     Window,
 };
 use crate::image::Digest;
-use crate::layer::{Batch, Hashing, IndexEnd, Keep, Passing, Watch, index};
+use crate::layer::{Batch, Hashing, IndexEnd, Inflating, Keep, Passing, Watch, index};
 use crate::secret::{may_hold_secrets, secret_in};
 use crate::waste::{HEAD, Rules, Seen, document_limit};
 
@@ -25,6 +25,10 @@ pub(super) struct Blob {
     pub(super) stored: Vec<Digest>,
     /// Digests of the uncompressed tar, where they were computed.
     pub(super) uncompressed: Vec<Digest>,
+    /// The format of the table of contents that it was read from.
+    pub(super) table: Option<&'static str>,
+    /// Nothing of it was read.
+    pub(super) unread: bool,
     /// What parts of it take when they are compressed again.
     pub(super) recompressed: Recompressed,
 }
@@ -86,7 +90,7 @@ pub(super) fn read_window(
         return Blob { end: walk(input, passing, send), ..Blob::default() };
     }
     let algorithms = if options.verify { algorithms } else { &[] };
-    let mut blob = read_flowing(window.clone(), options, Flow { algorithms, estimate: false }, send);
+    let mut blob = read_flowing(window.clone(), options, Flow { algorithms, ..Flow::default() }, send);
     blob.compressed_bytes = blob.compressed_bytes.map(|_| window.len());
     blob
 }
@@ -96,12 +100,14 @@ fn walk(input: impl Input, passing: Passing<'_>, send: &mut dyn FnMut(Batch) -> 
 }
 
 /// What is found out of a blob that flows by, beside its entries.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Flow<'a> {
     /// Algorithms of the digests of what it inflates to; when asked to verify, of what is stored, too.
     pub(super) algorithms: &'a [Algorithm],
     /// Of plain bytes what they would take compressed.
     pub(super) estimate: bool,
+    /// Where checkpoints of gzip go.
+    pub(super) checkpoints: Option<&'a crate::layer::Place>,
 }
 
 /// Reads a blob once from front to end: inflating on one thread, parsing and hashing contents on another.
@@ -135,7 +141,14 @@ pub(super) fn read_flowing(
     } else {
         let stored = BufReader::with_capacity(64 * 1024, Tee::new(stored, hash_stored, &of_stored));
         let consumed = Arc::default();
-        match compression.decode(Consumed::new(stored, Arc::clone(&consumed))) {
+        let input = Consumed::new(stored, Arc::clone(&consumed));
+        let plain = match (compression, flow.checkpoints) {
+            (Compression::Gzip, Some(place)) => {
+                Ok(Box::new(Inflating::new(input, Arc::clone(place))) as Box<dyn Read + Send + '_>)
+            }
+            _ => compression.decode(input),
+        };
+        match plain {
             Ok(plain) => std::thread::scope(|scope| {
                 let plain = Tee::new(plain, flow.algorithms, &of_plain);
                 let ahead = match compression {
@@ -160,6 +173,8 @@ pub(super) fn read_flowing(
     Blob {
         end,
         compression,
+        table: None,
+        unread: false,
         compressed_bytes: (!plain).then(|| count.load(Ordering::Relaxed)),
         stored: if plain { uncompressed.clone() } else { digests(&of_stored) },
         uncompressed,

@@ -367,10 +367,13 @@ fn export(
                 trouble.get_or_insert_with(|| format!("nothing more is cached: {error}"));
             }
         };
-        let flow = Flow { algorithms: &[Algorithm::Sha256], estimate: true };
+        let flow = Flow { algorithms: &[Algorithm::Sha256], estimate: true, ..Flow::default() };
         let blob = keeping(
             options.cache.as_ref(),
-            |digest| wanted.as_ref().is_none_or(|wanted| wanted.contains(digest)),
+            |digest| {
+                let wanted = wanted.as_ref().is_none_or(|wanted| wanted.contains(digest));
+                wanted.then(|| digest.to_owned())
+            },
             &complain,
             |keep| {
                 read_flowing(ahead, options, flow, &mut |batch| {

@@ -13,11 +13,12 @@ use crate::layer::{Batch, Cache, StoredEnd};
 /// Bytes of indexes that are kept when nothing is said.
 pub(super) const CACHE_LIMIT: u64 = 1_000_000_000;
 
-/// Reads a layer and keeps its index, if its digest turns out to be one that is wanted. A full disk is a complaint, and no
+/// Reads a layer and keeps its index, under the name that `name_of` gives its digest, if it
+/// gives one. A full disk is a complaint, and no
 /// reason to stop.
 pub(super) fn keeping(
     cache: Option<&Cache>,
-    is_wanted: impl Fn(&str) -> bool,
+    name_of: impl Fn(&str) -> Option<String>,
     complain: &dyn Fn(io::Error),
     read: impl FnOnce(&mut dyn FnMut(&Batch)) -> Blob,
 ) -> Blob {
@@ -29,7 +30,7 @@ pub(super) fn keeping(
         }
     });
     let digest = blob.uncompressed.first().map(|digest| digest.as_str().to_owned());
-    let sound = digest.filter(|digest| blob.end.damage.is_none() && is_wanted(digest));
+    let sound = digest.filter(|_| blob.end.damage.is_none()).and_then(|digest| name_of(&digest));
     if let (Some(writer), Some(cache), Some(digest)) = (writer, cache, &sound) {
         let (name, size) = (blob.compression.name(), blob.compressed_bytes);
         if let Err(error) = writer.finish(cache, digest, &blob.end, name, size) {
@@ -47,6 +48,8 @@ pub(super) fn recalled(stored: StoredEnd, diff_id: &str) -> Blob {
         // It was computed when the index was stored, and is its name.
         uncompressed: Digest::parse(diff_id).into_iter().collect(),
         stored: Vec::new(),
+        table: None,
+        unread: false,
         recompressed: Recompressed::default(),
         end: stored.end,
     }
@@ -99,10 +102,10 @@ impl<'s> Sharing<'s> {
                 trouble.get_or_insert_with(|| format!("nothing more is kept in the cache: {error}"));
             }
         };
-        let flow = Flow { algorithms: &[Algorithm::Sha256], estimate: false };
+        let flow = Flow { algorithms: &[Algorithm::Sha256], ..Flow::default() };
         let mut blob = keeping(
             Some(cache),
-            |digest| digest == diff_id,
+            |digest| (digest == diff_id).then(|| digest.to_owned()),
             &complain,
             |keep| {
                 read_flowing(window.clone(), self.options, flow, &mut |batch| {

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::blob::Blob;
 use super::builder::Slot;
 use super::parallel::map_in_parallel;
-use super::{InspectError, Inspection, LayerFacts, Note, Options, Shared, Timing, Verification, threads};
+use super::{InspectError, Inspection, LayerFacts, Note, Options, Remote, Shared, Timing, Verification, threads};
 use crate::bytes::{Compression, Window, shown, shown_text};
 use crate::image::{Digest, Image, unreadable_layer};
 use crate::layer::{ContentError, ContentId, head, identify, symbols, zeros};
@@ -23,6 +23,8 @@ pub(super) struct Loaded {
     facts: Vec<LayerFacts>,
     /// Plain layers that can be read again, by layer.
     windows: Vec<Option<Window>>,
+    /// Where the layers of an image of a registry are.
+    pub(super) remote: Option<Arc<Remote>>,
     notes: Vec<Note>,
     problems: Vec<String>,
     checked: usize,
@@ -111,9 +113,17 @@ pub(super) fn evidence(
     shared: &Shared,
 ) -> Result<Evidence, InspectError> {
     let tree = &loaded.tree;
-    let seen = side_by_side(&named.to_look_at(rules, tree), options, shared, |file| {
-        let Some((window, event)) = loaded.place(*file) else { return Ok(None) };
-        let head = head(window, event.block, waste::HEAD as u64).map_err(|error| unread(*file, error))?;
+    let looked_at = named.to_look_at(rules, tree);
+    let remote = loaded.remote_heads(&looked_at, waste::HEAD as u64);
+    let seen = side_by_side(&looked_at, options, shared, |file| {
+        let head = match (loaded.place(*file), remote.get(file)) {
+            (Some((window, event)), _) => {
+                head(window, event.block, waste::HEAD as u64).map_err(|error| unread(*file, error))?
+            }
+            (None, Some(head)) => head.clone(),
+            (None, None) => return Ok(None),
+        };
+        let event = tree.event_at(*file);
         let mut path = tree.paths.path(event.node);
         path.insert(0, b'/');
         Ok(Some((*file, Seen::all(&path, &head))))
@@ -223,14 +233,29 @@ impl Loaded {
         if let Some((_, bytes)) = self.kept.iter().find(|(kept, _)| *kept == file) {
             return Some(bytes.clone());
         }
-        let (window, event) = self.place(file)?;
-        head(window, event.block, limit).ok()
+        match self.place(file) {
+            Some((window, event)) => head(window, event.block, limit).ok(),
+            None => self.remote.as_ref()?.head(file.layer, self.tree.event_at(file).block, limit),
+        }
     }
 
     /// Users and groups that the image has.
     pub(super) fn accounts(&self) -> Accounts {
         let read = |path| self.document(path, 1 << 20).unwrap_or_default();
         Accounts::new(&read(b"etc/passwd"), &read(b"etc/group"))
+    }
+
+    /// The first bytes of files of layers that were read from their table of contents.
+    fn remote_heads(&self, files: &[EventRef], most: u64) -> FxHashMap<EventRef, Vec<u8>> {
+        let mut heads = FxHashMap::default();
+        let Some(remote) = &self.remote else { return heads };
+        let by_layer = files.chunk_by(|a, b| a.layer == b.layer);
+        for own in by_layer.filter(|own| remote.table(own[0].layer).is_some()) {
+            let blocks: Vec<u32> = own.iter().map(|file| self.tree.event_at(*file).block).collect();
+            let found = remote.heads(own[0].layer, &blocks, most);
+            heads.extend(found.into_iter().map(|(at, head)| (own[at], head)));
+        }
+        heads
     }
 
     pub(super) fn note(&mut self, message: String) {
@@ -269,6 +294,7 @@ impl Loaded {
         let mut loaded = Self {
             facts: Vec::new(),
             windows: order.iter().map(|slot| windows[*slot].clone()).collect(),
+            remote: None,
             notes: image
                 .notes
                 .iter()
@@ -288,8 +314,8 @@ impl Loaded {
             image,
         };
         for (layer, slot) in order.iter().enumerate() {
-            let plain = |blob: &Blob| blob.compression == Compression::None;
-            tree.layers[layer].pull_estimated = slots[*slot].blob.as_ref().is_some_and(plain);
+            let estimated = |blob: &Blob| blob.compression == Compression::None || blob.table.is_some();
+            tree.layers[layer].pull_estimated = slots[*slot].blob.as_ref().is_some_and(estimated);
         }
         loaded.tree = Arc::new(tree);
         for (layer, slot) in order.iter().enumerate() {
@@ -319,6 +345,8 @@ impl Loaded {
             return;
         };
         facts.compression = blob.compression;
+        facts.table = blob.table;
+        facts.unread = blob.unread;
         facts.compressed_bytes = blob.compressed_bytes;
         facts.tar_bytes = blob.end.tar_bytes;
         facts.zstd_estimate = blob.compressed_bytes.and_then(|bytes| blob.recompressed.of(bytes));
@@ -344,7 +372,8 @@ impl Loaded {
             note(format!("{damage}; what comes after is not shown"));
         }
         let stored_bytes = facts.compressed_bytes.unwrap_or(facts.tar_bytes);
-        if let Some(size) = layer.size.filter(|size| *size != stored_bytes && facts.damage.is_none()) {
+        let is_read = facts.damage.is_none() && facts.table.is_none() && !facts.unread;
+        if let Some(size) = layer.size.filter(|size| *size != stored_bytes && is_read) {
             let problem = format!("layer {index}: the manifest says {size} bytes, the blob has {stored_bytes}");
             self.problems.push(problem);
         }
@@ -383,7 +412,8 @@ impl Loaded {
     fn verification(&self, options: &Options) -> Verification {
         match (self.problems.is_empty(), self.checked, self.unchecked) {
             (false, ..) => Verification::Failed,
-            (true, 1.., 0) if options.verify => Verification::Verified,
+            // Whatever is downloaded is checked.
+            (true, 1.., 0) if options.verify || self.remote.is_some() => Verification::Verified,
             (true, 1.., _) => Verification::Partial,
             (true, 0, _) => Verification::NotChecked,
         }
@@ -408,6 +438,7 @@ impl Loaded {
                 from_line: None,
             }),
             allow_missing_layers: options.allow_missing_layers,
+            remote: self.remote.clone(),
             kept: Vec::new(),
         }
     }
@@ -430,6 +461,7 @@ impl Loaded {
                 from_line: None,
             }),
             allow_missing_layers: options.allow_missing_layers,
+            remote: self.remote,
             kept: self.kept,
         }
     }

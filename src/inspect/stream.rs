@@ -103,7 +103,7 @@ pub(super) fn from_stream(
         let mut algorithms = vec![Algorithm::Sha256];
         algorithms.extend(named.and_then(|digest| digest.computable()).filter(|own| *own != Algorithm::Sha256));
         let algorithms: &[Algorithm] = if options.verify { &algorithms } else { &[] };
-        let blob = read_flowing(ahead, options, Flow { algorithms, estimate: false }, &mut |batch| {
+        let blob = read_flowing(ahead, options, Flow { algorithms, ..Flow::default() }, &mut |batch| {
             own.send(Message::Batch(slot, batch)).is_ok() && !shared.stop.load(Ordering::Relaxed)
         });
         let _ = own.send(Message::End(slot, Box::new(blob)));

@@ -118,6 +118,11 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
         let Ok(block) = u32::try_from(entry.start / BLOCK) else {
             break Some(TarError::Header { at: entry.start, problem: "the layer is larger than 2 TiB" });
         };
+        if super::toc::is_of_format(&entry.path) {
+            // What eStargz adds to a layer is no file of the image.
+            end.entries -= 1;
+            continue;
+        }
         let Some(mut record) = record(&entry, block, &mut batch, &mut odd) else { continue };
         record.header_blocks = u8::try_from((walker.position() - entry.start) / BLOCK).unwrap_or(u8::MAX);
         if hashing != Hashing::None && record.kind == RecordKind::Entry(EntryKind::File) {
@@ -295,7 +300,7 @@ pub(super) fn sealed(hash: &blake3::Hasher, entry: &Entry) -> ContentId {
     id
 }
 
-fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> Option<Record> {
+pub(super) fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Oddities) -> Option<Record> {
     if entry.path.len() > MAX_PATH {
         odd.say(Odd::LongPath, &entry.path[..64]);
         return None;
@@ -403,7 +408,7 @@ fn is_overlay_opaque(name: &[u8]) -> bool {
 
 /// Entries that no engine would unpack as written, or not every engine as others do. The first few are reported by name.
 #[derive(Debug, Default)]
-struct Oddities {
+pub(super) struct Oddities {
     said: Vec<String>,
     counts: [usize; Odd::Stargz as usize + 1],
 }
@@ -446,7 +451,7 @@ impl Oddities {
         });
     }
 
-    fn notes(mut self) -> Vec<String> {
+    pub(super) fn notes(mut self) -> Vec<String> {
         let more: usize = self.counts.iter().map(|count| count.saturating_sub(MAX_NOTES)).sum();
         if more > 0 {
             self.said.push(format!("and {more} more such entries"));

@@ -4,13 +4,17 @@
 //! Leaves to `tree` what records mean for the file system.
 
 mod cache;
+mod checkpoints;
 mod content;
 mod index;
 mod record;
 mod symbols;
+mod toc;
 
 pub use cache::{Cache, CacheUse, CacheWriter, StoredEnd, decode};
+pub use checkpoints::{Checkpoints, FetchPart, Inflating, Place};
 pub use content::{ContentError, Found, Sink, copy_content, find_entry, head, identify, zeros};
 pub use index::{Hashing, IndexEnd, Keep, Passing, Watch, index};
 pub use record::{Batch, ContentId, Record, RecordKind, normal_path};
 pub use symbols::{SYMBOLS_FROM, symbols};
+pub use toc::{MAX_TOC, Piece, Toc, TocError, TocFile, TocKind, id_of_sha256, index_toc, read_piece};

@@ -101,6 +101,10 @@ pub fn write_history(
 
 /// What Docker's overlay2 store counts of a layer: content, and the texts of symbolic links.
 fn docker_bytes(found: &Inspection, layer: usize) -> u64 {
+    // Of a layer that was not read only the size of its blob is known.
+    if found.layers[layer].unread {
+        return found.layers[layer].compressed_bytes.unwrap_or(0);
+    }
     let events = &found.tree.layers[layer];
     let links = events.events.iter().filter_map(|event| found.tree.symlink(event));
     events.content_bytes + links.map(|text| text.len() as u64).sum::<u64>()

@@ -99,6 +99,8 @@ struct Image<'a> {
     tags: &'a [String],
     platform: String,
     created: Option<&'a str>,
+    registry: Option<&'a str>,
+    repository: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -123,6 +125,7 @@ struct Layer<'a> {
     digest: Option<&'a str>,
     media_type: Option<&'a str>,
     compression: &'static str,
+    table: Option<&'static str>,
     created: Option<&'a str>,
     created_by: Option<&'a str>,
     instruction: Option<String>,
@@ -280,6 +283,8 @@ struct FindingPath {
 struct Verification<'a> {
     state: &'static str,
     problems: &'a [String],
+    /// Layers of which only the table of contents was read.
+    tables: Vec<usize>,
 }
 
 #[derive(Serialize)]
@@ -404,6 +409,8 @@ fn document<'a>(found: &'a Inspection, verdict: Option<&Verdict>, options: JsonO
             tags: &image.tags,
             platform: image.platform.to_string(),
             created: valid(image.config.created.as_ref()),
+            registry: found.read_from().map(|(registry, _)| registry),
+            repository: found.read_from().map(|(_, repository)| repository),
         },
         totals: Totals {
             layers: image.layers.len(),
@@ -479,7 +486,11 @@ fn document<'a>(found: &'a Inspection, verdict: Option<&Verdict>, options: JsonO
                     .collect(),
             },
         },
-        verification: Verification { state: found.verification.name(), problems: &found.problems },
+        verification: Verification {
+            state: found.verification.name(),
+            problems: &found.problems,
+            tables: (0..found.layers.len()).filter(|layer| found.layers[*layer].table.is_some()).collect(),
+        },
         notes: found.notes.iter().map(|note| Note { layer: note.layer, message: &note.message }).collect(),
         ci: None,
         files: options.files.then_some(Files(found)),
@@ -497,6 +508,7 @@ fn layer(found: &Inspection, index: usize) -> Layer<'_> {
         digest: layer.digest.as_ref().map(crate::image::Digest::as_str),
         media_type: layer.media_type.as_deref(),
         compression: facts.compression.name(),
+        table: facts.table,
         created: valid(row.and_then(|row| row.created.as_ref())),
         created_by,
         instruction: image.instruction(index),

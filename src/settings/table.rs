@@ -288,6 +288,55 @@ pub const SETTINGS: &[Setting] = &[
             "",
         )
     },
+    Setting {
+        default: "any",
+        ..of(
+            Group::Reading,
+            "source",
+            Takes::Choice(&["any", "daemon", "docker", "podman", "registry", "file"]),
+            "Where a name is looked up that is not a file: any asks the daemons and then the registry",
+            "",
+        )
+    },
+    apart(
+        Group::Reading,
+        "full",
+        Takes::Switch,
+        "Read layers of a registry whole, where their table of contents would do",
+    ),
+    apart(Group::Reading, "offline", Takes::Switch, "Ask no registry: show what is cached"),
+    apart(
+        Group::Reading,
+        "plain-http",
+        Takes::Hosts,
+        "Speak HTTP without TLS to this registry; may be given several times",
+    ),
+    apart(
+        Group::Reading,
+        "insecure-tls",
+        Takes::Hosts,
+        "Do not check the TLS certificate of this registry; may be given several times",
+    ),
+    apart(Group::Reading, "ca", Takes::Path, "Trust the CA certificates of this file (PEM), too"),
+    apart(
+        Group::Reading,
+        "registry-user",
+        Takes::Text,
+        "The user for registries, instead of the stored credentials; the password is in EXPLORE_REGISTRY_PASSWORD or a file",
+    ),
+    apart(
+        Group::Reading,
+        "registry-password-file",
+        Takes::Path,
+        "The file with the password of --registry-user; - for standard input",
+    ),
+    of(
+        Group::Reading,
+        "timeout",
+        Takes::Count,
+        "Seconds that a registry may be silent, and that requests to it are tried again",
+        "60",
+    ),
     apart(Group::Reading, "timings", Takes::Switch, "Print each stage's seconds and bytes read to standard error"),
     Setting {
         default: "0",

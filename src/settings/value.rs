@@ -36,6 +36,8 @@ pub enum Takes {
     Platform,
     /// Several words.
     Words,
+    /// Several hosts, with or without a port.
+    Hosts,
     /// Several patterns of paths.
     Globs,
     /// Several stretches of layers.
@@ -76,7 +78,7 @@ pub enum Value {
 impl Takes {
     /// May it be said several times?
     pub fn several(self) -> bool {
-        matches!(self, Self::Words | Self::Globs | Self::Stretches | Self::Reports | Self::RuleLimits)
+        matches!(self, Self::Words | Self::Hosts | Self::Globs | Self::Stretches | Self::Reports | Self::RuleLimits)
     }
 
     /// The name of its value in the help.
@@ -93,6 +95,7 @@ impl Takes {
             Self::Image => "IMAGE",
             Self::Platform => "PLATFORM",
             Self::Words => "RULE",
+            Self::Hosts => "HOST[:PORT]",
             Self::Globs => "GLOB",
             Self::Stretches => "FIRST..LAST",
             Self::Reports => "FORMAT[=FILE]",
@@ -147,8 +150,10 @@ impl Takes {
             Self::Stretches => stretch(text),
             Self::Reports => report(text),
             Self::RuleLimits => rule_limit(text),
-            Self::Text | Self::Words if text.is_empty() => Err("a word is expected, and it is empty".to_owned()),
-            Self::Text | Self::Words | Self::Path | Self::OptionalFile | Self::Image => {
+            Self::Text | Self::Words | Self::Hosts if text.is_empty() => {
+                Err("a word is expected, and it is empty".to_owned())
+            }
+            Self::Text | Self::Words | Self::Hosts | Self::Path | Self::OptionalFile | Self::Image => {
                 Ok(Value::Word(word.to_owned()))
             }
         }

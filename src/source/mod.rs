@@ -6,9 +6,12 @@
 
 mod archive;
 mod daemon;
+mod digest;
 mod endpoint;
 mod layout;
+mod name;
 mod reference;
+pub mod registry;
 mod shape;
 mod stream;
 #[cfg_attr(not(unix), path = "no_tunnel.rs")]
@@ -27,8 +30,11 @@ pub use daemon::{
     Attempt, Daemon, DaemonError, EngineError, EngineHistoryRow, EngineImage, EngineManifest, EnginePlatform, Export,
     ImageFacts, Listed, Other, Pull, Stop, Store, list, list_of,
 };
+pub use digest::Digest;
 pub use endpoint::{Address, Endpoint, Engine, Process, Surroundings};
+pub use name::{NameError, Reference};
 pub use reference::{Format, Place, Select, Target, TargetError};
+pub use registry::{RegistryError, RegistryImage, RegistrySettings};
 pub use shape::{seems_to_be, unlike_an_image};
 pub use stream::{MAX_DOCUMENT, Member, Pass, Stream, is_document_name};
 
@@ -93,6 +99,20 @@ pub enum SourceError {
         /// Which engines were asked.
         engine: DaemonError,
     },
+    /// A registry does not give it.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// No daemon has it, and no registry gives it.
+    #[error("{daemon}\n  {registry}")]
+    Nowhere {
+        /// What the daemons say.
+        daemon: DaemonError,
+        /// What the registry says.
+        registry: RegistryError,
+    },
+    /// Only files are to be read.
+    #[error("there is no file {0}, and with `--source file` nothing else is looked for")]
+    NoFile(String),
     /// The archive can't be walked to its end and what was found is no image.
     #[error("{name}: the archive {error}; it may be cut off, so save or download it again")]
     Tar {
@@ -119,6 +139,37 @@ pub enum Opened {
     Stream(Stream),
     /// An image of a daemon.
     Engine(Box<EngineImage>),
+    /// An image of a registry.
+    Registry(Box<RegistryImage>),
+}
+
+/// Where a name is looked up that is not a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sources {
+    /// In the daemons and, when none has it, in its registry.
+    #[default]
+    Any,
+    /// In the daemons.
+    Daemons,
+    /// In one daemon.
+    Daemon(Engine),
+    /// In its registry.
+    Registry,
+    /// Nowhere.
+    Files,
+}
+
+/// How images are looked up that are not on this machine's disk.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Whether a daemon pulls the image first.
+    pub pull: Pull,
+    /// Where names are looked up.
+    pub sources: Sources,
+    /// How registries are reached.
+    pub registry: RegistrySettings,
+    /// Where manifests are cached.
+    pub documents: Option<Arc<dyn registry::Documents>>,
 }
 
 /// Members that can be read at any time, in any order, from many threads.
@@ -166,35 +217,69 @@ impl Members {
     }
 }
 
-/// Opens what `target` names on this machine's disk, or standard input. Bytes that are fetched are added to `fetched`.
+/// Opens what `target` names on this machine's disk, in a daemon, or on standard input. Bytes that are fetched are added to
+/// `fetched`.
 ///
 /// # Errors
 /// When it isn't there, can't be read, or is plainly nothing that holds an image.
 pub fn open(target: &Target, fetched: &Arc<AtomicU64>) -> Result<Opened, SourceError> {
-    open_with(target, fetched, Pull::Never, None, &mut |_| {})
+    open_with(target, fetched, &Access { sources: Sources::Daemons, ..Access::default() }, None, &mut |_| {})
 }
 
-/// The same, for an image of an engine after it was pulled, if it is to be, for `platform` where one is given.
+/// The same, also in registries, and for an image of an engine after it was pulled, if it is to be, for `platform` where one
+/// is given.
 ///
 /// # Errors
 /// As for [`open`].
 pub fn open_with(
     target: &Target,
     fetched: &Arc<AtomicU64>,
-    pull: Pull,
+    access: &Access,
     platform: Option<&str>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Opened, SourceError> {
-    let mut find = |name: &str, engine| daemon::find(name, engine, pull, platform, &Process, progress);
+    let from_registry = |name: &str| registry::open(name, access);
+    let find = |name: &str, engine, progress: &mut dyn FnMut(&str)| {
+        daemon::find(name, engine, access.pull, platform, &Process, progress)
+    };
     match &target.place {
-        Place::Engine { engine, name } => {
-            let mut image = find(name, *engine)?;
-            image.notes.extend(target.meaning.clone());
-            Ok(Opened::Engine(Box::new(image)))
+        Place::Engine { engine: None, name } if access.sources == Sources::Registry => {
+            Ok(Opened::Registry(Box::new(from_registry(name)?)))
         }
+        Place::Engine { engine: None, name } if access.sources == Sources::Files => {
+            Err(SourceError::NoFile(name.clone()))
+        }
+        Place::Engine { engine, name } => {
+            // `docker://` may mean either, as a bare name does.
+            let either = access.sources == Sources::Any && (engine.is_none() || target.meaning.is_some());
+            let forced = match access.sources {
+                Sources::Daemon(engine) => Some(engine),
+                _ => None,
+            };
+            let error = match find(name, engine.or(forced), &mut *progress) {
+                Ok(mut image) => {
+                    image.notes.extend(target.meaning.clone());
+                    return Ok(Opened::Engine(Box::new(image)));
+                }
+                Err(error) => error,
+            };
+            let reference = Reference::parse(name).ok().filter(|_| either && error.is_absence());
+            let Some(reference) = reference else { return Err(error.into()) };
+            progress(&format!("no engine has {name}; asking {}", reference.registry()));
+            match from_registry(name) {
+                Ok(mut image) => {
+                    let note =
+                        format!("no engine has {name}, so it was read from the registry {}", reference.registry());
+                    image.notes.insert(0, note);
+                    Ok(Opened::Registry(Box::new(image)))
+                }
+                Err(registry) => Err(SourceError::Nowhere { daemon: error, registry }),
+            }
+        }
+        Place::Registry(name) => Ok(Opened::Registry(Box::new(from_registry(name)?))),
         Place::Stdin => Ok(Opened::Stream(Stream::stdin())),
         Place::Path(path) => match (open_path(path, fetched), target.as_name()) {
-            (Err(error), Some(name)) if error.is_not_an_image() => match find(name, None) {
+            (Err(error), Some(name)) if error.is_not_an_image() => match find(name, None, &mut *progress) {
                 Ok(mut image) => {
                     let (path, engine) = (path.display(), image.daemon.title());
                     image.notes.push(format!("{path} here is not an image; this is the image {name} of {engine}"));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::endpoint::Engine;
+use super::{Digest, NameError, Reference};
 
 /// What the user typed, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Target {
     pub format: Option<Format>,
     /// Which of several meanings was taken, where a prefix has more than one.
     pub meaning: Option<String>,
+    /// The platform that was asked for with the name: `NAME@linux/arm64`.
+    pub platform: Option<String>,
 }
 
 /// Where to look.
@@ -34,6 +37,8 @@ pub enum Place {
         /// As `docker run` takes it.
         name: String,
     },
+    /// An image of a registry, by its name there.
+    Registry(String),
 }
 
 /// Which of several images of an archive or layout.
@@ -62,21 +67,11 @@ pub enum Format {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum TargetError {
     /// Neither a file nor an image's name.
-    #[error("no file or directory is named `{0}`, and it is no image's name either: {1}")]
-    NoName(String, &'static str),
+    #[error("no file or directory is named `{0}`, and it is not the name of an image: {1}")]
+    NoName(String, String),
     /// It looks like a path and is none.
     #[error("{} does not exist", .0.display())]
     NoSuchPath(PathBuf),
-    /// A source that is known and not read yet.
-    #[error("{typed}: {what} are not read yet; try `{instead}`")]
-    NotYet {
-        /// As typed.
-        typed: String,
-        /// What it means.
-        what: &'static str,
-        /// What to do now.
-        instead: String,
-    },
     /// A prefix with nothing after it.
     #[error("{0} names no path; write {0}PATH")]
     NoPath(String),
@@ -97,33 +92,20 @@ const DAEMONS: [(&str, Engine, Option<&str>); 7] = [
     ("containers-storage:", Engine::Podman, None),
 ];
 
-/// Why a text can't be an image's name; None when it can (as Docker's reference grammar has it, ids among them).
-fn not_a_name(text: &str) -> Option<&'static str> {
-    if text.is_empty() {
-        return Some("it is empty");
+/// Why a text can't be the name of an image, or an id; None when it can.
+fn not_a_name(text: &str) -> Option<String> {
+    // An id with its algorithm, as engines print it.
+    if Digest::parse(text).is_some() {
+        return None;
     }
-    if text.len() > 512 {
-        return Some("it is too long");
-    }
-    let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
-    if digest.is_some_and(|digest| !digest.contains(':') || digest.ends_with(':')) {
-        return Some("after `@` a digest is expected, as sha256:…");
-    }
-    let slash = name.rfind('/').map_or(0, |slash| slash + 1);
-    let repository = name[slash..].find(':').map_or(name, |colon| &name[..slash + colon]);
-    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@+[]".contains(&byte)) {
-        return Some("it has characters that no name has");
-    }
-    // A registry's host may have capitals.
-    let path = repository.split_once('/').filter(|(host, _)| host.contains(['.', ':']) || *host == "localhost");
-    let path = path.map_or(repository, |(_, path)| path);
-    if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Some("names of images are written in small letters");
-    }
-    let parts_fit = path.split('/').all(|part| {
-        part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.ends_with(|c: char| c.is_ascii_alphanumeric())
-    });
-    (!parts_fit).then_some("its parts begin and end with a letter or a digit")
+    Reference::parse(text).err().map(|error| error.to_string())
+}
+
+/// `linux/arm64`, as it may follow a name. A digest has a colon, a number no slash.
+fn is_platform(text: &str) -> bool {
+    let (os, rest) = text.split_once('/').unwrap_or((text, ""));
+    let known = matches!(os, "linux" | "windows" | "freebsd" | "darwin" | "wasi" | "wasip1" | "js");
+    known && !rest.is_empty() && !rest.contains(':')
 }
 
 impl Target {
@@ -139,7 +121,14 @@ impl Target {
     /// When nothing that can be read is meant, with what to do instead.
     pub fn parse(typed: &OsStr) -> Result<Self, TargetError> {
         let text = typed.to_string_lossy().into_owned();
-        let target = |place, select, format| Self { typed: text.clone(), place, select, format, meaning: None };
+        if !Path::new(typed).exists()
+            && let Some((name, platform)) = text.rsplit_once('@').filter(|(_, end)| is_platform(end))
+        {
+            let target = Self::parse(OsStr::new(name))?;
+            return Ok(Self { typed: text.clone(), platform: Some(platform.to_owned()), ..target });
+        }
+        let target =
+            |place, select, format| Self { typed: text.clone(), place, select, format, meaning: None, platform: None };
         if typed == "-" {
             return Ok(target(Place::Stdin, None, None));
         }
@@ -176,11 +165,9 @@ impl Target {
         }
         if let Some(name) = text.strip_prefix("registry:") {
             let name = name.trim_start_matches("//");
-            return Err(TargetError::NotYet {
-                typed: text.clone(),
-                what: "images of a registry",
-                instead: format!("explore --pull missing {name}"),
-            });
+            let why = |error: NameError| TargetError::NoName(name.to_owned(), error.to_string());
+            Reference::parse(name).map_err(why)?;
+            return Ok(target(Place::Registry(name.to_owned()), None, None));
         }
         let engine = |engine, name: &str, meaning: Option<&str>| match not_a_name(name) {
             None => Ok(Self {
@@ -260,7 +247,6 @@ mod tests {
         for (typed, engine, name) in [
             ("nginx:1.27", None, "nginx:1.27"),
             ("reg.example:5000/Team/app".to_lowercase().as_str(), None, "reg.example:5000/team/app"),
-            ("app:1@sha256:ab", None, "app:1@sha256:ab"),
             ("0123456789ab", None, "0123456789ab"),
             ("docker:app", Some(Engine::Docker), "app"),
             ("docker-daemon:app:1", Some(Engine::Docker), "app:1"),
@@ -271,16 +257,20 @@ mod tests {
             let place = parse(typed).map(|target| target.place);
             assert_eq!(place, Ok(Place::Engine { engine, name: name.to_owned() }), "{typed}");
         }
+        let with = parse("registry:reg.io/app:1@linux/arm/v7").map(|target| (target.place, target.platform));
+        assert_eq!(with, Ok((Place::Registry("reg.io/app:1".to_owned()), Some("linux/arm/v7".to_owned()))));
         assert!(parse("docker://app").is_ok_and(|target| target.meaning.is_some()));
     }
 
     #[test]
     fn what_can_not_be_read_says_what_to_do() {
         for (typed, says) in [
-            ("Nginx", "small letters"),
-            ("a b", "characters that no name has"),
-            ("app@latest", "a digest is expected"),
-            ("registry:app", "explore --pull missing app"),
+            ("Nginx", "lower case"),
+            ("a b", "characters that names"),
+            ("app@latest", "is not a digest"),
+            ("registry:", "it is empty"),
+            ("https://ghcr.io/org/app", "write `ghcr.io/org/app`"),
+            ("registry:https://hub.docker.com/r/org/app", "write `docker.io/org/app`"),
             ("./no.tar", "does not exist"),
             ("oci:", "write oci:PATH"),
         ] {

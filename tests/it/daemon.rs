@@ -654,7 +654,7 @@ fn bad_days() {
     );
     fails(&explorer, &["something/else", "--json"], &["no image something/else", "--pull missing"]);
     fails(&explorer, &["podman:app:1", "--json"], &["does not exist"]);
-    fails(&explorer, &["App:1", "--json"], &["small letters"]);
+    fails(&explorer, &["App:1", "--json"], &["lower case"]);
     let nobody = Explorer::on(Path::new("/nowhere/docker.sock"));
     fails(&nobody, &["app:1", "--json"], &["does not exist", "docker save"]);
     fails(&nobody, &["cat", "app:1", "/a"], &["does not exist"]);

@@ -97,7 +97,7 @@ impl Cache {
         fs::create_dir_all(&folder)?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let part = folder.join(format!(".{}-{number}.part", std::process::id()));
-        let file = File::create_new(&part)?;
+        let file = private(&part)?;
         Ok(CacheWriter {
             part: Part(part),
             file: BufWriter::with_capacity(256 * 1024, file),
@@ -115,14 +115,37 @@ impl Cache {
     /// # Errors
     /// When the directory can't be written.
     pub fn keep_document(&self, digest: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.image(digest);
-        if path.is_file() {
-            return Ok(());
-        }
-        let folder = self.folder.join("images");
-        fs::create_dir_all(&folder)?;
-        let part = Part(folder.join(format!(".{}.part", std::process::id())));
-        fs::write(&part.0, bytes)?;
+        self.write(&self.image(digest), bytes)
+    }
+
+    fn tag_file(&self, name: &str) -> PathBuf {
+        let hash = blake3::hash(name.as_bytes()).to_hex();
+        self.folder.join("others").join(format!("tag-{}", &hash[..32]))
+    }
+
+    /// The digest that a tag had when it was last read.
+    pub fn tag(&self, name: &str) -> Option<String> {
+        let text = fs::read_to_string(self.tag_file(name)).ok()?;
+        let (own, digest) = text.strip_suffix('\n')?.split_once('\n')?;
+        (own == name).then(|| digest.to_owned())
+    }
+
+    /// Stores it.
+    ///
+    /// # Errors
+    /// When the directory can't be written.
+    pub fn keep_tag(&self, name: &str, digest: &str) -> io::Result<()> {
+        self.write(&self.tag_file(name), format!("{name}\n{digest}\n").as_bytes())
+    }
+
+    /// Writes a file whole or not at all, for nobody else to read.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder)?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let part = Part(folder.join(format!(".{}-{number}.part", std::process::id())));
+        private(&part.0)?.write_all(bytes)?;
         fs::rename(&part.0, path)
     }
 
@@ -202,6 +225,18 @@ impl Cache {
         }
         Ok(gone)
     }
+}
+
+/// Creates a file that only its owner may read: images may be private.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
 }
 
 /// A file that goes away unless it gets its name.

@@ -158,6 +158,13 @@ pub enum DaemonError {
     },
 }
 
+impl DaemonError {
+    /// Whether the engines do not have the image, which says nothing of other places.
+    pub(in super::super) fn is_absence(&self) -> bool {
+        matches!(self, Self::NoImage { .. })
+    }
+}
+
 fn no_image(name: &str, tried: &[Attempt], near: &[String], hint: &str) -> String {
     let near = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) };
     let first = format!("there is no file and no image {name}{near}");

@@ -1,5 +1,8 @@
 //! Images built in code, so that a reader of a test sees what is inside.
 
+pub mod parts;
+pub mod server;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

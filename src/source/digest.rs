@@ -32,6 +32,24 @@ impl Digest {
         Checksum::of(Algorithm::Sha256, bytes).into()
     }
 
+    /// Whether `bytes` have this digest.
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        self.of_same_kind(bytes).as_ref() == Some(self)
+    }
+
+    /// Its bytes, when it is a SHA-256.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        let hex = self.hex();
+        if self.algorithm() != "sha256" {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(bytes)
+    }
+
     /// From a computed SHA-256.
     pub fn from_sha256(hash: [u8; 32]) -> Self {
         Self(format!("sha256:{}", hex(&hash)).into())

@@ -1,0 +1,225 @@
+//! Layers that can be read in parts: their tables of contents are enough for trees and waste.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use super::common::parts::{Stored, estargz, manifest, zstd_chunked};
+use super::common::server::{Fault, Proxy, Registry, has_registry};
+use super::common::{Entry, Folder, dir, file, folder, gone, hardlink, symlink, text};
+use super::registry::{facts, json_of, run};
+
+fn noise(seed: u32, bytes: usize) -> Vec<u8> {
+    let mut state = seed;
+    std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(bytes)
+    .collect()
+}
+
+fn layers() -> Vec<Vec<Entry>> {
+    let big = noise(1, 350_000);
+    let cache = noise(2, 150_000);
+    vec![
+        vec![
+            dir("etc"),
+            file("etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
+            dir("usr"),
+            file("usr/big", &big).owner(5, 6),
+            hardlink("usr/again", "usr/big"),
+            symlink("usr/link", "big"),
+            file("empty", ""),
+            dir("var"),
+            file("var/same", &cache),
+            file("var/gone", noise(3, 50_000)),
+        ],
+        vec![
+            gone("var/gone"),
+            // Stored again with the same content, and once more elsewhere.
+            file("var/same", &cache),
+            file("var/copy", &cache),
+            file("etc/note", "a note\n").mode(0o600).xattr("user.x", b"y"),
+        ],
+    ]
+}
+
+fn push(registry: &Registry, tag: &str, layers: &[Stored]) -> u64 {
+    let (manifest, config) = manifest(layers);
+    for layer in layers {
+        registry.push_blob("app", &layer.blob);
+    }
+    registry.push_blob("app", &config);
+    registry.push_manifest("app", tag, &manifest);
+    (manifest.len() + config.len()) as u64
+}
+
+fn ok(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    json_of(output)
+}
+
+/// What a table of contents does not say exactly.
+fn exact(document: Value) -> Value {
+    let mut document = facts(document);
+    document["waste"]["pull_estimated"] = Value::Null;
+    document["totals"]["tar_bytes"] = Value::Null;
+    for layer in document["layers"].as_array_mut().unwrap() {
+        layer["tar_bytes"] = Value::Null;
+        layer["pull_estimated"] = Value::Null;
+        layer["table"] = Value::Null;
+    }
+    for finding in document["waste"]["findings"].as_array_mut().unwrap() {
+        finding["tar_bytes"] = Value::Null;
+        finding["pull_estimated"] = Value::Null;
+    }
+    document
+}
+
+#[test]
+fn a_table_of_contents_gives_what_the_layer_gives() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    for (name, store) in [("stargz", estargz as fn(&[Entry]) -> Stored), ("zstd", zstd_chunked)] {
+        let stored: Vec<Stored> = layers().iter().map(|layer| store(layer)).collect();
+        let documents = push(&registry, name, &stored);
+        let proxy = Proxy::before(registry.port);
+        let image = format!("registry:{}/app:{name}", proxy.host());
+        let home = folder();
+        let tables: usize = stored.iter().map(|layer| layer.table.1).sum();
+        let listed = ok(&run(&home, &[&image, "--json", "--files"]));
+        let (requests, bytes) = proxy.count();
+        // The file of users is read, too, which is a piece of its own.
+        let rest = bytes.saturating_sub(documents + tables as u64);
+        assert!(rest < 1000, "{name}: {bytes} bytes, of which {documents} are documents and {tables} tables");
+        assert!(requests <= 2 + 2 * stored.len() + 1, "{name}: {requests} requests");
+        assert_eq!(listed["verification"]["state"], "partial");
+        assert_eq!(listed["verification"]["tables"], serde_json::json!([0, 1]));
+        assert!(listed["notes"].to_string().contains("table"), "{}", listed["notes"]);
+        let full = ok(&run(&folder(), &[&image, "--json", "--files", "--full"]));
+        assert_eq!(full["verification"]["state"], "verified");
+        assert!(exact(listed.clone()) == exact(full.clone()), "{name}: {listed:#} instead of {full:#}");
+        assert_eq!(listed["waste"]["dead"]["rewritten"], 150_000, "{name}");
+        assert_eq!(listed["waste"]["duplicate"]["bytes"], 150_000, "{name}");
+        proxy.count();
+        // A second look costs one HEAD.
+        ok(&run(&home, &[&image, "--json"]));
+        assert_eq!(proxy.count().0, 2, "{name}: the tag, and the file of users");
+    }
+}
+
+#[test]
+fn a_file_costs_the_pieces_that_it_is_stored_in() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    for (name, store) in [("stargz", estargz as fn(&[Entry]) -> Stored), ("zstd", zstd_chunked)] {
+        let stored: Vec<Stored> = layers().iter().map(|layer| store(layer)).collect();
+        push(&registry, name, &stored);
+        let proxy = Proxy::before(registry.port);
+        let image = format!("registry:{}/app:{name}", proxy.host());
+        let home = folder();
+        ok_quietly(&run(&home, &["ls", &image]));
+        proxy.count();
+        let output = run(&home, &["cat", &image, "usr/again"]);
+        assert!(output.stdout == noise(1, 350_000), "{name}: {}", text(&output.stderr));
+        let (requests, bytes) = proxy.count();
+        assert!(requests <= 3 && bytes < 360_000, "{name}: {requests} requests, {bytes} bytes");
+        let output = run(&home, &["cat", &image, "etc/note"]);
+        assert_eq!(text(&output.stdout), "a note\n");
+        assert!(proxy.count().1 < 1000, "{name}");
+        assert_eq!(text(&run(&home, &["cat", &image, "empty"]).stdout), "");
+        let out = home.path().join(format!("out-{name}"));
+        let output = run(&home, &["extract", &image, "/", "--output", out.to_str().unwrap()]);
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        assert!(saved(&out, "big") == noise(1, 350_000), "{name}");
+        assert!(saved(&out, "copy") == noise(2, 150_000), "{name}");
+    }
+}
+
+fn ok_quietly(output: &Output) {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+fn saved(below: &std::path::Path, name: &str) -> Vec<u8> {
+    let found = std::process::Command::new("find").arg(below).args(["-name", name, "-type", "f"]).output().unwrap();
+    std::fs::read(text(&found.stdout).lines().next().unwrap()).unwrap()
+}
+
+#[test]
+fn what_cannot_be_verified_is_not_used() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    for (name, store) in [("stargz", estargz as fn(&[Entry]) -> Stored), ("zstd", zstd_chunked)] {
+        let stored: Vec<Stored> = layers().iter().map(|layer| store(layer)).collect();
+        push(&registry, name, &stored);
+        let want = ok(&run(&folder(), &[&format!("{}/app:{name}", registry.host()), "--json", "--full"]));
+        let is_part = |request: &super::common::server::Passed| request.range.is_some();
+        type Rule = Box<dyn Fn(&super::common::server::Passed, usize) -> Option<Fault> + Send + Sync>;
+        let rules: Vec<(&str, Rule)> = vec![
+            ("damaged parts", Box::new(move |request, _| is_part(request).then_some(Fault::Damage(20)))),
+            ("no parts", Box::new(move |request, _| is_part(request).then_some(Fault::Whole))),
+            ("other parts", Box::new(move |request, _| is_part(request).then_some(Fault::OtherRange))),
+            ("416", Box::new(move |request, _| is_part(request).then(|| Fault::Answer(416, Vec::new(), Vec::new())))),
+        ];
+        for (what, rule) in rules {
+            let proxy = Proxy::with(registry.port, move |request, before| rule(request, before));
+            let got = ok(&run(&folder(), &[&format!("registry:{}/app:{name}", proxy.host()), "--json"]));
+            assert_eq!(got["verification"]["state"], "verified", "{name}, {what}");
+            assert!(got["notes"].to_string().contains("read whole"), "{name}, {what}: {}", got["notes"]);
+            assert!(facts(got.clone()) == facts(want.clone()), "{name}, {what}: {got:#}");
+        }
+        // A table that is right, and pieces that are not: no byte of them is shown.
+        let home = folder();
+        let image = format!("registry:{}/app:{name}", registry.host());
+        ok_quietly(&run(&home, &["ls", &image]));
+        let proxy = Proxy::with(registry.port, move |request, _| is_part(request).then_some(Fault::Damage(20)));
+        let image = format!("registry:{}/app:{name}", proxy.host());
+        let output = run(&home, &["cat", &image, "usr/big"]);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{name}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn claims_that_contradict_each_other_are_not_believed() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    let mut stored: Vec<Stored> = layers().iter().map(|layer| zstd_chunked(layer)).collect();
+    let other = estargz(&layers()[0]).annotations;
+    stored[0].annotations["containerd.io/snapshot/stargz/toc.digest"] =
+        other["containerd.io/snapshot/stargz/toc.digest"].clone();
+    stored[1].annotations["io.github.containers.zstd-chunked.manifest-position"] = Value::from("5:99999999:10:1");
+    push(&registry, "odd", &stored);
+    let got = ok(&run(&folder(), &[&format!("registry:{}/app:odd", registry.host()), "--json"]));
+    assert_eq!(got["verification"]["state"], "verified");
+    let notes = got["notes"].to_string();
+    assert!(notes.contains("both eStargz and zstd:chunked") && notes.contains("not inside of the layer"), "{notes}");
+}
+
+#[test]
+fn a_layer_without_a_table_beside_one_with() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    let layers = layers();
+    let mut plain = zstd_chunked(&layers[0]);
+    plain.annotations = Value::Null;
+    push(&registry, "mixed", &[plain, estargz(&layers[1])]);
+    let home: Folder = folder();
+    let image = format!("registry:{}/app:mixed", registry.host());
+    let got = ok(&run(&home, &[&image, "--json"]));
+    assert_eq!(got["verification"]["tables"], serde_json::json!([1]));
+    // The same content is known to be the same, wherever its digest is from.
+    assert_eq!(got["waste"]["dead"]["rewritten"], 150_000);
+    let again = ok(&run(&home, &[&image, "--json"]));
+    assert!(facts(again) == facts(got));
+}
