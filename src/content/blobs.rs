@@ -59,12 +59,22 @@ pub(super) fn for_each_blob(
     let done = match &opened {
         Opened::Members(members) => over_members(members, members_of(inspection, layers), visit),
         Opened::Stream(stream) => over_stream(stream, members_of(inspection, layers), stop, visit),
+        Opened::Engine(engine) if is_in_place(engine, inspection) => {
+            let members = engine.content.clone().map(Members::Content);
+            members.map_or(Ok(()), |members| over_members(&members, members_of(inspection, layers), visit))
+        }
         Opened::Engine(engine) => over_export(engine, inspection, layers, stop, visit),
         // It is read through its inspection.
         Opened::Registry(_) => Err(ReadError::Missing(layers.first().copied().unwrap_or_default())),
     };
     // What was broken off on purpose failed somewhere, for no reason that matters.
     done.map_err(|error| if stop.load(Ordering::Relaxed) { ReadError::Stopped } else { error })
+}
+
+/// Whether an engine's image was read in place, and still can be.
+fn is_in_place(engine: &EngineImage, inspection: &Inspection) -> bool {
+    let same = inspection.image.engine_id.as_deref() == Some(engine.facts.id.as_str());
+    same && engine.content.is_some() && inspection.image.layers.iter().all(|layer| layer.member.starts_with("blobs/"))
 }
 
 /// The members that some layers are, and which: an image may name one blob several times.

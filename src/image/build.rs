@@ -95,7 +95,7 @@ pub(super) fn take_history(image: &mut Image) {
 }
 
 /// Names without their long forms: `docker.io/library/app:1` says the same as `app:1`, and `1` less.
-pub(super) fn tags(names: &[String]) -> Vec<String> {
+pub fn tags(names: &[String]) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
     for name in names {
         let name = name.strip_prefix("docker.io/library/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name);

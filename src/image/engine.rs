@@ -95,15 +95,17 @@ pub fn from_documents(
         }
     };
     image.engine_id = Some(facts.id.clone());
-    // In an export a member's name says nothing of its own.
-    let diff_ids = image.config.diff_ids();
-    for (layer, diff_id) in image.layers.iter_mut().zip(&diff_ids) {
-        layer.member = diff_id.as_ref().map(|digest| digest.as_str().to_owned()).unwrap_or_default();
-    }
     if described {
         compare(facts, &mut image)?;
     }
     Ok(image)
+}
+
+/// Names layers by what they are, since in an export a member's name says nothing.
+pub fn name_by_diff_id(image: &mut Image) {
+    for (layer, diff_id) in image.layers.iter_mut().zip(image.config.diff_ids()) {
+        layer.member = diff_id.map(|digest| digest.as_str().to_owned()).unwrap_or_default();
+    }
 }
 
 /// Holds what the engine says against what the image's config says.

@@ -26,9 +26,10 @@ use std::collections::BTreeMap;
 use crate::secret::Redacted;
 
 pub use artifact::unreadable_layer;
+pub use build::tags as short_names;
 pub use candidate::Choice;
 pub use config::{Config, Run};
-pub use engine::{EngineChoice, choose_platform, from_documents, from_facts};
+pub use engine::{EngineChoice, choose_platform, from_documents, from_facts, name_by_diff_id};
 pub use history::HistoryRow;
 pub use platform::Platform;
 pub use remote::{Fetch, LayerBlob, Offered, RemoteImage, resolve_remote};

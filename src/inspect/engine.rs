@@ -11,15 +11,16 @@ use super::blob::{Flow, read_flowing};
 use super::builder::{Builder, Slot, WAITING};
 use super::kept::{CACHE_LIMIT, keeping, recalled};
 use super::loaded::Loaded;
+use super::members::{self, MembersLookup};
 use super::stream::{Message, feed_members};
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
 use crate::bytes::{Algorithm, Compression, ReadAhead};
 use crate::image::{
     Digest, EngineChoice, ImageError, Lookup, PlaceKind, Platform, Relative, choose_platform, from_documents,
-    from_facts,
+    from_facts, name_by_diff_id,
 };
 use crate::layer::Cache;
-use crate::source::{DaemonError, EngineImage, EnginePlatform, ImageFacts, Pass, SourceError, Stop, Store};
+use crate::source::{DaemonError, EngineImage, EnginePlatform, ImageFacts, Members, Pass, SourceError, Stop, Store};
 
 /// Reads an image of an engine.
 pub(super) fn from_engine(
@@ -42,9 +43,16 @@ pub(super) fn from_engine(
     let engine = asked.as_ref().unwrap_or(found);
     let facts = &engine.facts;
     let cache = options.cache.as_ref();
+    if let Some(loaded) = in_place(engine, described, options, shared, clock, timings, tell)? {
+        return Ok(loaded);
+    }
     let platform = asked_platform(wanted, described, facts);
     let documents = EngineDocuments::new(facts, &platform, cache, HashMap::new());
-    let known = from_documents(facts, &documents, wanted, described).ok();
+    let named = |mut image| {
+        name_by_diff_id(&mut image);
+        image
+    };
+    let known = from_documents(facts, &documents, wanted, described).ok().map(named);
     // Docker's description of an image of the containerd store has neither its config's digest nor its attestations.
     let has_documents = known.is_some() || facts.store == Store::Configs;
     let mut image = known.or_else(|| described.then(|| from_facts(facts)));
@@ -82,7 +90,7 @@ pub(super) fn from_engine(
         match from_documents(facts, &documents, wanted, described) {
             Ok(found) => {
                 notes.extend(documents.cache_all());
-                image = Some(found);
+                image = Some(named(found));
             }
             Err(error) => match &mut image {
                 Some(image) if !matches!(error, ImageError::EngineDisagrees { .. }) => image.warnings.push(format!(
@@ -133,6 +141,41 @@ pub(super) fn from_engine(
     }
     image.notes.extend(notes);
     Ok(Loaded::new(image, tree, slots, &order, &windows, options))
+}
+
+/// Reads an image from the engine's own store, where that can be read and has all of it.
+#[allow(clippy::too_many_arguments, reason = "one call, by one caller")]
+fn in_place(
+    engine: &EngineImage,
+    described: bool,
+    options: &Options,
+    shared: &Shared,
+    clock: &mut Clock<'_>,
+    timings: &mut Vec<Timing>,
+    tell: &mut dyn FnMut(Progress<'_>) -> bool,
+) -> Result<Option<Loaded>, InspectError> {
+    let Some(content) = &engine.content else { return Ok(None) };
+    let members = Members::Content(content.clone());
+    let wanted = options.platform.as_ref();
+    let found = from_documents(&engine.facts, &MembersLookup(&members), wanted, described);
+    let mut image = match found {
+        Ok(image) => image,
+        Err(error @ (ImageError::NoPlatform { .. } | ImageError::EngineDisagrees { .. })) => {
+            return Err(InspectError::Image { name: engine.daemon.title(), error });
+        }
+        // The engine may know more than its store shows.
+        Err(_) => return Ok(None),
+    };
+    for layer in &image.layers {
+        if members.get(&layer.member)?.is_none() {
+            return Ok(None);
+        }
+    }
+    image.notes.extend(engine.notes.iter().cloned());
+    image.notes.push(content.note.clone());
+    image.relatives = others(engine, options);
+    timings.push(clock.lap("documents"));
+    members::read_members(&members, image, options, shared, tell).map(Some)
 }
 
 /// The platform that is read: what the engine described or, where it can't describe others, the one that is wanted.

@@ -10,7 +10,7 @@ use super::kept::{CACHE_LIMIT, Sharing};
 use super::loaded::Loaded;
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
 use crate::bytes::{Algorithm, Compression, Window};
-use crate::image::{Digest, Lookup, PlaceKind, Request, resolve};
+use crate::image::{Digest, Image, Lookup, PlaceKind, Request, resolve};
 use crate::layer::Batch;
 use crate::source::{Members, SourceError, Target, unlike_an_image};
 
@@ -30,14 +30,14 @@ impl Lookup for MembersLookup<'_> {
     fn shape(&self) -> String {
         match self.0 {
             Members::Archive(archive) => unlike_an_image(archive.names()),
-            Members::Layout(_) => "the directory has no index.json".to_owned(),
+            Members::Layout(_) | Members::Content(_) => "the directory has no index.json".to_owned(),
         }
     }
 
     fn damage(&self) -> Option<String> {
         match self.0 {
             Members::Archive(archive) => archive.damage.as_ref().map(ToString::to_string),
-            Members::Layout(_) => None,
+            Members::Layout(_) | Members::Content(_) => None,
         }
     }
 
@@ -45,7 +45,7 @@ impl Lookup for MembersLookup<'_> {
         match self.0 {
             Members::Archive(_) => PlaceKind::Archive,
             Members::Layout(layout) if layout.is_skopeo_dir() => PlaceKind::Directory,
-            Members::Layout(_) => PlaceKind::Layout,
+            Members::Layout(_) | Members::Content(_) => PlaceKind::Layout,
         }
     }
 }
@@ -64,7 +64,23 @@ pub(super) fn from_members(
 ) -> Result<Loaded, InspectError> {
     let failed = |error| InspectError::Image { name: target.typed.clone(), error };
     let mut image = resolve(&MembersLookup(members), request).map_err(failed)?;
+    if let Members::Content(content) = members {
+        image.source = content.source;
+        image.tags = crate::image::short_names(&content.names);
+        image.notes.push(content.note.clone());
+    }
     timings.push(clock.lap("documents"));
+    read_members(members, image, options, shared, tell)
+}
+
+/// Reads the layers of an image whose documents are known.
+pub(super) fn read_members(
+    members: &Members,
+    mut image: Image,
+    options: &Options,
+    shared: &Shared,
+    tell: &mut dyn FnMut(Progress<'_>) -> bool,
+) -> Result<Loaded, InspectError> {
     if !tell(Progress::Image(&image)) {
         return Err(InspectError::Stopped);
     }
@@ -78,7 +94,11 @@ pub(super) fn from_members(
         let known = slot_of_member.get(layer.member.as_str()).copied();
         if known.is_none() {
             slot_of_member.insert(&layer.member, slots.len());
-            slots.push(members.get(&layer.member)?);
+            let window = members.get(&layer.member)?;
+            if let (None, Members::Content(content)) = (&window, members) {
+                return Err(SourceError::NoBlob { digest: layer.label().to_owned(), hint: content.hint.clone() }.into());
+            }
+            slots.push(window);
             diff_ids.push(layer.diff_id.as_ref().map(Digest::as_str));
             algorithms.push(Vec::new());
         }

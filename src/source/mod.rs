@@ -13,6 +13,7 @@ mod name;
 mod reference;
 pub mod registry;
 mod shape;
+mod store;
 mod stream;
 #[cfg_attr(not(unix), path = "no_tunnel.rs")]
 mod tunnel;
@@ -36,6 +37,7 @@ pub use name::{NameError, Reference};
 pub use reference::{Format, Place, Select, Target, TargetError};
 pub use registry::{RegistryError, RegistryImage, RegistrySettings};
 pub use shape::{seems_to_be, unlike_an_image};
+pub use store::{ContainerdError, Content};
 pub use stream::{MAX_DOCUMENT, Member, Pass, Stream, is_document_name};
 
 use crate::bytes::{Compression, TarError, Window, sniff};
@@ -91,6 +93,17 @@ pub enum SourceError {
     /// No daemon has it.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// containerd does not have it.
+    #[error(transparent)]
+    Containerd(#[from] ContainerdError),
+    /// A store without one of an image's blobs.
+    #[error("the blob {digest} is not in the content store{}", if hint.is_empty() { String::new() } else { format!("; {hint}") })]
+    NoBlob {
+        /// Its digest.
+        digest: String,
+        /// Why that may be, and what to do.
+        hint: String,
+    },
     /// A file or directory that is not an image, and no engine has an image of that name.
     #[error("{path}\n{engine}")]
     Neither {
@@ -179,6 +192,8 @@ pub enum Members {
     Archive(archive::Archive),
     /// An OCI layout directory.
     Layout(layout::Layout),
+    /// An image in containerd's content store.
+    Content(Content),
 }
 
 impl Members {
@@ -190,6 +205,7 @@ impl Members {
         match self {
             Self::Archive(archive) => Ok(archive.get(name)),
             Self::Layout(layout) => layout.get(name),
+            Self::Content(content) => content.get(name),
         }
     }
 
@@ -197,7 +213,7 @@ impl Members {
     pub fn size(&self) -> Option<u64> {
         match self {
             Self::Archive(archive) => Some(archive.size()),
-            Self::Layout(_) => None,
+            Self::Layout(_) | Self::Content(_) => None,
         }
     }
 
@@ -206,6 +222,9 @@ impl Members {
     /// # Errors
     /// When it can't be read, or is too large to be one.
     pub fn document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        if let (Self::Content(content), "index.json") = (self, name) {
+            return Ok(Some(content.index()));
+        }
         let Some(mut window) = self.get(name)? else { return Ok(None) };
         if window.len() > MAX_DOCUMENT {
             return Err(SourceError::TooLarge { name: name.into(), size: window.len(), limit: MAX_DOCUMENT });
@@ -239,8 +258,10 @@ pub fn open_with(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Opened, SourceError> {
     let from_registry = |name: &str| registry::open(name, access);
-    let find = |name: &str, engine, progress: &mut dyn FnMut(&str)| {
-        daemon::find(name, engine, access.pull, platform, &Process, progress)
+    let find = |name: &str, engine, progress: &mut dyn FnMut(&str)| -> Result<EngineImage, DaemonError> {
+        let mut image = daemon::find(name, engine, access.pull, platform, &Process, progress)?;
+        image.content = content_of(&image, fetched);
+        Ok(image)
     };
     match &target.place {
         Place::Engine { engine: None, name } if access.sources == Sources::Registry => {
@@ -277,6 +298,10 @@ pub fn open_with(
             }
         }
         Place::Registry(name) => Ok(Opened::Registry(Box::new(from_registry(name)?))),
+        Place::Containerd { name, namespace } => {
+            let content = store::find_in_containerd(name, namespace.as_deref(), &Process, fetched)?;
+            Ok(Opened::Members(Members::Content(content)))
+        }
         Place::Stdin => Ok(Opened::Stream(Stream::stdin())),
         Place::Path(path) => match (open_path(path, fetched), target.as_name()) {
             (Err(error), Some(name)) if error.is_not_an_image() => match find(name, None, &mut *progress) {
@@ -290,6 +315,14 @@ pub fn open_with(
             (opened, _) => opened,
         },
     }
+}
+
+/// An engine's own copy of an image's blobs, where it can be read.
+fn content_of(image: &EngineImage, fetched: &Arc<AtomicU64>) -> Option<Content> {
+    #[cfg(unix)]
+    return store::content_of(image, fetched);
+    #[cfg(not(unix))]
+    return None;
 }
 
 fn open_path(path: &Path, fetched: &Arc<AtomicU64>) -> Result<Opened, SourceError> {

@@ -30,6 +30,13 @@ pub enum Place {
     Path(PathBuf),
     /// A tar on standard input.
     Stdin,
+    /// An image in containerd's store.
+    Containerd {
+        /// As `ctr` or `nerdctl` take it.
+        name: String,
+        /// Where it is looked for; everywhere when nothing is said.
+        namespace: Option<String>,
+    },
     /// An image of a daemon.
     Engine {
         /// Whose; Docker's and then Podman's when nothing is said.
@@ -168,6 +175,14 @@ impl Target {
             let why = |error: NameError| TargetError::NoName(name.to_owned(), error.to_string());
             Reference::parse(name).map_err(why)?;
             return Ok(target(Place::Registry(name.to_owned()), None, None));
+        }
+        if let Some(name) = text.strip_prefix("containerd:") {
+            let name = name.trim_start_matches("//");
+            let namespace = std::env::var("CONTAINERD_NAMESPACE").ok().filter(|name| !name.is_empty());
+            return match not_a_name(name) {
+                None => Ok(target(Place::Containerd { name: name.to_owned(), namespace }, None, None)),
+                Some(why) => Err(TargetError::NoName(name.to_owned(), why)),
+            };
         }
         let engine = |engine, name: &str, meaning: Option<&str>| match not_a_name(name) {
             None => Ok(Self {

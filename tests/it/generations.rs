@@ -188,6 +188,72 @@ fn images_are_read_from_every_generation_and_store() {
     }
 }
 
+/// The containerd store is read in place where that can be read, by Docker's name and by containerd's, and says the same as the
+/// export; a blob that is not there is an error that says what to do.
+#[test]
+fn the_containerd_store_is_read_in_place() {
+    let bytes = std::fs::read("/bin/busybox").unwrap_or_default();
+    for engine in generations().into_iter().filter(Generation::has_containerd_store) {
+        let name = &engine.name;
+        let tag = engine.build("forms", &[("app/data", &bytes[..50_000])], &["--provenance=mode=max"]);
+        let proxy = Proxy::to(engine.socket(), None);
+        let exported = Explorer::on(&proxy.socket).json(&[&tag, "--json", "--files"]);
+        let (data, _) = engine.shared("data/containerd/daemon");
+        let explorer = Explorer::on(&engine.socket()).with("EXPLORE_CONTAINERD_ROOT", data.to_str().unwrap());
+        let containerd = format!("containerd:{tag}");
+        for (place, source) in [(&tag, "docker"), (&containerd, "containerd")] {
+            let found = explorer.json(&[place, "--json", "--files"]);
+            assert_eq!(found["image"]["source"], source, "{name}");
+            assert!(
+                found["notes"].to_string().contains("read in place from the content store at"),
+                "{name}: {}",
+                found["notes"]
+            );
+            assert_eq!(found["image"]["tags"], json!([tag]), "{name}");
+            for field in ["id", "digest", "platform", "created"] {
+                assert_eq!(found["image"][field], exported["image"][field], "{name}: {place}: {field}");
+            }
+            for field in ["files", "layers", "history", "totals", "waste"] {
+                assert_eq!(found[field], exported[field], "{name}: {place}: {field}");
+            }
+            let content = explorer.run(&["cat", place, "/h/three"]);
+            assert_eq!(
+                text(&content.stdout),
+                "# a comment\necho three\n",
+                "{name}: {place}: {}",
+                text(&content.stderr)
+            );
+        }
+        let id = exported["image"]["engine_id"].as_str().unwrap()["sha256:".len()..][..12].to_owned();
+        assert_eq!(
+            explorer.json(&[&format!("containerd:{id}"), "--json"])["image"]["id"],
+            exported["image"]["id"],
+            "{name}"
+        );
+        let failed = explorer.run(&["containerd:not-there"]);
+        assert!(text(&failed.stderr).contains("no image not-there; namespaces and their images: moby ("), "{name}");
+        let elsewhere = Explorer::on(&engine.socket()).with("EXPLORE_CONTAINERD_ROOT", data.to_str().unwrap());
+        let failed = elsewhere.with("CONTAINERD_NAMESPACE", "k8s.io").run(&[&containerd]);
+        assert!(text(&failed.stderr).contains("in the namespace k8s.io"), "{name}: {}", text(&failed.stderr));
+        // As after `discard_unpacked_layers`: the manifest is there, and its layers are not.
+        let copy = crate::common::folder();
+        for part in ["io.containerd.metadata.v1.bolt", "io.containerd.content.v1.content"] {
+            let status = Command::new("cp").args(["-r", data.join(part).to_str().unwrap()]).arg(copy.path()).status();
+            assert!(status.unwrap().success());
+        }
+        let layer = exported["layers"][0]["digest"].as_str().unwrap().replace(':', "/");
+        std::fs::remove_file(copy.path().join("io.containerd.content.v1.content/blobs").join(layer)).unwrap();
+        let explorer = Explorer::on(&engine.socket()).with("EXPLORE_CONTAINERD_ROOT", copy.path().to_str().unwrap());
+        let failed = explorer.run(&[&containerd, "--json"]);
+        let said = text(&failed.stderr);
+        assert_eq!(failed.status.code(), Some(2), "{name}: {said}");
+        assert!(
+            said.contains("is not in the content store") && said.contains("content fetch docker.io/library/"),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn platforms_are_chosen_and_an_absent_one_is_an_error_that_lists_them() {
     let bytes = std::fs::read("/bin/busybox").unwrap_or_default();

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::super::Content;
 use super::super::endpoint::{Endpoint, Engine, Surroundings, docker, podman};
 use super::connect::{Daemon, title};
 use super::error::{Attempt, DaemonError};
@@ -15,6 +16,8 @@ pub struct EngineImage {
     pub daemon: Arc<Daemon>,
     /// What it says.
     pub facts: ImageFacts,
+    /// The engine's own copy of its blobs, where this process can read it.
+    pub content: Option<Content>,
     /// What was tried before, and which meaning of the name was taken; for people.
     pub notes: Vec<String>,
 }
@@ -68,7 +71,7 @@ pub(in super::super) fn find(
             daemon.pull(name, platform, progress).map_err(failed)?;
         }
         match daemon.image(name) {
-            Ok(facts) => return Ok(EngineImage { daemon, facts, notes: Vec::new() }),
+            Ok(facts) => return Ok(EngineImage { daemon, facts, content: None, notes: Vec::new() }),
             Err(error) => {
                 tried.push(Attempt { engine, error });
                 near.extend(daemon.near(name));
@@ -81,7 +84,7 @@ pub(in super::super) fn find(
         let failed = |error| DaemonError::Failed { engine: daemon.title(), error };
         daemon.pull(name, platform, progress).map_err(failed)?;
         let facts = daemon.image(name).map_err(failed)?;
-        return Ok(EngineImage { daemon: Arc::clone(daemon), facts, notes: Vec::new() });
+        return Ok(EngineImage { daemon: Arc::clone(daemon), facts, content: None, notes: Vec::new() });
     }
     near.dedup();
     near.truncate(3);

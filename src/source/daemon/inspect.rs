@@ -211,6 +211,11 @@ impl Daemon {
         })
     }
 
+    /// The folder in which it keeps everything, as it sees it.
+    pub(in super::super) fn folder(&self) -> Option<String> {
+        self.ask(self.docker.info()).ok()?.docker_root_dir
+    }
+
     /// How an engine stores images that does not say so with each image.
     fn store(&self) -> Store {
         if self.endpoint.engine == Engine::Podman {
