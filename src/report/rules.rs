@@ -20,7 +20,10 @@ pub fn write_rules(rules: &Rules, out: &mut impl Write) -> io::Result<()> {
 /// When `out` can't be written.
 pub fn write_rule(rules: &Rules, rule: &Rule, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{} ({}, {})", rule.id, rule.family, rule.level.name())?;
-    writeln!(out, "{}\n", rule.what)?;
+    writeln!(out, "{}", rule.what)?;
+    if !rule.globs.is_empty() {
+        writeln!(out)?;
+    }
     for glob in &rule.globs {
         writeln!(out, "  matches  {glob}")?;
     }
@@ -32,7 +35,7 @@ pub fn write_rule(rules: &Rules, rule: &Rule, out: &mut impl Write) -> io::Resul
         writeln!(out, "  also in  {}", places.join(", "))?;
     }
     if !rule.why.is_empty() {
-        writeln!(out, "\n{}", rule.why)?;
+        writeln!(out, "\n{}", wrapped(&rule.why))?;
     }
     if !rule.fix_run.is_empty() {
         writeln!(out, "\nfix: {}", rule.fix_run)?;
@@ -44,4 +47,20 @@ pub fn write_rule(rules: &Rules, rule: &Rule, out: &mut impl Write) -> io::Resul
         writeln!(out, "\nsource: {}", rule.source)?;
     }
     Ok(())
+}
+
+/// A text in lines of at most 100 characters.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 100;
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }

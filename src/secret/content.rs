@@ -66,7 +66,12 @@ pub fn may_hold_secrets(path: &[u8], size: u64) -> bool {
         && !name.ends_with(b".min.js")
         && !matches!(name, b"package-lock.json" | b"npm-shrinkwrap.json" | b"pnpm-lock.yaml" | b"go.sum")
         && !OF_SYSTEM.iter().any(|start| path.starts_with(start))
-        && !path.split(|byte| *byte == b'/').any(|part| OF_PACKAGES.contains(&part))
+        && !path.split(|byte| *byte == b'/').any(is_of_packages)
+}
+
+/// Whether a directory of that name holds packages; the standard libraries of Python are in one named by its version.
+fn is_of_packages(directory: &[u8]) -> bool {
+    OF_PACKAGES.contains(&directory) || directory.starts_with(b"python3.") || directory.starts_with(b"python2.")
 }
 
 /// What kind of secret a file holds.
