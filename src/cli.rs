@@ -105,6 +105,16 @@ impl FlagSet for OnlyComparing {
     }
 }
 
+/// How an image is read and judged, and its Dockerfile.
+#[derive(Debug, Clone, Default)]
+pub struct OnlyFix;
+
+impl FlagSet for OnlyFix {
+    fn has(setting: &Setting) -> bool {
+        OnlyComparing::has(setting) || matches!(setting.key, "dockerfile" | "base" | "base-layers")
+    }
+}
+
 /// What stands before the arguments of a build.
 #[derive(Debug, Clone, Default)]
 pub struct OnlyBuild;
@@ -123,6 +133,8 @@ pub type AllFlags = Flags<Everything>;
 pub type Reading = Flags<OnlyReading>;
 /// Flags of a comparison.
 pub type Comparing = Flags<OnlyComparing>;
+/// Flags of `explore fix`.
+pub type FixFlags = Flags<OnlyFix>;
 /// Flags of commands that only need the rules.
 pub type RulesFlags = Flags<OnlyRules>;
 
@@ -288,6 +300,12 @@ pub enum Command {
         #[allow(missing_docs, reason = "the flags say it")]
         rules: RulesFlags,
     },
+    /// Print what to change in a Dockerfile as a diff, apply it, or prove it.
+    ///
+    /// The diff goes to standard output, for `patch -p0` or `git apply -p0`; what it saves goes to standard error. Without
+    /// --dockerfile the diff is of a Dockerfile that is reconstructed from the history. Exit codes: 0 fine, also when there is
+    /// nothing to change; 1 --prove: a result differs; 2 the image or the Dockerfile could not be read, or a build failed.
+    Fix(Fix),
     /// Build an image as `docker build` does, and open it.
     Build {
         /// The engine whose client builds: docker or podman. The one that is there when not given.
@@ -336,6 +354,37 @@ pub struct Extract {
     /// The directory that it goes to; made when it is not there.
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub output: PathBuf,
+}
+
+/// Fixing a Dockerfile.
+#[derive(Debug, Args)]
+pub struct Fix {
+    /// The image.
+    pub image: OsString,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flags say it")]
+    pub flags: FixFlags,
+    /// Only these edits: numbers as --list prints them, rules, or fingerprints of findings.
+    #[arg(long, value_name = "EDITS", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// List the edits instead of printing a diff.
+    #[arg(long, conflicts_with_all = ["apply", "prove", "json"])]
+    pub list: bool,
+    /// Write the edits to the Dockerfile and the .dockerignore.
+    #[arg(long, conflicts_with = "prove")]
+    pub apply: bool,
+    /// Print a JSON object: the edits, their diffs, and what has no edit.
+    #[arg(long)]
+    pub json: bool,
+    /// Build the original and the edited Dockerfile, and compare the images.
+    #[arg(long)]
+    pub prove: bool,
+    /// The build context; the Dockerfile's directory when not given.
+    #[arg(long, value_name = "DIR")]
+    pub context: Option<PathBuf>,
+    /// Further arguments of the build, with --prove.
+    #[arg(last = true, value_name = "BUILD ARGUMENTS", requires = "prove")]
+    pub build: Vec<OsString>,
 }
 
 /// Whose client builds.

@@ -23,12 +23,14 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::bytes::Compression;
+use crate::build::Build;
+use crate::bytes::{Compression, shown_lines};
+use crate::fix::{self, IgnoreFile, Plan};
 use crate::image::{Image, ImageError, Platform, Relative, Request};
 use crate::layer::{Cache, Keep};
 use crate::source::{Access, Opened, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
-use crate::waste::{self, Base, Case, GivenBase, Lines, NotTheBase, Rules, Waste};
+use crate::waste::{self, Base, Case, DockerfileBase, GivenBase, Lines, NotTheBase, Rules, Waste};
 
 pub(crate) use parallel::map_in_parallel;
 pub(crate) use pieces::{PieceError, read_files};
@@ -72,6 +74,8 @@ pub struct Options {
     pub only: Option<Vec<u8>>,
     /// Only the documents of an image of a registry are wanted: no layer is downloaded.
     pub documents_only: bool,
+    /// The `.dockerignore` of the build, where its context is at hand.
+    pub ignore: Option<IgnoreFile>,
     /// Only the tree is wanted: no rules are tried and no content is compared.
     pub tree_only: bool,
     /// Stretches of layers, both ends in it, of which is to be told what joining them would save.
@@ -212,6 +216,8 @@ pub struct Inspection {
     pub tree: Arc<Tree>,
     /// The judgement.
     pub waste: Waste,
+    /// Edits of the Dockerfile, or of one that was reconstructed; None for an image without history.
+    pub plan: Option<Plan>,
     /// Whether digests hold.
     pub verification: Verification,
     /// Which do not.
@@ -410,7 +416,13 @@ pub fn inspect(
         layers: options.base_layers,
         image: options.base_image.as_ref().map(|base| documents_of(base, options)).transpose()?,
     };
-    let base = Base::of(&loaded.image, &loaded.tree, &given, None)?;
+    let build = build_of(&mut loaded, options);
+    let said = build.as_ref().map(|build| DockerfileBase {
+        path: build.path.clone(),
+        from: build.base_image().map(str::to_owned),
+        rows_below: build.rows_below(),
+    });
+    let base = Base::of(&loaded.image, &loaded.tree, &given, said.as_ref())?;
     let rules = options.rules.as_ref().unwrap_or_else(|| Rules::built_in());
     let accounts = loaded.accounts();
     let homes: Vec<String> = accounts.homes().map(str::to_owned).collect();
@@ -422,11 +434,8 @@ pub fn inspect(
     let alike = loaded::narrow(&loaded, waste::lookalikes(&loaded.tree), options, &shared)?;
     loaded::answer(&loaded, 1, alike, options, &shared)?;
     timings.push(clock.lap("duplicates"));
-    let mut lines = match &options.dockerfile {
-        Some((name, text)) => Lines::of(name, text, &loaded.image.history),
-        None => Lines::default(),
-    };
-    if let Some((name, _)) = options.dockerfile.as_ref().filter(|_| lines.found() == 0) {
+    let mut lines = build.as_ref().map(Lines::of).unwrap_or_default();
+    if let Some(name) = build.as_ref().filter(|_| lines.found() == 0).map(|build| &build.path) {
         let message = format!("no instruction of {name} is in the history, so it is most likely another image's");
         loaded.note(message);
     }
@@ -455,7 +464,69 @@ pub fn inspect(
     }
     waste.notices.extend(waste::compression_notices(&loaded.stored_layers()));
     timings.push(clock.lap("pull"));
-    Ok(loaded.finish(target, waste, options, timings))
+    let plan = plan_of(&loaded, &waste, build, &accounts, options);
+    if let Some(plan) = &plan {
+        advise(plan, &mut waste);
+    }
+    timings.push(clock.lap("fixes"));
+    let mut found = loaded.finish(target, waste, options, timings);
+    found.plan = plan;
+    Ok(found)
+}
+
+/// The Dockerfile, read and matched with the layers. One that can't be read is noted.
+fn build_of(loaded: &mut loaded::Loaded, options: &Options) -> Option<Build> {
+    let (name, text) = options.dockerfile.as_ref()?;
+    match Build::parse(name, text) {
+        Ok(mut build) => {
+            build.bind(&loaded.image.history);
+            Some(build)
+        }
+        Err(error) => {
+            loaded.note(format!("{name} can't be read, {error}; findings have no lines"));
+            None
+        }
+    }
+}
+
+/// What findings say to do is what the edits do. Where there is no edit, nothing is said that looks like one.
+fn advise(plan: &Plan, waste: &mut Waste) {
+    for (place, finding) in waste.findings.iter_mut().enumerate() {
+        let has_edit = plan.edit_of(place).is_some();
+        let is_secret = finding.fix.contains("rotate");
+        let is_command = finding.fix.starts_with("RUN ");
+        let keeps = finding.in_base && !has_edit || is_secret || !has_edit && plan.is_reconstructed && !is_command;
+        if let Some(advice) = plan.advice(place).filter(|_| !keeps) {
+            finding.fix = shown_lines(&advice);
+            finding.fix_mount = finding.fix_mount.take().filter(|_| has_edit || plan.is_reconstructed);
+        }
+    }
+}
+
+/// Edits of the Dockerfile, else of one that is made from the history.
+fn plan_of(
+    loaded: &loaded::Loaded,
+    waste: &Waste,
+    build: Option<Build>,
+    accounts: &waste::Accounts,
+    options: &Options,
+) -> Option<Plan> {
+    let image = &loaded.image;
+    let reconstructed = || {
+        let below = waste.base.rows(&image.history);
+        Build::reconstruct(image, waste.base.name.as_deref(), below)
+    };
+    let build = if options.dockerfile.is_some() { build } else { reconstructed() }?;
+    Some(Plan::of(&fix::Input {
+        tree: &loaded.tree,
+        image,
+        rules: &waste.rules,
+        accounts,
+        findings: &waste.findings,
+        build: &build,
+        ignore: options.ignore.as_ref(),
+        content_bytes: waste.content_bytes,
+    }))
 }
 
 /// What an image's documents say of its layers, without a look at any.

@@ -5,14 +5,17 @@
 //! `cli` and `settings` stand beside them, before the commands of the program.
 //! `docs/architecture.md` is the plan of the house.
 
+pub mod build;
 pub mod bytes;
 pub mod cli;
 pub mod compare;
 pub mod content;
+pub mod fix;
 pub mod gate;
 pub mod image;
 pub mod inspect;
 pub mod layer;
+pub mod prove;
 pub mod report;
 pub mod secret;
 pub mod settings;

@@ -29,6 +29,10 @@ pub(crate) enum Failure {
     Write { name: String, error: io::Error },
     #[error("{name} can't be read: {error}")]
     ReadFile { name: String, error: io::Error },
+    #[error("{name} is not a Dockerfile: {error}")]
+    Dockerfile { name: String, error: explore::build::DockerfileError },
+    #[error(transparent)]
+    Proof(#[from] explore::prove::ProofError),
     #[error("{name}: {error}")]
     Rules { name: String, error: RulesError },
     #[error("{path} is not in the image{when}")]

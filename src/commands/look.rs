@@ -47,6 +47,13 @@ pub(super) fn judging(settings: &Settings, built_from: Option<&Path>) -> Result<
             Some((path.display().to_string(), explore::bytes::read_text(path).map_err(failed)?))
         }
     };
+    let ignore = match &dockerfile {
+        None => None,
+        Some((name, _)) => {
+            let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+            Some(super::fix::ignore_of(Path::new(name), folder)?)
+        }
+    };
     let (base, layers) = (settings.word("base"), settings.number("base-layers"));
     // The stronger of the two is meant.
     let (by_image, by_number) = (settings.strength("base"), settings.strength("base-layers"));
@@ -64,6 +71,7 @@ pub(super) fn judging(settings: &Settings, built_from: Option<&Path>) -> Result<
         rules: Some(rules),
         squash: settings.stretches(),
         dockerfile,
+        ignore,
         ..options(settings)?
     })
 }

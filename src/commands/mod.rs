@@ -8,6 +8,7 @@ mod contents;
 mod diff;
 mod extract;
 mod failure;
+mod fix;
 mod look;
 mod open;
 mod output;
@@ -57,6 +58,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Fix(wanted)) => fix::fix(&wanted),
         Some(Command::Build { engine, flags, arguments }) => open::build(engine, &flags, &arguments),
         Some(Command::Config { what }) => config::tend(what),
         Some(Command::Cache { what }) => cache::tend(what.as_ref()),

@@ -19,11 +19,13 @@ struct User {
 
 /// The owner of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub struct Owner {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
     /// The home directory, without a `/` at its end; empty where that is the root.
-    pub(super) home: String,
+    pub home: String,
 }
 
 fn fields(bytes: &[u8]) -> Vec<Vec<String>> {
@@ -52,7 +54,7 @@ impl Accounts {
     }
 
     /// Whose a mount has to be for `USER user`. Err when nothing has such a name: a wrong number is worse than none.
-    pub(super) fn owner(&self, user: &str, env: &[impl AsRef<str>]) -> Result<Owner, UnknownUser> {
+    pub fn owner(&self, user: &str, env: &[impl AsRef<str>]) -> Result<Owner, UnknownUser> {
         let (name, group) = user.split_once(':').map_or((user, None), |(name, group)| (name, Some(group)));
         let number: Option<u32> = name.parse().ok();
         let known = self.users.iter().find(|user| number.map_or(user.name == name, |uid| user.uid == uid));
@@ -72,7 +74,7 @@ impl Accounts {
 
 /// A user or group that the image does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct UnknownUser;
+pub struct UnknownUser;
 
 /// Who the instruction of a layer runs as; None for root.
 pub(super) fn user_of(image: &Image, layer: u16) -> Option<String> {

@@ -1,12 +1,12 @@
 //! Words: what a finding is, and what to change in the Dockerfile, made from the instructions that the image records.
 
 use super::accounts::{Accounts, owned, user_of};
-use super::copied::{Copied, Source, is_archive, workdir_of};
 use super::findings::{FindingPath, common_folder};
 use super::kind::Kind;
 use super::metadata::metadata_fix;
 use super::named::rooted;
 use super::rules::{Computed, Level, Rule, Rules};
+use crate::build::{Copied, Source, is_archive, workdir_of};
 use crate::bytes::{shown, shown_lines, shown_text};
 use crate::image::Image;
 use crate::tree::{Event, EventRef, NodeId, Tree};

@@ -7,11 +7,11 @@ use super::Evidence;
 use super::accounts::Accounts;
 use super::advice::{Advice, Secrecy, advise};
 use super::base::Base;
-use super::dockerfile::{Lines, Place};
 use super::kind::{Charge, Kind, RuleId, Weights};
 use super::rules::{Computed, Level, Rule, Rules};
 use super::secrets::{SpokenSecret, is_for_show};
 use super::twins::twin_folders;
+use crate::build::{Lines, Place};
 use crate::image::Image;
 use crate::secret::SecretKind;
 use crate::tree::{EventRef, NodeId, Tree};
@@ -66,6 +66,8 @@ pub struct Finding {
     pub stored_in: u16,
     /// The layer that makes them waste.
     pub caused_by: u16,
+    /// The layer that stored the content first; its own where none did before.
+    pub first_in: u16,
     /// The instruction that has a secret, where that made no layer.
     pub instruction: Option<String>,
     /// Where a secret is that no layer stores: `the history` or `the config`.
@@ -84,6 +86,8 @@ pub struct Finding {
     pub paths: Vec<FindingPath>,
     /// Stays the same from build to build.
     pub fingerprint: String,
+    /// The files that are charged.
+    pub charged: Vec<EventRef>,
     /// Places in charged files (offsets from their headers on), evenly spread over their bytes.
     pub sample: Vec<(EventRef, u64)>,
 }
@@ -329,6 +333,7 @@ fn finding(
         in_base,
         stored_in,
         caused_by,
+        first_in,
         instruction: None,
         spoken_in: None,
         fix_in: (!in_base).then_some(advice.fix_in),
@@ -337,6 +342,7 @@ fn finding(
         fix: advice.fix,
         fix_mount: advice.fix_mount,
         paths,
+        charged: charges.iter().map(|charge| charge.file).collect(),
         sample: sample(tree, charges),
     }
 }
@@ -393,6 +399,7 @@ fn spoken_finding(words: &Words<'_>, rule: &Rule, spoken: &SpokenSecret) -> Find
         in_base: row.is_some_and(|row| row < words.base.rows(&words.image.history)),
         stored_in: *layer,
         caused_by: *layer,
+        first_in: *layer,
         instruction: Some(instruction.clone()),
         spoken_in: Some(place),
         fix_in: row.is_none_or(|row| row >= words.base.rows(&words.image.history)).then_some(*layer),
@@ -401,6 +408,7 @@ fn spoken_finding(words: &Words<'_>, rule: &Rule, spoken: &SpokenSecret) -> Find
         fix: format!("rotate it; {}", rule.fix_run),
         fix_mount: words.rules.fix_mount(rule).map(|mount| mount.replace("COMMAND", "…")),
         paths: Vec::new(),
+        charged: Vec::new(),
         sample: Vec::new(),
         fingerprint: fingerprint(&rule.id, words.tree, &[], &secret.name),
     }

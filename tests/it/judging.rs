@@ -281,8 +281,8 @@ fn fixes_are_made_from_the_instruction() {
             &[lists][..],
             "RUN apt-get update && apt-get install -y git && rm -rf /var/lib/apt/lists/*",
         ),
-        (&["RUN pip3 install -r a.txt"], &[pip], "RUN pip3 install --no-cache-dir -r a.txt"),
-        (&["RUN ./install.sh"], &[pip], "RUN ./install.sh && rm -rf ~/.cache/pip"),
+        (&["RUN pip3 install -r a.txt"], &[pip], "RUN pip3 install -r a.txt && rm -rf /root/.cache/pip"),
+        (&["RUN ./install.sh"], &[pip], "RUN ./install.sh && rm -rf /root/.cache/pip"),
         (
             &["COPY . ."],
             &[&[file("app/.git/HEAD", "ref")]],
@@ -318,11 +318,15 @@ fn fixes_are_made_from_the_instruction() {
             "do not copy it; read it where it is needed: RUN \
              --mount=type=bind,source=conf/license.txt,target=/tmp/license.txt ./install --license /tmp/license.txt",
         ),
-        (&["RUN apk add curl"], &[&[file("var/cache/apk/a.apk", "a")]], "RUN apk add --no-cache curl"),
+        (
+            &["RUN apk add curl"],
+            &[&[file("var/cache/apk/a.apk", "a")]],
+            "RUN apk add curl && rm -rf /var/cache/apk/* /etc/apk/cache/*",
+        ),
         (
             &["RUN microdnf install -y x"],
             &[&[file("var/cache/yum/a", "a")]],
-            "RUN microdnf install -y x && yum clean all && rm -rf /var/cache/yum",
+            "RUN microdnf install -y x && rm -rf /var/cache/yum",
         ),
         (
             &["RUN apt-get update", "RUN rm -rf /var/lib/apt/lists/*"],
@@ -367,7 +371,7 @@ fn an_owner_is_given_by_names_only_where_they_are_known() {
         (metadata.fix.clone(), metadata.fix_in)
     };
     let user = &[passwd(), group()][..];
-    let by_number = "by number, as `app:app` may not be known there: COPY --chown=1500:1501 . /srv";
+    let by_number = "COPY --chown=1500:1501 . /srv";
     for (what, instructions, layers, want, at) in [
         (
             "made later",
@@ -380,7 +384,7 @@ fn an_owner_is_given_by_names_only_where_they_are_known() {
             "made by the step itself",
             &["COPY . /srv", "RUN useradd app && chown -R app:app /srv"],
             &[&[made()], &[passwd(), group(), owned()]],
-            by_number,
+            "COPY --chown=1500:1501 . /srv; RUN useradd app",
             0,
         ),
         (
@@ -394,7 +398,7 @@ fn an_owner_is_given_by_names_only_where_they_are_known() {
             "the user's own group",
             &["RUN useradd app", "COPY . /srv", "RUN chown -R app: /srv"],
             &[user, &[made()], &[owned()]],
-            "by number, as `app:` may not be known there: COPY --chown=1500:1501 . /srv",
+            by_number,
             1,
         ),
         (
@@ -408,21 +412,21 @@ fn an_owner_is_given_by_names_only_where_they_are_known() {
             "a RUN before the user",
             &["RUN make", "RUN useradd app", chown],
             &[&[made()], user, &[owned()]],
-            "do it where the files are written: RUN make && chown -R 1500:1501 /srv",
+            "RUN make && chown -R 1500:1501 /srv/x",
             0,
         ),
         (
             "a RUN after the user",
             &["RUN useradd app", "RUN make", chown],
             &[user, &[made()], &[owned()]],
-            "do it where the files are written: RUN make && chown -R app:app /srv",
+            "RUN make && chown -R 1500:1501 /srv/x",
             1,
         ),
         (
             "the classic builder",
             &["COPY dir:0123456789abcdef in /srv", "RUN useradd app", chown],
             &[&[made()], user, &[owned()]],
-            "by number, as `app:app` may not be known there: add `--chown=1500:1501` to the COPY into /srv (layer 0)",
+            "COPY --chown=1500:1501 dir:0123456789abcdef in /srv",
             0,
         ),
         (

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 11] =
-    ["bytes", "secret", "source", "image", "layer", "tree", "waste", "inspect", "content", "compare", "gate"];
+const ORDER: [&str; 14] = [
+    "bytes", "secret", "source", "image", "layer", "tree", "build", "waste", "fix", "inspect", "content", "compare",
+    "prove", "gate",
+];
 /// Side by side at the end of the way: neither uses the other's insides, both use all before.
 const ENDS: [&str; 2] = ["report", "tui"];
 

@@ -13,6 +13,7 @@
 mod common;
 
 mod bases;
+mod builds;
 mod catalogue;
 mod daemon;
 mod damage;

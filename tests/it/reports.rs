@@ -526,7 +526,7 @@ fn markdown_is_silent_when_there_is_nothing_to_say() {
     let row = said.lines().find(|line| line.contains("apt-lists")).unwrap();
     assert!(row.starts_with("| 2 MB | "), "{row}");
     assert!(row.contains("| 1 `RUN apt-get update` |"), "{row}");
-    assert!(row.ends_with("`RUN apt-get update && rm -rf /var/lib/apt/lists/*` |"), "{row}");
+    assert!(row.ends_with("`RUN apt-get update && rm -rf /var/lib/apt/lists` |"), "{row}");
     assert!(said.contains("secret-private-key"), "{said}");
 }
 

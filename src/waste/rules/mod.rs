@@ -13,7 +13,7 @@ mod moved;
 mod patterns;
 mod rule;
 
-pub use rule::{Computed, Flag, Guard, Level, Rule, Variable};
+pub use rule::{Computed, Flag, Guard, Later, Level, Need, Rule, Variable};
 
 use super::kind::RuleId;
 use crate::tree::Paths;

@@ -119,6 +119,41 @@ pub(super) struct Directory {
     pub(super) moved_by: Vec<Variable>,
 }
 
+/// Who may need the files of a rule after the step that makes them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// An index of a package manager: installing needs it, unless the same step fetches it again.
+    Index,
+    /// A cache that only saves time. The tools fill it again.
+    Cache,
+    /// A store that later commands read.
+    Store,
+    /// A directory of a version control system: whatever runs beside it may ask it.
+    Vcs,
+    /// Whoever names the files or runs among them.
+    #[default]
+    Place,
+    /// Nobody, but every install writes them again.
+    Churn,
+    /// Whatever runs: no rule knows the files.
+    Unknown,
+}
+
+/// Who may need the files of a rule later, and by which commands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Later {
+    /// Who.
+    pub need: Need,
+    /// The commands that use or fill them.
+    #[serde(default)]
+    pub tools: Vec<String>,
+    /// Words of a command that fetches an index again.
+    #[serde(default)]
+    pub refresh: Vec<String>,
+}
+
 /// One rule.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +207,9 @@ pub struct Rule {
     /// How bad a secret of this rule is; an error when not given.
     #[serde(default)]
     pub severity: Option<Severity>,
+    /// Who may need the files after the step that makes them; whoever names them or runs among them when not given.
+    #[serde(default)]
+    pub later: Later,
     /// A pattern of instructions that cause it.
     #[serde(default = "anything")]
     pub confirm: String,

@@ -1,0 +1,364 @@
+//! What comes from the build context and should not: lines for `.dockerignore`, and files that are only read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashSet;
+
+use super::edit::{Change, Editable, File, remove_instruction};
+use super::predict::Effect;
+use super::remove::{expanded, files_below, path_of};
+use super::uses::{Question, at, is_below};
+use super::{Intent, Planner};
+use crate::build::{Body, Copied, CopyBody, Source, StepId};
+use crate::tree::{EventKind, EventRef, NodeId};
+use crate::waste::{Later, Need};
+
+/// Lines that are written out.
+const MOST: usize = 8;
+
+/// Keeps files that a `COPY` brings out of the build context, and takes out the author's deletion.
+pub(super) fn ignore(
+    planner: &Planner<'_>,
+    rule: Option<&str>,
+    origin: usize,
+    findings: &[usize],
+) -> Result<Intent, String> {
+    let tree = planner.tree;
+    let step = planner.step(origin);
+    let Body::Copy(body) = &step.body else { return Err("it is not a COPY".to_owned()) };
+    if let Some(from) = &body.from {
+        return Err(format!("they come from the stage `{from}`: copy less from there, or remove them there"));
+    }
+    let copied = Copied::from_context(body).ok_or("what the COPY copies is not known")?;
+    let layer = step.layer.ok_or("the COPY made no layer")?;
+    let files: Vec<EventRef> = planner.files(findings).collect();
+    if files.iter().any(|file| file.layer != layer) {
+        return Err("they are stored by several steps".to_owned());
+    }
+    let tops = tops(planner, layer, &files, rule.is_some());
+    let mut lines = BTreeSet::new();
+    let mut paths = Vec::new();
+    let folder = copied.to().trim_start_matches('/').as_bytes();
+    let others = |name: &str| {
+        let at = tree.paths.find(folder);
+        let entries = at.into_iter().flat_map(|at| tree.entries(at, layer));
+        entries.filter(|(_, at)| at.layer == layer).any(|(node, _)| tree.paths.name(node) != name.as_bytes())
+    };
+    for top in &tops {
+        let path = path_of(tree, *top);
+        match copied.source_of(&path, others) {
+            Some(Source::Context(source)) => lines.insert(source),
+            _ => return Err(format!("where {path} is in the build context can't be told")),
+        };
+        paths.push(path);
+    }
+    if lines.len() > MOST {
+        let names: BTreeSet<String> =
+            tops.iter().map(|node| String::from_utf8_lossy(tree.paths.name(*node)).into_owned()).collect();
+        match names.into_iter().collect::<Vec<_>>() {
+            one if one.len() == 1 && rule.is_some() => {
+                lines = one.into_iter().map(|name| format!("**/{name}")).collect()
+            }
+            _ => return Err("they lie in too many places to name".to_owned()),
+        }
+    }
+    if let Some(other) = planner.other_copies(planner.chain[origin], &lines) {
+        return Err(format!("{other} copies them too, and may need them"));
+    }
+    let needs = planner.later(rule, Need::Place);
+    let dead_by = files
+        .iter()
+        .map(|file| tree.event_at(*file).until)
+        .max()
+        .filter(|until| usize::from(*until) < tree.layers.len());
+    let mut intent = Intent { findings: findings.to_vec(), ..Intent::default() };
+    let end = match dead_by {
+        Some(layer) => planner.index_of(layer).ok_or("the step that removes them is not in the Dockerfile")?,
+        None => planner.chain.len(),
+    };
+    let question = Question { build: planner.build, paths: &paths, later: &needs };
+    let later: Vec<StepId> = planner.chain[origin + 1..end].to_vec();
+    if let Some((_, how)) = question.first_user(&later) {
+        return Err(how);
+    }
+    if dead_by.is_some() {
+        let deleter = planner.step(end);
+        if deleter.keyword() != "RUN" {
+            return Err(format!("{} puts something else in their place", at(deleter)));
+        }
+        if let Some(how) = question.run_use(deleter, |command| !matches!(command.name(), "rm" | "rmdir")) {
+            return Err(format!("{} {how}", at(deleter)));
+        }
+        intent.changes.extend(without_deletion(planner, end, &files)?);
+    } else if let Some(how) = planner.copied_elsewhere(&paths, planner.chain[origin].stage) {
+        return Err(how);
+    }
+    intent.changes.push(planner.ignore_lines(&lines)?);
+    intent.effect = Effect { joins: Vec::new(), unstored: files };
+    intent.gone = tops;
+    let what = rule
+        .and_then(|rule| planner.rules.get(rule))
+        .map_or("files that are removed later".to_owned(), |rule| rule.what.clone());
+    let named = lines.iter().map(|line| format!("`{line}`")).collect::<Vec<_>>().join(", ");
+    intent.message = format!("{what}, copied by {}: keep {named} out of the build context", at(step));
+    Ok(intent)
+}
+
+/// The topmost directories that hold nothing but these files, else the files.
+fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], is_named: bool) -> Vec<NodeId> {
+    let tree = planner.tree;
+    let own: FxHashSet<NodeId> = files.iter().map(|file| tree.event_at(*file).node).collect();
+    let mut known: BTreeMap<NodeId, bool> = BTreeMap::new();
+    fn all(
+        tree: &crate::tree::Tree,
+        layer: u16,
+        own: &FxHashSet<NodeId>,
+        node: NodeId,
+        known: &mut BTreeMap<NodeId, bool>,
+    ) -> bool {
+        if let Some(known) = known.get(&node) {
+            return *known;
+        }
+        let all_of = match tree.state(node, layer) {
+            Some(at) if at.layer == layer && tree.event_at(at).kind() == EventKind::Directory => {
+                let children: Vec<NodeId> = tree.entries(node, layer).map(|(node, _)| node).collect();
+                !children.is_empty() && children.into_iter().all(|child| all(tree, layer, own, child, known))
+            }
+            Some(at) => own.contains(&node) || tree.is_file(at) && tree.event_at(at).size == 0,
+            None => true,
+        };
+        known.insert(node, all_of);
+        all_of
+    }
+    let _ = is_named;
+    let mut found: BTreeSet<NodeId> = BTreeSet::new();
+    for node in own.iter().copied() {
+        let mut top = node;
+        while let Some(parent) = tree.paths.parent(top).filter(|parent| *parent != NodeId::ROOT) {
+            if !all(tree, layer, &own, parent, &mut known) {
+                break;
+            }
+            top = parent;
+        }
+        found.insert(top);
+    }
+    found.into_iter().collect()
+}
+
+/// Takes the deletion of files out of a `RUN`.
+fn without_deletion(planner: &Planner<'_>, index: usize, files: &[EventRef]) -> Result<Vec<Change>, String> {
+    let tree = planner.tree;
+    let step = planner.step(index);
+    let own = Editable::of(planner.build, planner.chain[index])?;
+    let below = step.layer.and_then(|layer| layer.checked_sub(1)).ok_or("there is nothing below")?;
+    let wanted: FxHashSet<EventRef> = files.iter().copied().collect();
+    let mut changes = Vec::new();
+    let mut met: FxHashSet<EventRef> = FxHashSet::default();
+    for (place, segment) in own.segments.iter().enumerate() {
+        for command in segment.commands.iter().filter(|command| command.name() == "rm") {
+            let hits = expanded(tree, below, command.arguments(), &step.around.workdir);
+            let hit = hits.map(|hits| files_below(tree, below, &hits)).unwrap_or_default();
+            let content: Vec<EventRef> =
+                hit.iter().map(|(_, at)| *at).filter(|at| tree.event_at(*at).size > 0).collect();
+            if !content.iter().any(|at| wanted.contains(at)) {
+                continue;
+            }
+            met.extend(content.iter().copied());
+            let forced = command.arguments().iter().any(|word| word.text.starts_with('-') && word.text.contains('f'));
+            let all = content.iter().all(|at| wanted.contains(at));
+            let change =
+                if all && segment.is_plain { own.without(planner.build, planner.chain[index], place) } else { None };
+            match change {
+                Some(change) => changes.push(change),
+                None if forced => {}
+                None => return Err(format!("{} deletes them without `-f`, and would fail", at(step))),
+            }
+        }
+    }
+    if wanted.iter().any(|file| !met.contains(file)) {
+        return Err(format!("{} does not delete them by a plain `rm`", at(step)));
+    }
+    Ok(changes)
+}
+
+/// A `COPY` whose files are read by some `RUN`s and then deleted becomes a mount of those.
+pub(super) fn mount(planner: &Planner<'_>, origin: usize, findings: &[usize]) -> Result<Intent, String> {
+    let tree = planner.tree;
+    let step = planner.step(origin);
+    let (Body::Copy(body), Some(layer)) = (&step.body, step.layer) else { return Err("it is not a COPY".to_owned()) };
+    if !planner.is_buildkit {
+        return Err(format!("a bind mount instead of {} would do, which the classic builder does not have", at(step)));
+    }
+    let files: Vec<EventRef> = planner.files(findings).collect();
+    let all = tree.layers[usize::from(layer)]
+        .events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.kind() == EventKind::File && event.size > 0);
+    let own: FxHashSet<EventRef> = files.iter().copied().collect();
+    if all.into_iter().any(|(index, _)| !own.contains(&EventRef { layer, index: index as u32 })) {
+        return Err(format!("{} copies other files as well", at(step)));
+    }
+    let (source, target) = mounted(body, layer, planner)?;
+    let paths = [target.clone()];
+    let needs = Later::default();
+    let until = files.iter().map(|file| tree.event_at(*file).until).max().unwrap_or_default();
+    let end = planner.index_of(until).ok_or("the step that removes them is not in the Dockerfile")?;
+    let question = Question { build: planner.build, paths: &paths, later: &needs };
+    let mut intent = Intent { findings: findings.to_vec(), ..Intent::default() };
+    let from = body.from.as_ref().map(|from| format!(",from={from}")).unwrap_or_default();
+    let flag = format!(" --mount=type=bind{from},source={source},target={target},rw");
+    let mut users = Vec::new();
+    for index in origin + 1..=end {
+        let user = planner.step(index);
+        if user.keyword() != "RUN" {
+            continue;
+        }
+        if question.run_use(user, |command| !matches!(command.name(), "rm" | "rmdir")).is_some() {
+            let place = user.instruction.keyword_end;
+            intent.changes.push(Change::new(place..place, flag.clone()));
+            users.push(user.instruction.line.to_string());
+        }
+    }
+    intent.changes.extend(without_deletion(planner, end, &files)?);
+    intent.changes.push(remove_instruction(planner.build, planner.chain[origin]));
+    intent.effect = Effect { joins: Vec::new(), unstored: files };
+    intent.needs = Some("BuildKit, for `RUN --mount`".to_owned());
+    intent.message = format!(
+        "{} copies files that are only read and then removed: mount them in the RUN that reads them (line {})",
+        at(step),
+        users.join(", ")
+    );
+    Ok(intent)
+}
+
+/// The source and target of the mount for a `COPY` of one file or directory.
+fn mounted(body: &CopyBody, layer: u16, planner: &Planner<'_>) -> Result<(String, String), String> {
+    let [source] = &body.sources[..] else { return Err("the COPY has several sources".to_owned()) };
+    let target = body.target.clone().ok_or("where the files are copied to is not known")?;
+    let plain =
+        !source.contains(['*', '?', '[', '$', ' ', ',']) && !target.contains([' ', ',']) && !source.contains("://");
+    if !plain || source.ends_with(".tar") || source.contains(".tar.") || source.ends_with(".tgz") {
+        return Err("the source of the COPY is a pattern, or an archive that may be unpacked".to_owned());
+    }
+    let tree = planner.tree;
+    let node = tree.paths.find(target.trim_start_matches('/').as_bytes());
+    let kind = node.and_then(|node| tree.state(node, layer)).map(|at| tree.event_at(at).kind());
+    let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let inner = format!("{target}/{name}");
+    let is_file_in = kind == Some(EventKind::Directory)
+        && tree
+            .paths
+            .find(inner.trim_start_matches('/').as_bytes())
+            .and_then(|node| tree.state(node, layer))
+            .is_some_and(|at| at.layer == layer && tree.is_file(at));
+    let target = if is_file_in && body.into { inner } else { target };
+    if target.is_empty() || node.is_none() {
+        return Err("the files are copied to the root".to_owned());
+    }
+    Ok((source.trim_start_matches("./").trim_end_matches('/').to_owned(), target))
+}
+
+/// A `COPY` that brings the very files that an earlier one brought.
+pub(super) fn twice(planner: &Planner<'_>, index: usize, findings: &[usize]) -> Result<Intent, String> {
+    let tree = planner.tree;
+    let step = planner.step(index);
+    let (Body::Copy(body), Some(layer)) = (&step.body, step.layer) else { return Err("it is not a COPY".to_owned()) };
+    let files: FxHashSet<EventRef> = planner.files(findings).collect();
+    let all = tree.layers[usize::from(layer)].events.iter().enumerate();
+    let mut content = all.filter(|(_, event)| event.kind() != EventKind::Directory);
+    if !content.all(|(index, event)| {
+        event.size == 0 && event.kind() == EventKind::File || files.contains(&EventRef { layer, index: index as u32 })
+    }) {
+        return Err(format!(
+            "{} brings other files as well; each COPY before it is a step of the build's cache",
+            at(step)
+        ));
+    }
+    let same = planner.chain[..index].iter().map(|id| planner.build.step(*id)).any(|other| match &other.body {
+        Body::Copy(own) => {
+            own.sources == body.sources
+                && own.target == body.target
+                && own.from == body.from
+                && other.instruction.flag("chown") == step.instruction.flag("chown")
+        }
+        _ => false,
+    });
+    if !same {
+        return Err(format!("{} brings the same files as other steps, from other places", at(step)));
+    }
+    let mut intent = Intent { findings: findings.to_vec(), ..Intent::default() };
+    intent.changes.push(remove_instruction(planner.build, planner.chain[index]));
+    intent.effect.unstored.extend(files);
+    intent.message = format!("{} copies again what is there unchanged: leave it out", at(step));
+    Ok(intent)
+}
+
+impl Planner<'_> {
+    /// Another `COPY` of the build context that brings one of some paths of it.
+    fn other_copies(&self, own: StepId, lines: &BTreeSet<String>) -> Option<String> {
+        for (stage, steps) in self.build.stages.iter().enumerate() {
+            for (place, step) in steps.steps.iter().enumerate() {
+                let Body::Copy(body) = &step.body else {
+                    // A mount without `from` is of the build context.
+                    let mounts = step
+                        .instruction
+                        .flags
+                        .iter()
+                        .filter(|flag| flag.name == "mount")
+                        .filter_map(|flag| flag.value.as_deref());
+                    if mounts.into_iter().any(|mount| mount.contains("type=bind") && !mount.contains("from=")) {
+                        return Some(at(step));
+                    }
+                    continue;
+                };
+                if (StepId { stage, step: place }) == own || body.from.is_some() {
+                    continue;
+                }
+                let brings = body.sources.iter().any(|source| {
+                    let fixed = source.split(['*', '?', '[', '$']).next().unwrap_or_default();
+                    let from = crate::build::absolute("", fixed);
+                    lines.iter().any(|line| {
+                        let line = format!("/{}", line.trim_start_matches("**/"));
+                        let open = fixed.len() < source.len() || lines.iter().any(|line| line.starts_with("**/"));
+                        is_below(&line, &from) || is_below(&from, &line) || open && line.starts_with(&from)
+                    })
+                });
+                if brings {
+                    return Some(at(step));
+                }
+            }
+        }
+        None
+    }
+
+    /// A stage that copies from one of the chain's what is to go.
+    pub(super) fn copied_elsewhere(&self, paths: &[String], stage: usize) -> Option<String> {
+        let names = |from: &str| {
+            let own = &self.build.stages[stage];
+            from.eq_ignore_ascii_case(own.name.as_deref().unwrap_or("\0")) || from.parse() == Ok(stage)
+        };
+        self.build.stages.iter().flat_map(|stage| &stage.steps).find_map(|step| {
+            let Body::Copy(body) = &step.body else { return None };
+            body.from.as_deref().filter(|from| names(from))?;
+            let takes = body.sources.iter().any(|source| {
+                let source = crate::build::absolute("", source.split(['*', '?', '[']).next().unwrap_or_default());
+                paths.iter().any(|path| is_below(path, &source) || is_below(&source, path))
+            });
+            takes.then(|| format!("{} copies them from that stage", at(step)))
+        })
+    }
+
+    fn ignore_lines(&self, lines: &BTreeSet<String>) -> Result<Change, String> {
+        let Some(ignore) = self.ignore else {
+            return Err("the build context is not at hand, so its .dockerignore is not known".to_owned());
+        };
+        let text = ignore.text.as_deref().unwrap_or_default();
+        if text.lines().any(|line| line.trim_start().starts_with('!')) {
+            return Err("the .dockerignore has exceptions (`!`), which decide by their order".to_owned());
+        }
+        let start = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        Ok(Change { file: File::Ignore, range: text.len()..text.len(), text: format!("{start}{lines}") })
+    }
+}

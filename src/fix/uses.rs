@@ -1,0 +1,241 @@
+//! What later steps use: files that are named, caches that a tool needs, commands that may read anything.
+
+use crate::build::{Body, Build, Simple, Step, StepId, Word, absolute};
+use crate::waste::{Later, Need};
+
+/// Whether a command is one of some tools.
+pub(super) fn is_one_of(command: &Simple, tools: &[String]) -> bool {
+    tools.iter().any(|tool| tool == command.name())
+}
+
+/// Commands that read no files but those that they name.
+const INDIFFERENT: [&str; 30] = [
+    ":",
+    "true",
+    "false",
+    "rm",
+    "rmdir",
+    "chown",
+    "chmod",
+    "chgrp",
+    "mkdir",
+    "ln",
+    "touch",
+    "echo",
+    "printf",
+    "useradd",
+    "adduser",
+    "usermod",
+    "groupadd",
+    "addgroup",
+    "groupmod",
+    "deluser",
+    "userdel",
+    "set",
+    "cd",
+    "export",
+    "umask",
+    "sleep",
+    "date",
+    "locale-gen",
+    "ldconfig",
+    "update-ca-certificates",
+];
+const PACKAGE_MANAGERS: [&str; 12] = [
+    "apt-get",
+    "apt",
+    "apk",
+    "dnf",
+    "microdnf",
+    "yum",
+    "zypper",
+    "pacman",
+    "aptitude",
+    "dpkg-reconfigure",
+    "debconf-set-selections",
+    "apt-mark",
+];
+/// Commands that do not ask a version control system, whatever lies around.
+const NOT_VCS: [(&str, &[&str]); 8] = [
+    ("npm", &["ci", "install", "i", "prune", "cache"]),
+    ("yarn", &["install"]),
+    ("pnpm", &["install", "i"]),
+    ("pip", &["install"]),
+    ("pip3", &["install"]),
+    ("bundle", &["install", "config"]),
+    ("composer", &["install"]),
+    ("mvn", &["dependency:go-offline"]),
+];
+
+/// A command that uses nothing but what its words name.
+pub(super) fn is_indifferent(command: &Simple) -> bool {
+    INDIFFERENT.contains(&command.name()) || command.words.is_empty()
+}
+
+/// A command that looks at no files of the user's.
+pub(super) fn is_package_manager(command: &Simple) -> bool {
+    // A package by its path is a file of the user's.
+    let names_file = || command.arguments().iter().any(|word| word.text.contains('/') && !word.text.starts_with('-'));
+    PACKAGE_MANAGERS.contains(&command.name()) && !names_file()
+}
+
+/// Where a step stands for a person.
+pub(super) fn at(step: &Step) -> String {
+    format!("the {} of line {}", step.keyword(), step.instruction.line)
+}
+
+/// Absolute paths with a leading `/`, and what is asked of later steps about them.
+pub(super) struct Question<'q> {
+    pub(super) build: &'q Build,
+    pub(super) paths: &'q [String],
+    pub(super) later: &'q Later,
+}
+
+impl Question<'_> {
+    /// The first of some steps that uses the files, and how.
+    pub(super) fn first_user(&self, steps: &[StepId]) -> Option<(usize, String)> {
+        steps.iter().enumerate().find_map(|(place, id)| {
+            let step = self.build.step(*id);
+            let how = self.use_of(step)?;
+            Some((place, format!("{} {how}", at(step))))
+        })
+    }
+
+    /// How a step uses the files; None when it does not. A later stage that copies them is not a step of the chain.
+    pub(super) fn use_of(&self, step: &Step) -> Option<String> {
+        match &step.body {
+            Body::Run(_) | Body::Exec(_) => self.run_use(step, |_| true),
+            _ if matches!(step.keyword(), "CMD" | "ENTRYPOINT" | "HEALTHCHECK") => {
+                let text = &step.instruction.arguments.text;
+                self.paths.iter().find(|path| text.contains(path.as_str())).map(|path| format!("names {path}"))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same for the commands of a `RUN` that `counts` picks.
+    pub(super) fn run_use(&self, step: &Step, counts: impl Fn(&Simple) -> bool) -> Option<String> {
+        let commands: Vec<Simple> = match &step.body {
+            Body::Exec(words) => {
+                let words = words.iter();
+                let word = |text: &String| Word {
+                    text: text.clone(),
+                    literal: Some(text.clone()),
+                    pattern: Some(text.clone()),
+                };
+                vec![Simple { words: words.map(word).collect(), ..Simple::default() }]
+            }
+            Body::Run(_) => match step.script() {
+                Some(script) => script.commands().filter(|command| counts(command)).cloned().collect(),
+                None => return Some("may use them: its script can't be read for sure".to_owned()),
+            },
+            _ => return None,
+        };
+        let mut cwd = step.around.workdir.clone();
+        let Later { need, tools, refresh } = self.later;
+        let refreshes = *need == Need::Index
+            && commands.iter().any(|command| {
+                is_one_of(command, tools) && command.arguments().iter().any(|word| refresh.contains(&word.text))
+            });
+        for command in &commands {
+            if command.name() == "cd" {
+                if let Some(to) = command.arguments().first().and_then(|word| word.literal.as_deref()) {
+                    cwd = absolute(&cwd, to);
+                }
+                continue;
+            }
+            if let Some(path) = self.named_by(command, step, &cwd) {
+                return Some(format!("uses {path}"));
+            }
+            if self.needs(command, &cwd, refreshes) {
+                let name = command.words.first().map(|word| word.text.as_str()).unwrap_or_default();
+                return Some(format!("runs `{}`, which may use them", super::shorten(name)));
+            }
+        }
+        None
+    }
+
+    fn needs(&self, command: &Simple, cwd: &str, refreshes: bool) -> bool {
+        let has = |flag: &str| command.arguments().iter().any(|word| word.text.starts_with(flag));
+        let tools = &self.later.tools;
+        match self.later.need {
+            Need::Index => {
+                let first = command.arguments().iter().find(|word| !word.text.starts_with('-'));
+                let cleans = matches!(
+                    first.map(|word| word.text.as_str()),
+                    Some("clean" | "autoclean" | "autoremove" | "purge" | "remove" | "del" | "cache" | "update")
+                );
+                is_one_of(command, tools) && !cleans && !refreshes
+            }
+            Need::Cache => is_one_of(command, tools) && (has("--offline") || has("--prefer-offline")),
+            Need::Store => !is_indifferent(command) && !is_package_manager(command),
+            Need::Unknown => !is_indifferent(command),
+            Need::Vcs => {
+                let known = NOT_VCS.iter().any(|(name, subcommands)| {
+                    let first = command.arguments().iter().find(|word| !word.text.starts_with('-'));
+                    // `pip install .` builds what lies here.
+                    let builds = command.arguments().iter().any(|word| word.text.starts_with('.'));
+                    *name == command.name()
+                        && !builds
+                        && first.is_some_and(|word| subcommands.contains(&word.text.as_str()))
+                });
+                !known && !is_indifferent(command) && !is_package_manager(command) && self.in_reach(cwd)
+            }
+            Need::Place | Need::Churn => !is_indifferent(command) && !is_package_manager(command) && self.in_reach(cwd),
+        }
+    }
+
+    /// Whether a command that runs in a directory can name the files without their whole path. Everything can be named from the
+    /// root, and little is.
+    fn in_reach(&self, cwd: &str) -> bool {
+        !cwd.is_empty() && self.paths.iter().any(|path| is_below(path, cwd) || is_below(cwd, path))
+    }
+
+    /// The first of the paths that a command names: it, what holds it, or what is in it.
+    fn named_by(&self, command: &Simple, step: &Step, cwd: &str) -> Option<String> {
+        let only_names =
+            matches!(command.name(), "rm" | "rmdir" | "chown" | "chmod" | "chgrp" | "mkdir" | "echo" | "cd" | "set");
+        let from_root = matches!(command.name(), "find" | "tar" | "cp" | "du" | "grep" | "rsync");
+        let words = if only_names { &[] } else { &command.words[..] };
+        for word in words.iter().chain(&command.redirects) {
+            let text = step.around.expand(word.pattern.as_deref().unwrap_or(&word.text));
+            let text = text.replace("$HOME", "/root").replace("${HOME}", "/root");
+            let text = if let Some(rest) = text.strip_prefix("~/") { format!("/root/{rest}") } else { text };
+            if let Some(path) = self.paths.iter().find(|path| text.contains(path.as_str())) {
+                return Some(path.clone());
+            }
+            for part in text.split(['=', ':', ',']) {
+                let fixed = part.split(['*', '?', '[', '$']).next().unwrap_or_default();
+                let is_path = fixed.contains('/') || self.in_reach(cwd) || fixed.starts_with('.');
+                if fixed.is_empty() || !is_path || part.starts_with('-') {
+                    continue;
+                }
+                let place = absolute(cwd, fixed);
+                let open = fixed.len() < part.len() && !fixed.ends_with('/');
+                let found = self.paths.iter().find(|path| {
+                    if place.is_empty() {
+                        return from_root;
+                    }
+                    is_below(path, &place) || is_below(&place, path) || open && path.starts_with(&place)
+                });
+                if let Some(path) = found {
+                    return Some(path.clone());
+                }
+            }
+            // A substitution may have any path before the name.
+            let name = |path: &String| path.rsplit('/').next().unwrap_or_default().to_owned();
+            if word.literal.is_none()
+                && let Some(path) =
+                    self.paths.iter().find(|path| name(path).len() > 3 && word.text.contains(&name(path)))
+            {
+                return Some(path.clone());
+            }
+        }
+        None
+    }
+}
+
+/// Whether a path is a directory's, or the directory.
+pub(super) fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
