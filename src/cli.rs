@@ -8,7 +8,7 @@ use clap::{
     Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
 };
 
-use crate::settings::{Given, Group, SETTINGS, Setting, Takes, nearest};
+use crate::settings::{Given, Group, SETTINGS, Setting, Takes, dive, nearest};
 
 /// See what a container image is made of: its layers, the files that each added, changed or removed, and the bytes that
 /// are wasted.
@@ -51,10 +51,32 @@ pub struct Open {
     pub flags: AllFlags,
 }
 
+impl Open {
+    /// Puts the engine of `--source` before names that have none.
+    pub fn with_source(mut self) -> Self {
+        const KNOWN: [&str; 7] =
+            ["docker:", "podman:", "docker-archive:", "oci-archive:", "oci:", "registry:", "containerd:"];
+        if let Some(source) = &self.flags.source {
+            for image in &mut self.images {
+                let has_one = image.to_str().is_some_and(|name| KNOWN.iter().any(|known| name.starts_with(known)));
+                if !has_one && image != "-" {
+                    let mut named = OsString::from(format!("{source}:"));
+                    named.push(&image);
+                    *image = named;
+                }
+            }
+        }
+        self
+    }
+}
+
 /// Which settings a command takes as flags.
 pub trait FlagSet: std::fmt::Debug + Clone + Default + 'static {
-    /// Does it take this one?
+    /// Whether it takes this one.
     fn has(setting: &Setting) -> bool;
+
+    /// Whether it takes the flags of dive.
+    const TAKES_DIVE_FLAGS: bool = false;
 }
 
 /// Flags of the settings in a set: their names, help and variables come from the list of settings.
@@ -62,6 +84,8 @@ pub trait FlagSet: std::fmt::Debug + Clone + Default + 'static {
 pub struct Flags<S> {
     /// What was said.
     pub given: Given,
+    /// dive's `--source`: what an image's name is looked up in.
+    pub source: Option<String>,
     set: std::marker::PhantomData<S>,
 }
 
@@ -73,6 +97,8 @@ impl FlagSet for Everything {
     fn has(setting: &Setting) -> bool {
         setting.has_flag()
     }
+
+    const TAKES_DIVE_FLAGS: bool = true;
 }
 
 /// How an image is read.
@@ -140,7 +166,8 @@ pub type RulesFlags = Flags<OnlyRules>;
 
 impl<S: FlagSet> Args for Flags<S> {
     fn augment_args(command: clap::Command) -> clap::Command {
-        command.args(SETTINGS.iter().filter(|setting| S::has(setting)).map(flag))
+        let command = command.args(SETTINGS.iter().filter(|setting| S::has(setting)).map(flag));
+        if S::TAKES_DIVE_FLAGS { command.args(dive_flags()) } else { command }
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
@@ -167,8 +194,28 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
                 self.given.flag(setting.key, words);
             }
         }
+        if S::TAKES_DIVE_FLAGS {
+            for (name, becomes) in dive::flags() {
+                let Some(word) = matches.get_one::<String>(name) else { continue };
+                let word = dive::flag(name, word).map_err(|problem| {
+                    clap::Error::raw(clap::error::ErrorKind::InvalidValue, format!("--{name}: {problem}\n"))
+                })?;
+                self.given.flag(becomes, vec![word.into()]);
+            }
+            self.source = matches.get_one::<String>("source").cloned();
+        }
         Ok(())
     }
+}
+
+/// Flags by the names that dive gives them. They are for scripts that were written for it, so help does not list them.
+fn dive_flags() -> impl Iterator<Item = Arg> {
+    let limits = dive::flags().map(|(name, _)| Arg::new(name).long(name).value_name("LIMIT"));
+    let source =
+        Arg::new("source").long("source").value_name("ENGINE").value_parser(["docker", "podman", "docker-archive"]);
+    // Errors of an archive never keep the rest from being shown.
+    let errors = Arg::new("ignore-errors").long("ignore-errors").short('i').action(ArgAction::SetTrue);
+    limits.chain([source, errors]).map(|flag| flag.hide(true))
 }
 
 /// The flag of a setting.
@@ -181,6 +228,7 @@ fn flag(setting: &'static Setting) -> Arg {
         .help_heading(setting.group.heading())
         .value_name(setting.takes.placeholder())
         .action(if setting.takes.several() { ArgAction::Append } else { ArgAction::Set });
+    let flag = if setting.key == "json" { flag.short('j') } else { flag };
     match setting.takes {
         Takes::Choice(words) => flag.value_parser(words.to_vec()),
         Takes::Switch => flag

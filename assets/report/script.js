@@ -84,8 +84,9 @@
         if (fits) shown += 1;
       }
       const rows = table.tBodies[0].rows.length;
-      told.textContent = shown === rows ? "" : count(shown) + " of " + count(rows);
+      if (told) told.textContent = shown === rows ? count(rows) + " rows" : count(shown) + " of " + count(rows) + " rows";
     };
+    apply();
     input.addEventListener("input", apply);
     if (group) group.addEventListener("change", apply);
   }

@@ -55,11 +55,22 @@ fn judge(file: Option<PathBuf>) -> Result<(), Failure> {
     let settings = check(&file)?;
     settings.check_rules(&*catalogue(settings.path("rules"), &settings.words("count"))?)?;
     let today = today();
+    let ended = settings.exceptions.iter().filter(|exception| exception.is_over(today)).map(|exception| {
+        let until = exception.until.map(|until| until.to_string()).unwrap_or_default();
+        let place = shown_text(&exception.place);
+        format!(
+            "{place}: the exception for {} ended on {until} and excuses nothing; renew or remove it",
+            exception.name()
+        )
+    });
+    let ended: Vec<String> = ended.collect();
+    if !ended.is_empty() {
+        return Err(Failure::Usage(ended.join("\n")));
+    }
     print(|out| {
-        for exception in settings.exceptions.iter().filter(|exception| exception.is_over(today)) {
-            let until = exception.until.map(|until| until.to_string()).unwrap_or_default();
-            writeln!(out, "{}: the exception for {} ended on {until}", shown_text(&exception.place), exception.name())?;
+        for warning in &settings.warnings {
+            writeln!(out, "warning: {warning}")?;
         }
-        writeln!(out, "{}: nothing is wrong", shown_text(&OsStr::to_string_lossy(file.as_os_str())))
+        writeln!(out, "{}: no errors", shown_text(&OsStr::to_string_lossy(file.as_os_str())))
     })
 }

@@ -18,7 +18,11 @@ use super::output::say;
 
 /// The settings as they hold for these flags, here.
 pub(super) fn settings(flags: &Given) -> Result<Settings, Failure> {
-    Ok(load(flags, &Surroundings::of_process())?)
+    let settings = load(flags, &Surroundings::of_process())?;
+    for warning in &settings.warnings {
+        say(&format!("explore: warning: {warning}"));
+    }
+    Ok(settings)
 }
 
 /// For what asks only for files.

@@ -39,6 +39,7 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
     if names.is_empty() {
         return Err(Failure::Usage("there is no image to judge: name one, or give a list with --from-file".to_owned()));
     }
+    one_for_standard_output(settings)?;
     let options = Options { full: full(settings), ..judging(settings, dockerfile)? };
     // Without a cache of the user's, one for this run: what images share is read once all the same.
     let own_cache = if names.len() > 1 || settings.is_set("against") { scratch(&options) } else { None };
@@ -86,6 +87,20 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
         found.iter().zip(&verdicts).map(|(found, verdict)| Judged { found, verdict: Some(verdict) }).collect();
     write(&judged, names.len() - found.len(), settings)?;
     Ok(ExitCode::from(worst))
+}
+
+/// Two reports in one stream are neither.
+fn one_for_standard_output(settings: &Settings) -> Result<(), Failure> {
+    let json = settings.path("json").filter(|file| file.as_os_str() == "-").map(|_| "--json".to_owned());
+    let reports = settings.reports().into_iter().filter(|(_, file)| file == "-");
+    let reports = reports.map(|(format, _)| format!("--report {}=-", format.name()));
+    let all: Vec<String> = json.into_iter().chain(reports).collect();
+    match all.as_slice() {
+        [first, second, ..] => {
+            Err(Failure::Usage(format!("{first} and {second} both write to standard output; give all but one a file")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A folder for the indexes of this run, where none is kept between runs.

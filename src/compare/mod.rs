@@ -9,6 +9,7 @@ mod findings;
 mod layers;
 mod merged;
 mod settings;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use files::{Aspect, Aspects};
 pub use findings::{Fate, FindingChange};
 pub use layers::{Aligned, Pairing};
 pub use settings::SettingChange;
+pub use stored::StoredChange;
 
 /// What counts as a difference.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,6 +84,8 @@ pub struct Comparison {
     pub files: Vec<FileChange>,
     /// Paths that differ in nothing but their time, where those do not count.
     pub only_times: u64,
+    /// Content that differs and that neither image shows in the end.
+    pub stored: StoredChange,
     /// What became of findings, the largest change first.
     pub findings: Vec<FindingChange>,
     /// What containers are started with, and the platform.
@@ -93,9 +97,10 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether anything that counts differs: a path, a finding, a setting, or an instruction that makes a layer.
+    /// Whether anything that counts differs: a path, stored content, a finding, a setting, or an instruction that makes a layer.
     pub fn differs(&self) -> bool {
         !(self.files.is_empty() && self.findings.is_empty() && self.settings.is_empty())
+            || self.stored.files > 0
             || self.layers.iter().any(|layer| match layer.pairing {
                 Pairing::Same => false,
                 Pairing::Rebuilt => self.options.strict,
@@ -138,7 +143,10 @@ pub fn compare(
 ) -> Result<Comparison, CompareError> {
     let (a, b) = (before.1, after.1);
     let pairs = files::Pairs::of(a, b);
-    let asked = pairs.questions(a, b);
+    let layers = layers::align(a, b);
+    let stored = stored::Stored::of(a, b, &layers);
+    let mut asked = pairs.questions(a, b);
+    stored.ask(a, b, &mut asked);
     let read = |(target, found): (&Target, &Inspection), asked: &[EventRef]| {
         contents(target, found, asked, options.threads)
             .map_err(|error| CompareError::Read { image: found.reference.clone(), error })
@@ -150,8 +158,9 @@ pub fn compare(
     Ok(Comparison {
         tree: Arc::new(merged.tree),
         origins: merged.origins,
-        layers: layers::align(a, b),
+        layers,
         files,
+        stored: stored.change(a, b, &known),
         only_times: differing.only_times,
         findings: findings::changes(a, b),
         settings: settings::changes(a, b),

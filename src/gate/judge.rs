@@ -1,6 +1,6 @@
 use jiff::civil::Date;
 
-use super::baseline::{Known, by_fingerprint};
+use super::baseline::Known;
 use super::checks::{Sums, checks, is_in_base};
 use super::exception::{Exception, Fit, is_named};
 use super::limits::Limits;
@@ -48,12 +48,12 @@ impl Gate {
     fn judge_by(&self, found: &Inspection, reading: Reading) -> Verdict {
         let warnings = found.image.warnings.iter().map(|text| shown_text(text));
         let mut verdict = Verdict { notes: warnings.collect(), ..Verdict::default() };
-        let now = by_fingerprint(found);
+        let now = self.known.as_ref().map(|known| known.sums(found)).unwrap_or_default();
         let patterns: Vec<_> = self.exceptions.iter().map(Exception::pattern).collect();
         for (place, finding) in found.waste.findings.iter().enumerate() {
             let known = |finding: &Finding| {
                 let known = self.known.as_ref().filter(|_| finding.kind != Kind::Secret)?;
-                known.excuses(&finding.fingerprint, now.get(&finding.fingerprint).copied().unwrap_or(finding.bytes))
+                known.excuses(found, finding, &now)
             };
             let why = self
                 .is_beside(finding, is_in_base(finding, found, reading))
@@ -64,7 +64,7 @@ impl Gate {
                 continue;
             }
             verdict.counted.push(place);
-            let before = self.known.as_ref().and_then(|known| known.bytes(&finding.fingerprint));
+            let before = self.known.as_ref().and_then(|known| known.bytes(found, finding));
             verdict.grown.extend(before.filter(|_| finding.kind != Kind::Secret).map(|before| (place, before)));
         }
         verdict.used.sort_unstable();

@@ -165,7 +165,18 @@ fn verdict(comparison: &Comparison) -> String {
         (comparison.settings.len(), "setting"),
         (comparison.findings.len(), "finding"),
     ];
-    let parts: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, one)| plural(*count, one)).collect();
+    let counted = parts.iter().filter(|(count, _)| *count > 0).map(|(count, one)| plural(*count, one));
+    let parts: Vec<String> = counted.chain(stored_words(comparison)).collect();
     format!("different: {}{times}", parts.join(", "))
+}
+
+/// What differs of the content that no final file system shows; None where nothing does.
+fn stored_words(comparison: &Comparison) -> Option<String> {
+    let crate::compare::StoredChange { files, bytes: size } = comparison.stored;
+    let files = match files {
+        0 => return None,
+        1 => return Some(format!("1 file that is stored and not in the final file system ({})", bytes(size))),
+        some => format!("{} files", exact(some)),
+    };
+    Some(format!("{files} that are stored and not in the final file system ({})", bytes(size)))
 }

@@ -1,4 +1,5 @@
-//! dive's `.dive-ci`: three keys, which mean what they mean there. Ratios become percentages where ours are.
+//! dive's limits, in `.dive-ci`, `.dive.yaml`, variables and flags: they mean what they mean there. Ratios become percentages
+//! where ours are.
 
 use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 
@@ -24,8 +25,50 @@ const RULES: [Rule; 3] = [
     Rule { key: "highestUserWastedPercent", becomes: "max-own-wasted-percent", default: "10" },
 ];
 
+/// Names of dive's settings files below the home directory or the working directory.
+pub(super) const OWN_FILE: &str = ".dive.yaml";
+
+/// The flags by which dive takes limits, and the settings that they become.
+pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
+    RULES.iter().map(|rule| (rule.key, rule.becomes))
+}
+
+/// What a flag of dive's says, in words of the setting that it becomes.
+///
+/// # Errors
+/// When dive would not take it, with the reason.
+pub fn flag(key: &str, word: &str) -> Result<String, String> {
+    let rule = RULES.iter().find(|rule| rule.key == key).ok_or_else(|| "there is no such flag".to_owned())?;
+    converted(rule, word)
+}
+
+/// What the variables of dive say.
+pub(super) fn variables<'v>(of: impl Fn(&str) -> Option<&'v str>, problems: &mut Vec<Problem>) -> Given {
+    let mut given = Given::default();
+    for rule in RULES {
+        let words = rule.key.chars().flat_map(|letter| {
+            letter.is_ascii_uppercase().then_some('_').into_iter().chain([letter.to_ascii_uppercase()])
+        });
+        let name = format!("DIVE_RULES_{}", words.collect::<String>());
+        let Some(word) = of(&name) else { continue };
+        match converted(&rule, word) {
+            Ok(word) => given.say(rule.becomes, Said { words: vec![word.into()], origin: Origin::Variable(name) }),
+            Err(text) => problems.push(Problem::new(name, text)),
+        }
+    }
+    given
+}
+
+/// Reads a `.dive.yaml`, of which only the limits matter here; None when it has none.
+pub(super) fn read_own(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Given> {
+    let documents = MarkedYaml::load_from_str(text).ok()?;
+    let YamlData::Mapping(top) = &documents.first()?.data else { return None };
+    let has_rules = top.keys().any(|key| word(key).as_deref() == Some("rules"));
+    has_rules.then(|| read(name, text, problems, &mut Vec::new()))
+}
+
 /// Reads a `.dive-ci`.
-pub(super) fn read(name: &str, text: &str, problems: &mut Vec<Problem>) -> Given {
+pub(super) fn read(name: &str, text: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) -> Given {
     let mut given = Given::default();
     let origin = |line| Origin::File { name: name.to_owned(), line };
     for Rule { becomes, default, .. } in RULES {
@@ -34,7 +77,7 @@ pub(super) fn read(name: &str, text: &str, problems: &mut Vec<Problem>) -> Given
     let documents = match MarkedYaml::load_from_str(text) {
         Ok(documents) => documents,
         Err(error) => {
-            let text = format!("it is no YAML: {}", shown_text(error.info()));
+            let text = format!("this is not valid YAML: {}", shown_text(error.info()));
             problems.push(Problem::new(origin(error.marker().line()), text));
             return given;
         }
@@ -42,7 +85,14 @@ pub(super) fn read(name: &str, text: &str, problems: &mut Vec<Problem>) -> Given
     let Some(top) = documents.first() else { return given };
     for (key, value) in entries(top, "rules", &origin, problems) {
         if word(key).as_deref() != Some("rules") {
-            unknown(key, ["rules"], &origin, problems);
+            let said = word(key).unwrap_or_default();
+            if nearest(&said, ["rules"]).is_some() {
+                unknown(key, ["rules"], &origin, problems);
+            } else {
+                // dive reads nothing else of this file.
+                let place = origin(key.span.start.line());
+                warnings.push(format!("{place}: {}: this key is ignored; only `rules` is read", shown_text(&said)));
+            }
             continue;
         }
         for (key, value) in entries(value, "the rules", &origin, problems) {
@@ -52,6 +102,10 @@ pub(super) fn read(name: &str, text: &str, problems: &mut Vec<Problem>) -> Given
                 continue;
             };
             let line = key.span.start.line();
+            // Without a value dive keeps its default.
+            if matches!(value.data, YamlData::Value(Scalar::Null)) {
+                continue;
+            }
             match word(value)
                 .ok_or_else(|| "a number or a text is expected".to_owned())
                 .and_then(|word| converted(rule, &word))
@@ -126,7 +180,7 @@ fn converted(rule: &Rule, word: &str) -> Result<String, String> {
             Ok(format!("{:.10}", ratio * 100.0).trim_end_matches('0').trim_end_matches('.').to_owned())
         }
         Some(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio.to_string()),
-        _ => Err(format!("`{}` is no ratio; write a number from 0 to 1, or disabled", shown_text(word))),
+        _ => Err(format!("`{}` is not a ratio; write a number from 0 to 1, or `disabled`", shown_text(word))),
     }
 }
 
@@ -136,7 +190,7 @@ mod tests {
 
     fn words(text: &str) -> Result<Vec<String>, Vec<String>> {
         let mut problems = Vec::new();
-        let given = read("f", text, &mut problems);
+        let given = read("f", text, &mut problems, &mut Vec::new());
         if !problems.is_empty() {
             return Err(problems.iter().map(ToString::to_string).collect());
         }
@@ -156,8 +210,29 @@ mod tests {
         assert_eq!(read("\"0.95\"", "\"20 MiB\"", "'0.07'"), want("0.95", "20971520", "7"));
         assert_eq!(read("disabled", "1,000", "off"), want("off", "1000", "off"));
         assert_eq!(read("1", "", "0"), want("1", "off", "0"));
+        assert_eq!(read("", "", ""), want("0.9", "off", "10"));
+        assert_eq!(read("''", "''", "\"\""), want("off", "off", "off"));
         assert_eq!(words(""), want("0.9", "off", "10"));
         assert_eq!(words("rules:\n  lowest-efficiency: 0.5\n"), want("0.5", "off", "10"));
+    }
+
+    #[test]
+    fn flags_variables_and_the_own_file_of_dive() {
+        assert_eq!(flag("highestUserWastedPercent", "0.2"), Ok("20".to_owned()));
+        assert_eq!(flag("highestWastedBytes", "20MB"), Ok("20000000".to_owned()));
+        assert_eq!(flag("lowestEfficiency", ""), Ok("off".to_owned()));
+        assert!(flag("highestUserWastedPercent", "20").is_err());
+        let mut problems = Vec::new();
+        let given = variables(|name| (name == "DIVE_RULES_LOWEST_EFFICIENCY").then_some("0.7"), &mut problems);
+        assert_eq!(given.words("min-efficiency").map(<[_]>::len), Some(1));
+        assert!(read_own("f", "container-engine: podman\nkeybinding:\n  quit: q\n", &mut problems).is_none());
+        let given = read_own("f", "log:\n  enabled: true\nrules:\n  lowest-efficiency: 0.5\n", &mut problems);
+        assert!(given.is_some_and(|given| given.words("min-efficiency").is_some()));
+        assert!(problems.is_empty(), "{problems:?}");
+        let mut warnings = Vec::new();
+        read("f", "version: 2\nrules:\n  lowestEfficiency: 0.5\n", &mut problems, &mut warnings);
+        assert_eq!(warnings, ["f:1: version: this key is ignored; only `rules` is read"]);
+        assert!(problems.is_empty(), "{problems:?}");
     }
 
     #[test]
@@ -171,9 +246,9 @@ mod tests {
             "f:2: lowestEficiency: there is no such key; did you mean lowestEfficiency?",
         );
         says("rule:\n  lowestEfficiency: 0.95\n", "f:1: rule: there is no such key; did you mean rules?");
-        says("rules:\n\n  lowestEfficiency: 1.1\n", "f:3: lowestEfficiency: `1.1` is no ratio");
-        says("rules:\n  highestWastedBytes: lots\n", "f:2: highestWastedBytes: `lots` is no size");
-        says("rules: [\n", "it is no YAML");
+        says("rules:\n\n  lowestEfficiency: 1.1\n", "f:3: lowestEfficiency: `1.1` is not a ratio");
+        says("rules:\n  highestWastedBytes: lots\n", "f:2: highestWastedBytes: `lots` is not a size");
+        says("rules: [\n", "this is not valid YAML");
         says("rules: 3\n", "keys with values are expected");
     }
 }

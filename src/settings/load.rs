@@ -57,9 +57,18 @@ const OTHER_VARIABLES: [&str; 3] = ["EXPLORE_CACHE_DIR", "EXPLORE_DAEMON_TIMEOUT
 pub fn load(flags: &Given, around: &Surroundings) -> Result<Settings, SettingsError> {
     let mut problems = Vec::new();
     let variables = variables(around, &mut problems);
-    let mut read = Reader { around, flags, variables: &variables, problems: &mut problems, read: Vec::new() };
+    let mut read = Reader {
+        around,
+        flags,
+        variables: &variables,
+        problems: &mut problems,
+        read: Vec::new(),
+        warnings: Vec::new(),
+    };
     let (near, own) = read.settings()?;
     let dive = read.dive()?;
+    let dive_own = if read.named("config").is_some() { Given::default() } else { read.dive_own()? };
+    let warnings = std::mem::take(&mut read.warnings);
     let files = std::mem::take(&mut read.read);
     let mut exceptions = near.exceptions;
     exceptions.extend(own.exceptions);
@@ -67,9 +76,10 @@ pub fn load(flags: &Given, around: &Surroundings) -> Result<Settings, SettingsEr
     keys.extend(
         own.keys.into_iter().filter(|other| !keys.iter().any(|key| key.action == other.action)).collect::<Vec<_>>(),
     );
-    let sources = [flags.clone(), variables, near.given, dive, own.given];
+    let dive_variables = super::dive::variables(|name| around.variable(name)?.to_str(), &mut problems);
+    let sources = [flags.clone(), variables, near.given, dive, dive_variables, dive_own, own.given];
     let merged = Settings::merge(&sources, &mut problems);
-    let merged = Settings { keys, exceptions, files, ..merged };
+    let merged = Settings { keys, exceptions, files, warnings, ..merged };
     merged.check_screen(&mut problems);
     all_right(merged, problems)
 }
@@ -85,16 +95,18 @@ pub fn check(file: &Path) -> Result<Settings, SettingsError> {
         error,
         said: "the command line".to_owned(),
     })?;
-    let mut problems = Vec::new();
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     let is_dive = file.file_name().is_some_and(|name| name == DIVE_FILE)
         || file.extension().is_some_and(|end| end == "yaml" || end == "yml");
     let found = if is_dive {
-        FileSettings { given: super::dive::read(&name, &text, &mut problems), ..FileSettings::default() }
+        let given = super::dive::read(&name, &text, &mut problems, &mut warnings);
+        FileSettings { given, ..FileSettings::default() }
     } else {
         super::file::read(&name, folder_of(file), &text, &mut problems)
     };
     let merged = Settings::merge(&[found.given], &mut problems);
-    let merged = Settings { keys: found.keys, exceptions: found.exceptions, files: vec![file.to_owned()], ..merged };
+    let merged =
+        Settings { keys: found.keys, exceptions: found.exceptions, files: vec![file.to_owned()], warnings, ..merged };
     merged.check_screen(&mut problems);
     all_right(merged, problems)
 }
@@ -168,6 +180,7 @@ struct Reader<'f> {
     variables: &'f Given,
     problems: &'f mut Vec<Problem>,
     read: Vec<PathBuf>,
+    warnings: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -210,6 +223,22 @@ impl Reader<'_> {
             None => return Ok(Given::default()),
         };
         let text = self.text(&file, &said)?;
-        Ok(super::dive::read(&shown_name(&file), &text, self.problems))
+        Ok(super::dive::read(&shown_name(&file), &text, self.problems, &mut self.warnings))
+    }
+
+    /// The limits of a `.dive.yaml` here or in the home directory.
+    fn dive_own(&mut self) -> Result<Given, SettingsError> {
+        let home = self.around.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        for folder in std::iter::once(self.around.folder.clone()).chain(home) {
+            let file = folder.join(super::dive::OWN_FILE);
+            if !file.is_file() {
+                continue;
+            }
+            let text = self.text(&file, "its place")?;
+            if let Some(given) = super::dive::read_own(&shown_name(&file), &text, self.problems) {
+                return Ok(given);
+            }
+        }
+        Ok(Given::default())
     }
 }

@@ -66,6 +66,8 @@ pub struct Settings {
     pub exceptions: Vec<Exception>,
     /// Files that were read.
     pub files: Vec<PathBuf>,
+    /// What is ignored in the files, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Settings {
@@ -74,7 +76,7 @@ impl Settings {
         let mut slots: Vec<Slot> =
             SETTINGS.iter().enumerate().map(|(place, setting)| slot(place, setting, sources, problems)).collect();
         give_way(&mut slots);
-        Self { slots, keys: Vec::new(), exceptions: Vec::new(), files: Vec::new() }
+        Self { slots, keys: Vec::new(), exceptions: Vec::new(), files: Vec::new(), warnings: Vec::new() }
     }
 
     fn slot(&self, key: &str) -> Option<&Slot> {

@@ -4,7 +4,7 @@
 //! `.explore.toml`, then `.dive-ci`, then the user's own file, then the default. Hands out plain values; what they mean is
 //! for others. Stands beside `cli`, before the commands; no folder of the way from bytes to reports uses it.
 
-mod dive;
+pub mod dive;
 mod file;
 mod load;
 mod merged;

@@ -76,6 +76,31 @@ fn files(document: &Value) -> Vec<String> {
 }
 
 #[test]
+fn content_that_is_stored_and_hidden_is_compared() {
+    let folder = folder();
+    let built = |letter: u8| {
+        image()
+            .layer([file("keep", "k")])
+            .layer([file("big", vec![letter; 1_200_000]), file("also", "a")])
+            .layer([gone("big")])
+            .history(json!([{"created_by": "ADD a /"}, {"created_by": "RUN b"}, {"created_by": "RUN c"}]))
+    };
+    let save = |name: &str, image: &ImageBuilder| folder.write(name, &image.save(Shape::Docker)).display().to_string();
+    let (one, other) = (save("one.tar", &built(b'x')), save("other.tar", &built(b'y')));
+    let output = explore(&["diff", &one, &other]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    let last = "verdict: different: 1 file that is stored and not in the final file system (1.2 MB)\n";
+    assert!(text(&output.stdout).ends_with(last), "{}", text(&output.stdout));
+    let found: Value = serde_json::from_slice(&explore(&["diff", &one, &other, "--format", "json"]).stdout).unwrap();
+    assert_eq!((&found["differs"], &found["summary"]["hidden_bytes"]), (&json!(true), &json!(1_200_000)));
+    // Times alone change the digest of a layer and nothing of its content.
+    let mut later = built(b'x');
+    later.tars[1] = crate::common::layer(&[file("big", vec![b'x'; 1_200_000]).mtime(1_800_000_000), file("also", "a")]);
+    let output = explore(&["diff", &one, &save("later.tar", &later)]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+#[test]
 fn an_image_equals_itself() {
     let own = pair(&image().layer(base()), &image().layer(base()));
     let output = own.diff(&[]);
@@ -140,7 +165,9 @@ fn each_way_to_differ_is_told() {
             "modified xattr: xattrs",
         ]
     );
-    assert_eq!(document["summary"], json!({"added": 4, "modified": 10, "removed": 4, "only_times": 0}));
+    let summary =
+        json!({"added": 4, "modified": 10, "removed": 4, "only_times": 0, "hidden_files": 0, "hidden_bytes": 0});
+    assert_eq!(document["summary"], summary);
 }
 
 #[test]

@@ -40,6 +40,63 @@ fn last(out: &str) -> &str {
 }
 
 #[test]
+fn a_baseline_survives_edits_version_bumps_and_moved_lines() {
+    let folder = folder();
+    let built = |steps: [&str; 3], python: &str, more: usize| {
+        let rows = json!(steps.map(|step| json!({"created_by": format!("RUN /bin/sh -c {step} # buildkit")})));
+        image()
+            .layer([file("var/lib/apt/lists/deb.example_dists_Packages", vec![b'a'; 2_000_000])])
+            .layer([
+                file(format!("usr/lib/{python}/site-packages/__pycache__/a.pyc"), vec![b'p'; 500_000 + more]),
+                file(format!("usr/lib/{python}/site-packages/a.py"), "a"),
+                file(format!("root/.cache/pip/http/{}", python.len()), vec![b'c'; 1_000_000 + more]),
+            ])
+            .layer([gone("var/lib/apt/lists")])
+            .history(rows)
+    };
+    let old = built(["apt-get update", "pip install flask==3.0.1", "rm -rf /var/lib/apt/lists"], "python3.11", 0);
+    saved(&folder, "old.tar", &old);
+    let limit = ["--ci", "--max-own-wasted-bytes", "1kB", "--baseline", "known.json"];
+    let judge = |name: &str, more: &[&str]| run(folder.path(), &[&[name], &limit[..], more].concat());
+    assert_eq!(code(&judge("old.tar", &["--write-baseline"])), 0);
+    let edited = ["set -e; apt-get update", "pip install flask==3.1.0 gunicorn", "set -e;  rm -rf /var/lib/apt/lists"];
+    saved(&folder, "new.tar", &built(edited, "python3.12", 9_000));
+    let output = judge("new.tar", &[]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stdout));
+    // What has grown counts, and so does what is new.
+    saved(&folder, "grown.tar", &built(edited, "python3.12", 200_000));
+    assert_eq!(code(&judge("grown.tar", &[])), 1);
+    let added = built(edited, "python3.12", 0).layer([file("root/.npm/_cacache/x", vec![b'n'; 50_000])]);
+    let mut rows = added.history.clone().unwrap();
+    rows.as_array_mut().unwrap().push(json!({"created_by": "RUN /bin/sh -c npm ci # buildkit"}));
+    saved(&folder, "added.tar", &added.history(rows));
+    let output = judge("added.tar", &[]);
+    assert_eq!(code(&output), 1);
+    assert!(text(&output.stdout).contains("npm"), "{}", text(&output.stdout));
+    // A baseline of version 1 is read as it was written.
+    let found = explore_json(&[folder.path().join("old.tar").to_str().unwrap(), "--json"]);
+    let lines = found["waste"]["findings"].as_array().unwrap().iter().map(
+        |finding| json!({"fingerprint": finding["fingerprint"], "bytes": finding["bytes"], "rule": "r", "path": "p"}),
+    );
+    let first = json!({"explore_baseline": 1, "findings": lines.collect::<Vec<_>>()});
+    folder.write("known.json", first.to_string().as_bytes());
+    let output = judge("old.tar", &[]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stdout));
+}
+
+#[test]
+fn two_reports_on_standard_output_are_refused() {
+    let folder = folder();
+    saved(&folder, "app.tar", &wasteful());
+    for flags in [["--json", "--report", "sarif=-"], ["--report=text=-", "--report", "junit=-"]] {
+        let output = run(folder.path(), &[&["app.tar", "--ci"], &flags[..]].concat());
+        assert_eq!(code(&output), 2, "{flags:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains("both write to standard output"), "{said}");
+    }
+}
+
+#[test]
 fn a_run_that_fails_says_what_would_make_it_pass() {
     let folder = folder();
     let rows = json!([
@@ -252,7 +309,7 @@ fn a_baseline_knows_old_waste_and_fails_on_new() {
     assert!(!written.contains("sha256"), "{written}");
     let known: Value = serde_json::from_str(&written).unwrap();
     assert_eq!(known["findings"].as_array().unwrap().len(), 1, "{written}");
-    assert_eq!(written.lines().filter(|line| line.contains("fingerprint")).count(), 1, "a line for each: {written}");
+    assert_eq!(written.lines().filter(|line| line.contains("\"rule\"")).count(), 1, "a line for each: {written}");
     with(&["old.tar"], 0);
     // A tenth more is no news; a byte more is.
     saved(&folder, "more.tar", &grown(330_000, false));
@@ -293,8 +350,8 @@ fn a_broken_baseline_is_no_baseline() {
     let folder = folder();
     saved(&folder, "app.tar", &wasteful());
     for (content, says) in [
-        ("", "it is no baseline"),
-        ("[]", "it is no baseline"),
+        ("", "it is not a baseline"),
+        ("[]", "it is not a baseline"),
         ("{\"explore_baseline\": 9, \"findings\": []}", "a baseline of version 9"),
         ("{\"explore_baseline\": 1, \"findings\": [], \"more\": 1}", "unknown field"),
     ] {

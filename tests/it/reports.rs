@@ -375,6 +375,90 @@ fn junit_is_read_by_two_readers() {
     }
 }
 
+/// What Jenkins' schema allows (jenkinsci/xunit-plugin, `junit-10.xsd`): elements with their attributes and their parents.
+const JENKINS: [(&str, &[&str], &[&str]); 8] = [
+    ("testsuites", &["name", "time", "tests", "failures", "errors"], &[""]),
+    (
+        "testsuite",
+        &["name", "tests", "failures", "errors", "group", "time", "skipped", "timestamp", "hostname", "id", "package"],
+        &["testsuites", "testsuite"],
+    ),
+    ("testcase", &["name", "time", "classname", "group"], &["testsuite"]),
+    ("failure", &["type", "message"], &["testcase"]),
+    ("error", &["type", "message"], &["testcase"]),
+    ("skipped", &["type", "message"], &["testcase"]),
+    ("system-out", &[], &["testcase", "testsuite"]),
+    ("system-err", &[], &["testcase", "testsuite"]),
+];
+
+#[test]
+fn junit_holds_against_the_schema_of_jenkins() {
+    for built in [hostile(), wasteful(), tidy()] {
+        let run = reports(&built, &STRICT);
+        let xml = run.read("junit");
+        let mut open = vec![String::new()];
+        // Text has no bare `<`, so each one begins a tag.
+        for tag in xml.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
+            if tag.starts_with(['?', '!']) {
+                continue;
+            }
+            if tag.starts_with('/') {
+                open.pop();
+                continue;
+            }
+            let name = tag.split([' ', '/']).next().unwrap();
+            let (_, attributes, parents) =
+                JENKINS.iter().find(|(known, ..)| *known == name).unwrap_or_else(|| panic!("{tag}"));
+            assert!(parents.contains(&open.last().unwrap().as_str()), "{name} in {open:?}");
+            for attribute in tag.split('"').step_by(2).filter_map(|part| part.trim().strip_suffix('=')) {
+                let attribute = attribute.split_whitespace().last().unwrap();
+                assert!(attributes.contains(&attribute), "{name} {attribute}");
+            }
+            if !tag.ends_with('/') {
+                open.push(name.to_owned());
+            }
+        }
+        assert_eq!(open.len(), 1, "{open:?}");
+    }
+}
+
+#[test]
+fn the_page_shows_findings_first_and_can_be_read_by_all() {
+    let page = reports(&wasteful(), &STRICT).read("html");
+    let at = |words: &str| page.find(words).unwrap_or_else(|| panic!("{words}"));
+    assert!(at("<h2>Limits</h2>") < at("<h2>Findings</h2>") && at("<h2>Findings</h2>") < at("<h2>Layers</h2>"));
+    assert!(!page.contains("<th>") && !page.contains("<th class"), "each header says what it is the header of");
+    // The words of a command stay whole.
+    assert!(page.contains("<span>-rf</span>"), "{page}");
+    // Contrast (WCAG 2.2, 1.4.3): 4.5 to 1.
+    let style = include_str!("../../assets/report/style.css");
+    let luminance = |colour: &str| {
+        let wide = if colour.len() == 3 {
+            colour.chars().flat_map(|digit| [digit, digit]).collect()
+        } else {
+            colour.to_owned()
+        };
+        let part = |from: usize| {
+            let share = f64::from(u8::from_str_radix(&wide[from..from + 2], 16).unwrap()) / 255.0;
+            if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+    };
+    for theme in style.lines().filter(|line| line.contains("--bg:#")) {
+        let colour = |name: &str| {
+            let rest = theme.split(&format!("--{name}:#")).nth(1).unwrap_or_else(|| panic!("{name}"));
+            luminance(rest.split([';', '}']).next().unwrap())
+        };
+        let pairs = ["fg", "soft", "accent", "bad", "good"].iter().flat_map(|text| [(*text, "bg"), (*text, "card")]);
+        let tiles = ["k0", "k1", "k2"].map(|tile| ("tile", tile));
+        for (text, ground) in pairs.chain(tiles) {
+            let (a, b) = (colour(text), colour(ground));
+            let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+            assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}: {theme}");
+        }
+    }
+}
+
 #[test]
 fn junit_tells_what_is_behind_a_limit() {
     let xml = reports(&wasteful(), &STRICT).read("junit");
@@ -592,7 +676,10 @@ fn the_page_of_a_comparison_runs_its_own_script_alone() {
     let output = crate::common::explore(&[&["diff"][..], &paths[..], &flags[..]].concat());
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let Some(dom) = in_chromium(&page, &[]) else { return };
-    assert!(dom.contains("data-ready=\"true\"") && dom.contains("<th class=\"num\"><button"), "its script ran");
+    assert!(
+        dom.contains("data-ready=\"true\"") && dom.contains("<th scope=\"col\" class=\"num\"><button"),
+        "its script ran"
+    );
     assert_eq!((dom.matches("<script").count(), dom.matches("<img").count()), (1, 0));
     assert!(!dom.contains("<title>pwned"));
 }

@@ -36,6 +36,65 @@ fn places() -> Folder {
 }
 
 #[test]
+fn flags_variables_and_files_of_dive_are_understood() {
+    let folder = folder();
+    // 40 % of the image is dead.
+    let built = image().layer([file("keep", vec![1; 60_000]), file("old", vec![2; 40_000])]).layer([gone("old")]);
+    folder.write("app.tar", &built.save(Shape::Docker));
+    let code = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let output = explore_in(folder.path()).args(arguments).envs(variables.iter().copied()).output().unwrap();
+        (output.status.code().unwrap(), text(&output.stdout) + &text(&output.stderr))
+    };
+    for (flag, want) in [
+        ("--lowestEfficiency=0.9", 1),
+        ("--lowestEfficiency=0.5", 0),
+        ("--highestWastedBytes=30KB", 1),
+        ("--highestWastedBytes=50KB", 0),
+        ("--highestUserWastedPercent=0.1", 1),
+        ("--highestUserWastedPercent=0.5", 0),
+        ("--highestUserWastedPercent=40", 2),
+        ("--lowestEfficiency=disabled", 0),
+    ] {
+        let (got, said) = code(&["app.tar", "--ci", "-i", flag], &[]);
+        assert_eq!(got, want, "{flag}: {said}");
+    }
+    assert_eq!(code(&["app.tar", "--ci"], &[("DIVE_RULES_LOWEST_EFFICIENCY", "0.9")]).0, 1);
+    let (got, said) = code(&["app.tar", "--source", "docker-archive", "-j", "out.json"], &[]);
+    assert_eq!(got, 0, "{said}");
+    assert!(folder.path().join("out.json").is_file());
+    folder.write(".dive.yaml", b"container-engine: docker\nrules:\n  lowest-efficiency: 0.9\n");
+    let (got, said) = code(&["app.tar", "--ci"], &[]);
+    assert_eq!(got, 1, "{said}");
+    folder.write(".dive-ci", b"team: web\nrules:\n  lowestEfficiency: 0.5\n  highestUserWastedPercent:\n");
+    let (got, said) = code(&["app.tar", "--ci"], &[]);
+    assert!(
+        said.contains("warning: .dive-ci:1: team: this key is ignored") || said.contains("/.dive-ci:1: team"),
+        "{said}"
+    );
+    // Without a value dive's default holds.
+    assert_eq!(got, 1, "{said}");
+    assert!(said.contains("max-own-wasted-percent"), "{said}");
+}
+
+#[test]
+fn a_settings_file_without_end_is_refused() {
+    let folder = folder();
+    folder.write("app.tar", &image().layer([file("a", "a")]).save(Shape::Docker));
+    let output = explore_in(folder.path()).args(["app.tar", "--ci", "--config", "/dev/zero"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("larger than 1 MiB"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_exception_that_ended_is_reported_by_config_check() {
+    let folder = folder();
+    folder.write(".explore.toml", b"[[ignore]]\nrule = \"apt-lists\"\nreason = \"later\"\nuntil = 2020-01-31\n");
+    let output = explore_in(folder.path()).args(["config", "check"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("ended on 2020-01-31"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn flag_then_variable_then_near_file_then_own_file_then_default() {
     let folder = places();
     let show = |variables: &[(&str, &str)], arguments: &[&str]| {
@@ -107,7 +166,7 @@ fn mistakes_name_file_line_key_and_what_was_meant() {
         ("max-layers = \"many\"", "config.toml:1: max-layers: `many` is no whole number"),
         ("max-layers = [1]", "config.toml:1: max-layers: a number is expected, not a TOML array"),
         ("floor = \"20 apples\"", "config.toml:1: floor: `20 apples` is no size; write it as 20MB"),
-        ("min-efficiency = 1.1", "config.toml:1: min-efficiency: `1.1` is no ratio"),
+        ("min-efficiency = 1.1", "config.toml:1: min-efficiency: `1.1` is not a ratio"),
         ("forbid = [\n  \"ok\",\n  \"a[\"\n]", "forbid: `a[` is no pattern"),
         ("deny-secrets = \"perhaps\"", "config.toml:1: deny-secrets: `perhaps` is neither true nor false"),
         (
@@ -375,7 +434,7 @@ fn dives_file_is_read_as_dive_reads_it() {
             "  lowestEficiency: 0.9\n",
             ".dive-ci:3: lowestEficiency: there is no such key; did you mean lowestEfficiency?",
         ),
-        ("  lowestEfficiency: 1.1\n", ".dive-ci:3: lowestEfficiency: `1.1` is no ratio"),
+        ("  lowestEfficiency: 1.1\n", ".dive-ci:3: lowestEfficiency: `1.1` is not a ratio"),
         ("  highestWastedBytes: lots\n", ".dive-ci:3: highestWastedBytes: `lots` is no size"),
     ] {
         let (code, out) = with(rules, &[]);

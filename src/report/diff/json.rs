@@ -83,6 +83,8 @@ struct Summary {
     modified: u64,
     removed: u64,
     only_times: u64,
+    hidden_files: u64,
+    hidden_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -116,6 +118,8 @@ pub(super) fn write(compared: Compared<'_>, out: &mut dyn Write) -> io::Result<(
             modified: modified.0,
             removed: removed.0,
             only_times: comparison.only_times,
+            hidden_files: comparison.stored.files,
+            hidden_bytes: comparison.stored.bytes,
         },
         files: comparison.files.iter().map(|each| file(&comparison.tree, each)).collect(),
     };

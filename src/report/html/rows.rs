@@ -79,7 +79,8 @@ pub(super) struct Row {
     pub(super) message: String,
     pub(super) instruction: String,
     pub(super) place: String,
-    pub(super) fix: Vec<(bool, String)>,
+    /// Text, or the words of a command, which are not broken.
+    pub(super) fix: Vec<(bool, Vec<String>)>,
     pub(super) mount: String,
     pub(super) excuse: String,
     pub(super) paths: Vec<(String, String)>,
@@ -262,7 +263,7 @@ fn row(view: &FindingView<'_>) -> Row {
         message: message(finding),
         instruction: view.instruction(),
         place: if place.is_known { format!("{}, line {}", place.path, place.line) } else { String::new() },
-        fix: words::parts_of(&finding.fix).into_iter().map(|(code, part)| (code, part.to_owned())).collect(),
+        fix: words::parts_of(&finding.fix).into_iter().map(fix_words).collect(),
         mount: finding.fix_mount.clone().unwrap_or_default(),
         excuse: match standing {
             Standing::Excused(why) => format!("Not counted: {}.", words::excuse(why)),
@@ -280,6 +281,12 @@ fn row(view: &FindingView<'_>) -> Row {
             some => format!("{some} places"),
         },
     }
+}
+
+/// The words of a command, so that no line breaks at `--`; text as it is.
+fn fix_words((is_code, part): (bool, &str)) -> (bool, Vec<String>) {
+    let words = if is_code { part.split(' ').map(str::to_owned).collect() } else { vec![part.to_owned()] };
+    (is_code, words)
 }
 
 /// The sentence without the rule, which has a column of its own.
