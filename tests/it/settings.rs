@@ -82,7 +82,7 @@ fn a_settings_file_without_end_is_refused() {
     folder.write("app.tar", &image().layer([file("a", "a")]).save(Shape::Docker));
     let output = explore_in(folder.path()).args(["app.tar", "--ci", "--config", "/dev/zero"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("larger than 1 MiB"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("larger than 16 MiB"), "{}", text(&output.stderr));
 }
 
 #[test]
