@@ -24,11 +24,11 @@ use crate::settings::{Given, Group, SETTINGS, Setting, Takes, dive, nearest};
                   which), a path to a saved image (`docker save`, OCI archive, either gzip or zstd compressed) or to an \
                   OCI layout directory, or `-` for a tar on standard input. `PATH:NAME` and `PATH@NUMBER` choose one of \
                   several images. `docker-archive:`, `oci-archive:` and `oci:` before a path are understood.\n\n\
-                  Exit codes: 0 fine, 1 --ci: a limit is passed, 2 it could not be looked at (or part of it is damaged), or a \
-                  setting can't be."
+                  Exit codes: 0 success; 1 with --ci: a limit is exceeded; 2 the image could not be read, is damaged or \
+                  incomplete, or a setting is invalid."
 )]
 pub struct Cli {
-    /// What else than opening an image is to be done.
+    /// The subcommand; without one an image is opened.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The image to open.
@@ -42,8 +42,8 @@ pub struct Open {
     /// The images. Nothing is a list to choose from.
     #[arg(
         value_name = "IMAGE",
-        help = "The image: a name or id, a path, or `-` for standard input; a list to choose from when none is given. \
-                --ci takes several"
+        help = "The image: a name, an id, a path, or `-` for standard input. Without one, a list of images to choose from. \
+                --ci accepts several"
     )]
     pub images: Vec<OsString>,
     #[command(flatten)]
@@ -260,70 +260,70 @@ pub enum DiffAs {
 /// What else there is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print the history, as `docker history` does.
+    /// Print the history of an image, as `docker history` does
     History {
         /// The image.
         image: OsString,
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flags say it")]
         reading: Reading,
-        /// Do not cut anything.
+        /// Do not truncate.
         #[arg(long)]
         no_trunc: bool,
-        /// How to print it.
+        /// The format.
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Show what differs between two images: layers, files, settings, waste.
+    /// Compare two images: layers, files, settings, stored content and waste
     ///
-    /// Times do not count unless --strict is given. Exit codes: 0 equal, 1 different, 2 one of them could not be looked at.
+    /// Times are ignored unless --strict is given. Exit codes: 0 equal, 1 different, 2 an image could not be read.
     Diff {
-        /// The image as it was.
+        /// The image to compare with.
         before: OsString,
-        /// The image as it is.
+        /// The image that is compared.
         after: OsString,
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flags say it")]
         flags: Comparing,
-        /// Times count too: those of files, and digests of layers, which follow from them.
+        /// Compare the times of files and the digests of layers, too.
         #[arg(long)]
         strict: bool,
-        /// List every path, not only the largest changes.
+        /// List every path instead of the largest changes.
         #[arg(long)]
         all: bool,
-        /// How to print it; when nothing is said, a screen in a terminal and text elsewhere.
+        /// The format. By default a screen in a terminal and text elsewhere.
         #[arg(long, value_enum)]
         format: Option<DiffAs>,
-        /// Write it to a file, whole or not at all.
+        /// Write to a file.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// List the files of the final file system, or of the state after a layer.
+    /// List the files of the final file system, or of the state after a layer
     Ls {
         /// The image.
         image: OsString,
-        /// Only what is below this path.
+        /// List only what is below this path.
         path: Option<OsString>,
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flags say it")]
         reading: Reading,
-        /// The state after this layer, from 0; after the last when not given.
+        /// Show the state after this layer, counted from 0. Defaults to the last.
         #[arg(long, value_name = "N")]
         layer: Option<usize>,
-        /// Levels of folders to go down; all when not given.
+        /// Descend at most this many directories.
         #[arg(short, long, value_name = "N")]
         depth: Option<usize>,
-        /// With mode, owner, size, time and link target.
+        /// Show mode, owner, size, time and link target.
         #[arg(short)]
         long: bool,
-        /// Raw paths, each ended by a NUL byte.
+        /// Print raw paths, each terminated by a NUL byte.
         #[arg(short = '0', long = "print0", conflicts_with_all = ["long", "json"])]
         print0: bool,
-        /// As a JSON array.
+        /// Print a JSON array.
         #[arg(long, conflicts_with = "long")]
         json: bool,
     },
-    /// Write a file's content.
+    /// Print the content of a file
     Cat {
         /// The image.
         image: OsString,
@@ -332,15 +332,15 @@ pub enum Command {
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flags say it")]
         reading: Reading,
-        /// As it is after this layer, from 0; after the last when not given.
+        /// Read the file as of this layer, counted from 0. Defaults to the last.
         #[arg(long, value_name = "N")]
         layer: Option<usize>,
     },
-    /// Save a file or a folder from the image, or from the state after a layer.
+    /// Save a file or a directory of the image
     ///
-    /// Nothing is written outside of the directory, and nothing there is replaced: what exists already makes it `NAME.1`.
+    /// Nothing is written outside of the target directory, and nothing there is replaced: an existing name becomes `NAME.1`.
     Extract(Extract),
-    /// List the rules that name what is wasted, or explain one.
+    /// List the rules for waste, or explain one
     Rules {
         /// The rule to explain.
         id: Option<String>,
@@ -354,31 +354,31 @@ pub enum Command {
     /// --dockerfile the diff is of a Dockerfile that is reconstructed from the history. Exit codes: 0 fine, also when there is
     /// nothing to change; 1 --prove: a result differs; 2 the image or the Dockerfile could not be read, or a build failed.
     Fix(Fix),
-    /// Build an image as `docker build` does, and open it.
+    /// Build an image as `docker build` does, and open it
     Build {
-        /// The engine whose client builds: docker or podman. The one that is there when not given.
+        /// The engine that builds: docker or podman. Defaults to the one that is installed.
         #[arg(long, value_enum)]
         engine: Option<BuildWith>,
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flags say it")]
         flags: BuildFlags,
-        /// Everything that `docker build` takes.
+        /// The arguments of `docker build`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ARGUMENTS")]
         arguments: Vec<OsString>,
     },
-    /// Show the settings and where each comes from, begin a settings file, or judge one.
+    /// Show the settings and their origin, create a settings file, or check one
     Config {
-        /// What to do; shown when nothing is said.
+        /// What to do. Defaults to `show`.
         #[command(subcommand)]
         what: Option<ConfigDo>,
     },
-    /// Show, prune or clear the cache of layer indexes.
+    /// Show, prune or clear the cache of layer indexes
     Cache {
-        /// What to do; shown when nothing is said.
+        /// What to do. Defaults to `show`.
         #[command(subcommand)]
         what: Option<CacheDo>,
     },
-    /// Print the man page or completions for a shell.
+    /// Print the man page or shell completions
     Generate {
         /// What to print.
         #[arg(value_enum)]
@@ -396,7 +396,7 @@ pub struct Extract {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the flags say it")]
     pub reading: Reading,
-    /// As it is after this layer, from 0; after the last when not given.
+    /// Read the file as of this layer, counted from 0. Defaults to the last.
     #[arg(long, value_name = "N")]
     pub layer: Option<usize>,
     /// The directory that it goes to; made when it is not there.
@@ -447,21 +447,21 @@ pub enum BuildWith {
 /// What is done with settings.
 #[derive(Debug, Subcommand)]
 pub enum ConfigDo {
-    /// Print each setting and where it comes from: default, file and line, variable, or flag.
+    /// Print each setting and its origin: default, file and line, variable, or flag
     Show {
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flags say it")]
         flags: Box<AllFlags>,
     },
-    /// Write a settings file in which everything is explained and nothing is said.
+    /// Write a settings file in which every setting is explained and commented out
     Init {
-        /// The file, which must not exist; - for standard output.
+        /// The file, which must not exist; - is standard output.
         #[arg(default_value = ".explore.toml")]
         file: PathBuf,
     },
-    /// Judge a settings file, or a `.dive-ci`: unknown keys, values that can't be, exceptions that are over.
+    /// Check a settings file or a `.dive-ci`: unknown keys, invalid values, exceptions that have ended
     Check {
-        /// The file; the one that is in use here when not given.
+        /// The file. Defaults to the one that applies in the working directory.
         file: Option<PathBuf>,
     },
 }
@@ -469,18 +469,18 @@ pub enum ConfigDo {
 /// What is done with the cache.
 #[derive(Debug, Clone, Subcommand)]
 pub enum CacheDo {
-    /// Say where it is and what it holds.
+    /// Print its path and what it holds
     Show,
-    /// Remove what was not used lately.
+    /// Remove entries that were not used lately
     Prune {
-        /// Keep at most so many bytes, the latest used: 500MB, 1GiB.
+        /// Keep at most this much, the latest used first: 500MB, 1GiB.
         #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = crate::report::parse_size)]
         max_size: u64,
-        /// Remove what was not used for so many days.
+        /// Remove entries that were not used for this many days.
         #[arg(long, value_name = "DAYS")]
         older_than: Option<u64>,
     },
-    /// Remove all of it.
+    /// Remove everything
     Clear,
 }
 
