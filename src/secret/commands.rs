@@ -98,12 +98,24 @@ const SUBCOMMANDS: [(&str, &str); 7] = [
     ("mysqladmin", "password"),
 ];
 
+/// Words of one command that are looked at, and programs among them: a command has one, or a few behind `sudo` and `env`.
+const MOST_WORDS: usize = 10_000;
+const MOST_PROGRAMS: usize = 8;
+
 /// Where the secrets of a command are, with what each is; `before` is the command that is piped into it.
 pub(super) fn secrets(command: &Command<'_>, before: Option<&Command<'_>>, found: &mut impl FnMut(&str, Range<usize>)) {
-    let words = &command.words;
+    let words = &command.words[..command.words.len().min(MOST_WORDS)];
+    let mut programs = 0;
     for (at, word) in words.iter().enumerate() {
         flag_by_name(words, at, found);
         let name = word.program();
+        let known = matches!(name, "htpasswd" | "chpasswd" | "set" | "config")
+            || PROGRAMS.iter().any(|program| program.names.contains(&name))
+            || SUBCOMMANDS.iter().any(|(program, _)| *program == name);
+        programs += usize::from(known);
+        if !known || programs > MOST_PROGRAMS {
+            continue;
+        }
         for program in PROGRAMS.iter().filter(|program| program.names.contains(&name)) {
             arguments(name, program, &words[at + 1..], found);
         }

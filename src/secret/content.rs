@@ -260,9 +260,12 @@ fn has_setting(content: &[u8], style: Style) -> bool {
             continue;
         }
         let name = String::from_utf8_lossy(&content[from..to]);
-        let line_end = content[to..].iter().position(|byte| *byte == b'\n').map_or(content.len(), |at| to + at);
-        let rest = String::from_utf8_lossy(&content[to..line_end.min(to + 512)]);
-        let line_start = content[..from].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let end = content.len().min(to + 512);
+        let line_end = content[to..end].iter().position(|byte| *byte == b'\n').map_or(end, |at| to + at);
+        let rest = String::from_utf8_lossy(&content[to..line_end]);
+        // Of a long line only its end matters.
+        let near = from.saturating_sub(200);
+        let line_start = content[near..from].iter().rposition(|byte| *byte == b'\n').map_or(near, |at| near + at + 1);
         let before = String::from_utf8_lossy(&content[line_start.max(from.saturating_sub(120))..from]);
         let named = speaks_of_a_secret(&name) || matches!(name.as_ref(), "_auth" | "auth" | "requirepass");
         if named

@@ -83,6 +83,9 @@ pub(super) fn is_for_show(tree: &Tree, file: EventRef) -> bool {
     path.ends_with(b"/ssl-cert-snakeoil.key") || path.split(|byte| *byte == b'/').any(|part| FOR_SHOW.contains(&part))
 }
 
+/// Secrets of the history and the config that are reported; of more only their values are hidden.
+const MOST: usize = 500;
+
 /// Secrets in the history and in the config; each once.
 pub(super) fn in_words(image: &Image) -> Vec<SpokenSecret> {
     let mut all: Vec<SpokenSecret> = Vec::new();
@@ -90,7 +93,7 @@ pub(super) fn in_words(image: &Image) -> Vec<SpokenSecret> {
     for (at, row) in image.history.iter().enumerate() {
         layer = row.layer.unwrap_or(layer);
         for secret in row.secrets() {
-            if !all.iter().any(|known| known.secret == *secret) {
+            if all.len() < MOST && !all.iter().any(|known| known.secret == *secret) {
                 let instruction = row.instruction().unwrap_or_default();
                 all.push(SpokenSecret { secret: secret.clone(), instruction, layer: layer as u16, row: Some(at) });
             }
@@ -98,7 +101,7 @@ pub(super) fn in_words(image: &Image) -> Vec<SpokenSecret> {
     }
     let top = image.layers.len().saturating_sub(1) as u16;
     for (word, text, secret) in image.config.run.secrets() {
-        if !all.iter().any(|known| known.secret == *secret) {
+        if all.len() < MOST && !all.iter().any(|known| known.secret == *secret) {
             let instruction = format!("{word} {text}");
             all.push(SpokenSecret { secret: secret.clone(), instruction, layer: top, row: None });
         }
