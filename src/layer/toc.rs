@@ -298,10 +298,15 @@ impl Places {
         Self { offsets, kind, data }
     }
 
-    fn stored(&self, entry: &TocEntry) -> Option<(u64, u64)> {
+    /// Where a piece is stored. zstd:chunked gives the end of a file only: its pieces follow each other.
+    fn stored(&self, parts: &[&TocEntry], number: usize) -> Option<(u64, u64)> {
+        let entry = parts.get(number)?;
         let start = u64::try_from(entry.offset).ok().filter(|start| *start > 0 || self.kind == TocKind::ZstdChunked)?;
         let end = match self.kind {
-            TocKind::ZstdChunked => u64::try_from(entry.end_offset).ok()?,
+            TocKind::ZstdChunked => {
+                let next = parts[number + 1..].iter().find(|next| next.chunk_type != "zeros");
+                u64::try_from(next.map_or(parts[0].end_offset, |next| next.offset)).ok()?
+            }
             TocKind::Estargz => {
                 let at = self.offsets.partition_point(|offset| *offset <= start);
                 *self.offsets.get(at)?
@@ -338,7 +343,7 @@ fn pieces_of(
         if own.is_none() && !zeros && sha256.is_none() {
             return Err(broken());
         }
-        let stored = if zeros { (0, 0) } else { places.stored(part).ok_or_else(broken)? };
+        let stored = if zeros { (0, 0) } else { places.stored(parts, number).ok_or_else(broken)? };
         let skip = u64::try_from(part.inner_offset).map_err(|_| broken())?;
         pieces.push(Piece { stored, skip, bytes, sha256: own, zeros });
         at = next;

@@ -35,7 +35,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Stores a layer piece by piece. `pack` compresses a run of bytes so that it can be read alone; `ends` says whether the
-/// table has the ends of pieces.
+/// table has the ends of files.
 fn stored(entries: &[Entry], pack: impl Fn(&[u8]) -> Vec<u8>, ends: bool) -> (Vec<u8>, Vec<u8>, Vec<Value>) {
     let (mut blob, mut tar, mut table) = (Vec::new(), Vec::new(), Vec::new());
     let mut waiting: Vec<u8> = Vec::new();
@@ -70,14 +70,12 @@ fn stored(entries: &[Entry], pack: impl Fn(&[u8]) -> Vec<u8>, ends: bool) -> (Ve
             blob.extend(pack(&std::mem::take(&mut waiting)));
             row["digest"] = json!(Digest::of(content).to_string());
         }
+        let first = table.len();
         for (number, piece) in pieces.iter().enumerate() {
             let offset = blob.len();
             blob.extend(pack(piece));
             let mut part = if number == 0 { row.clone() } else { json!({"type": "chunk", "name": row["name"]}) };
             part["offset"] = json!(offset);
-            if ends {
-                part["endOffset"] = json!(blob.len());
-            }
             if number > 0 {
                 part["chunkOffset"] = json!(number * PIECE);
             }
@@ -86,6 +84,10 @@ fn stored(entries: &[Entry], pack: impl Fn(&[u8]) -> Vec<u8>, ends: bool) -> (Ve
                 part["chunkDigest"] = json!(Digest::of(piece).to_string());
             }
             table.push(part);
+        }
+        // The end of the whole file stands in its first row.
+        if ends && !pieces.is_empty() {
+            table[first]["endOffset"] = json!(blob.len());
         }
         if pieces.is_empty() {
             table.push(row);
