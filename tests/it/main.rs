@@ -29,6 +29,8 @@ mod judging;
 mod laws;
 mod layers;
 mod packaging;
+#[cfg(unix)]
+mod pipelines;
 mod reading;
 mod redaction;
 mod registry;
