@@ -59,6 +59,45 @@ fn the_changelog_has_the_form_that_a_release_needs() {
     assert!(text.contains("\n[Unreleased]: https://"), "the last lines say where the changes are");
 }
 
+/// docs/flags.md has what `--help` prints; `packaging/flags BINARY` writes it anew.
+#[test]
+fn the_guide_lists_every_flag() {
+    let help = |arguments: &[&str]| super::common::text(&super::common::explore(arguments).stdout);
+    let page = read("docs/flags.md");
+    let top = help(&["--help"]);
+    let listed =
+        top.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a list of commands");
+    let names = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let names: Vec<&str> = names.filter(|name| !name.is_empty() && *name != "help").collect();
+    assert!(names.len() > 5, "{names:?}");
+    let flag = regex::Regex::new("--[a-z][a-z0-9-]+").expect("a pattern");
+    for name in names {
+        let title = format!("\n## `explore {name}`\n");
+        assert!(page.contains(&title), "docs/flags.md lacks `explore {name}`: run packaging/flags");
+        let printed = format!("{top}{}", help(&[name, "--help"]));
+        for found in flag.find_iter(&printed) {
+            assert!(page.contains(found.as_str()), "docs/flags.md lacks {}: run packaging/flags", found.as_str());
+        }
+    }
+}
+
+/// The page people land on.
+#[test]
+fn the_readme_is_short_and_its_pages_exist() {
+    let readme = read("README.md");
+    assert!(readme.lines().count() <= 150, "{} lines", readme.lines().count());
+    let link = regex::Regex::new(r"\]\(([a-zA-Z][^):#]*)").expect("a pattern");
+    for found in link.captures_iter(&readme).filter(|found| !found[1].starts_with("http")) {
+        assert!(root().join(&found[1]).exists(), "README.md links to {}", &found[1]);
+    }
+    let summary = read("docs/SUMMARY.md");
+    for entry in std::fs::read_dir(root().join("docs")).expect("docs").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_page = entry.path().extension().is_some_and(|end| end == "md") && name != "SUMMARY.md";
+        assert!(!is_page || summary.contains(&format!("({name})")), "docs/SUMMARY.md lacks {name}");
+    }
+}
+
 #[test]
 fn docker_takes_the_program_for_a_plugin() {
     let folder = super::common::folder();

@@ -362,11 +362,11 @@ fn the_demo_image_holds_what_its_maker_counts() {
 }
 
 #[test]
-fn the_readme_shows_what_the_program_prints() {
+fn the_guide_shows_what_the_program_prints() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let page = std::fs::read_to_string(root.join("docs/first-minutes.md")).unwrap();
     let output = text(&explore(&[path(&root.join("assets/demo.tar")), "--summary"]).stdout);
-    assert!(readme.contains(output.trim_end()), "README.md shows another summary than:\n{output}");
+    assert!(page.contains(output.trim_end()), "docs/first-minutes.md shows another summary than:\n{output}");
 }
 
 #[test]
