@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use explore::bytes::shown_text;
 use explore::cli::{BuildFlags, BuildWith, Open};
-use explore::inspect::Options;
+use explore::image::ImageError;
+use explore::inspect::{InspectError, Options};
 use explore::report::{self, JsonOptions, Judged, write_report};
 use explore::settings::{Group, Origin, SETTINGS, Settings, switch};
-use explore::source::{Listed, Target};
+use explore::source::{Listed, Place, Target};
 use explore::tui::{Ended, Keymap, Preferences, Start, Theme};
 
 use super::failure::Failure;
@@ -106,8 +107,17 @@ fn choose(settings: &Settings) -> Result<ExitCode, Failure> {
 
 /// Opens the screen; the exit code is that of a look without a judgement.
 fn on_screen(start: Start, options: Options, settings: &Settings) -> Result<ExitCode, Failure> {
-    match explore::tui::run(start, options, preferences(settings))? {
+    let archive = match &start {
+        Start::Image(target) if target.select.is_none() && matches!(target.place, Place::Path(_)) => {
+            Some(target.typed.clone())
+        }
+        _ => None,
+    };
+    match explore::tui::run(start, options.clone(), preferences(settings))? {
         Ended::Left { .. } => Ok(ExitCode::SUCCESS),
+        Ended::Failed(InspectError::Image { error: ImageError::Several(images), .. }) if archive.is_some() => {
+            on_screen(Start::Archive(archive.unwrap_or_default(), images), options, settings)
+        }
         Ended::Failed(error) => Err(error.into()),
         Ended::Refused(why) => Err(Failure::Usage(why)),
     }

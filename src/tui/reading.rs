@@ -98,11 +98,23 @@ pub(super) fn list(options: &Options, sender: &Sender<Msg>) {
             });
             let images = images.map(|images| {
                 let cached = |id: &str| cache.as_ref().is_some_and(|cache| cache.document(id).is_some());
-                images.into_iter().map(|image| Choice { cached: cached(&image.id), image }).collect()
+                images
+                    .into_iter()
+                    .map(|image| {
+                        let cached = cached(&image.id);
+                        Choice::of_engine(image, cached)
+                    })
+                    .collect()
             });
             let _ = sender.send(Msg::Listed(EngineList { engine: name, images: Some(images) }));
         });
     }
+}
+
+/// Lists the images of an archive.
+pub(super) fn list_archive(place: &str, images: &[crate::image::Choice], sender: &Sender<Msg>) {
+    let choices = images.iter().map(|image| Choice::of_archive(place, image)).collect();
+    let _ = sender.send(Msg::Listed(EngineList { engine: place.to_owned(), images: Some(Ok(choices)) }));
 }
 
 /// Inspects an image, and reports how far it is as messages. `send` says whether anyone still listens.

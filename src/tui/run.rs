@@ -44,6 +44,8 @@ pub enum Start {
     Pair([Target; 2], CompareOptions),
     /// The images of the container engines, to choose one.
     Picker,
+    /// The images of an archive, to choose one: what the user typed, and what is in it.
+    Archive(String, Vec<crate::image::Choice>),
 }
 
 /// How the screen ended.
@@ -71,7 +73,7 @@ pub fn run(start: Start, options: Options, preferences: Preferences) -> Result<E
     let app = match &start {
         Start::Image(target) => App::new(target.typed.clone(), preferences),
         Start::Pair(targets, _) => App::comparing([0, 1].map(|at: usize| targets[at].typed.clone()), preferences),
-        Start::Picker => App::picker(preferences),
+        Start::Picker | Start::Archive(..) => App::picker(preferences),
     };
     let mut session = Session { app, options, compare: CompareOptions::default(), sender, open: None };
     let ended = session.start(start).and_then(|()| session.serve(&mut screen, &messages));
@@ -122,6 +124,7 @@ impl Session {
                 self.open_pair(targets, 0);
             }
             Start::Picker => reading::list(&self.options, &self.sender),
+            Start::Archive(place, images) => reading::list_archive(&place, &images, &self.sender),
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Images of the container engines to choose from. They come as the engines answer; what is typed narrows them.
+//! Images to choose from: those of the container engines, which come as the engines answer, or those of one archive. What is
+//! typed narrows them.
 
 use std::cmp::Reverse;
 
@@ -25,16 +26,52 @@ use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 /// A row of the list.
 #[derive(Debug, Clone)]
 pub struct Choice {
-    /// The image.
-    pub image: Listed,
+    name: String,
+    id: String,
+    /// Bytes.
+    size: u64,
+    /// Unix time.
+    created: Option<i64>,
+    /// Where it comes from; of an archive what tells its images apart.
+    from: String,
+    /// What to open, as the user would type it.
+    reference: String,
     /// Its layers are in the cache, so it opens at once.
-    pub cached: bool,
+    cached: bool,
 }
 
-/// What one engine lists.
+impl Choice {
+    /// An image of an engine.
+    pub fn of_engine(image: Listed, cached: bool) -> Self {
+        let from = image.engine.name().to_owned();
+        let reference = format!("{from}:{}", image.name);
+        let Listed { name, id, size, created, .. } = image;
+        Self { name, id, size, created: Some(created), from, reference, cached }
+    }
+
+    /// An image of the archive that the user typed as `place`.
+    pub fn of_archive(place: &str, image: &crate::image::Choice) -> Self {
+        let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
+        let digest = image.digest.as_ref().map(|digest| digest.short().to_owned());
+        let facts = digest.into_iter().chain(platforms).chain(image.named_by.map(|by| format!("named by {by} alone")));
+        // After a prefix that names a format, `@` needs a colon of its own.
+        let colon = if place.contains(':') { ":" } else { "" };
+        Self {
+            name: if image.names.is_empty() { "(no name)".to_owned() } else { image.names.join(", ") },
+            id: image.digest.as_ref().map(ToString::to_string).unwrap_or_default(),
+            size: image.bytes.unwrap_or(0),
+            created: None,
+            from: facts.collect::<Vec<_>>().join("  "),
+            reference: format!("{place}{colon}@{}", image.number),
+            cached: false,
+        }
+    }
+}
+
+/// What one engine or archive lists.
 #[derive(Debug)]
 pub struct EngineList {
-    /// Which engine: its name, and where it is.
+    /// Which engine or archive: its name, and where it is.
     pub engine: String,
     /// Its images; None while it has not answered.
     pub images: Option<Result<Vec<Choice>, String>>,
@@ -67,14 +104,14 @@ pub(in crate::tui) struct PickerState {
 impl PickerState {
     /// Takes what an engine lists. The cursor stays on its image.
     pub(in crate::tui) fn take(&mut self, list: EngineList) {
-        let selected = self.selected().map(|choice| (choice.image.engine, choice.image.name.clone()));
+        let selected = self.selected().map(|choice| choice.reference.clone());
         match self.engines.iter_mut().find(|known| known.engine == list.engine) {
             Some(known) => *known = list,
             None => self.engines.push(list),
         }
         self.update();
-        if let Some((engine, name)) = selected {
-            let same = |choice: &Choice| choice.image.engine == engine && choice.image.name == name;
+        if let Some(reference) = selected {
+            let same = |choice: &Choice| choice.reference == reference;
             let place = (0..self.rows.len()).find(|place| self.row(*place).is_some_and(same));
             self.cursor.at = place.unwrap_or(0);
         }
@@ -102,14 +139,16 @@ impl PickerState {
         let mut rows = Vec::new();
         for engine in 0..self.engines.len() {
             for (place, choice) in self.images(engine).iter().enumerate() {
-                let text = format!("{} {}", choice.image.name.to_lowercase(), choice.image.engine.name());
+                let text = format!("{} {}", choice.name, choice.from).to_lowercase();
                 if words.iter().all(|word| text.contains(word)) {
                     rows.push((engine, place));
                 }
             }
         }
-        let image = |row: &(usize, usize)| &self.images(row.0)[row.1].image;
+        let image = |row: &(usize, usize)| &self.images(row.0)[row.1];
         match self.order {
+            // Those of an archive stay in its order.
+            Order::Created if rows.iter().all(|row| image(row).created.is_none()) => {}
             Order::Created => rows.sort_by_key(|row| (Reverse(image(row).created), image(row).name.clone())),
             Order::Name => rows.sort_by_key(|row| image(row).name.clone()),
             Order::Size => rows.sort_by_key(|row| (Reverse(image(row).size), image(row).name.clone())),
@@ -121,11 +160,6 @@ impl PickerState {
     fn total(&self) -> usize {
         (0..self.engines.len()).map(|engine| self.images(engine).len()).sum()
     }
-}
-
-/// What to open, as the user would type it.
-fn reference(choice: &Choice) -> String {
-    format!("{}:{}", choice.image.engine.name(), choice.image.name)
 }
 
 /// Rows of the list: a prompt and a header stand above, one row for each engine below.
@@ -161,7 +195,7 @@ impl View for Picker {
             Action::Last => app.picker.cursor.step(isize::MAX, len),
             Action::Open => open(app),
             Action::Diff => {
-                let Some(name) = app.picker.selected().map(reference) else { return true };
+                let Some(name) = app.picker.selected().map(|choice| choice.reference.clone()) else { return true };
                 app.notify(&format!("choose the image to compare with {name}"));
                 app.picker.compare = Some(name);
             }
@@ -225,9 +259,9 @@ impl View for Picker {
     }
 
     fn copies(&self, app: &App) -> Vec<(&'static str, String)> {
-        app.picker.selected().map_or_else(Vec::new, |choice| {
-            vec![("name", choice.image.name.clone()), ("image ID", choice.image.id.clone())]
-        })
+        app.picker
+            .selected()
+            .map_or_else(Vec::new, |choice| vec![("name", choice.name.clone()), ("image ID", choice.id.clone())])
     }
 
     fn offers(&self, app: &App, action: Action) -> bool {
@@ -258,7 +292,7 @@ impl View for Picker {
 }
 
 fn open(app: &mut App) {
-    let Some(choice) = app.picker.selected().map(reference) else { return };
+    let Some(choice) = app.picker.selected().map(|choice| choice.reference.clone()) else { return };
     match app.picker.compare.take() {
         Some(first) => app.open_pair([first, choice]),
         None => app.open_image(choice),
@@ -293,7 +327,7 @@ fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let wide = width >= 76;
     let fixed = 1 + 9 + 2 + if wide { 17 } else { 0 } + 2 + 8 + 2;
     let longest = picker.rows.iter().filter_map(|row| picker.images(row.0).get(row.1));
-    let longest = longest.map(|choice| choice.image.name.width()).max().unwrap_or(0);
+    let longest = longest.map(|choice| choice.name.width()).max().unwrap_or(0);
     let names = width.saturating_sub(fixed).clamp(8, longest.max(20));
     if list.y > inside.y + 2 && shown > 0 {
         let age = if wide { format!("{:<17}", "CREATED") } else { String::new() };
@@ -314,15 +348,15 @@ fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     for (place, line) in (picker.cursor.top..shown).zip(list.rows()) {
         let Some(choice) = picker.row(place) else { continue };
-        let name = cut_middle(&shown_text(&choice.image.name), names);
+        let name = cut_middle(&shown_text(&choice.name), names);
         let pad = " ".repeat(names.saturating_sub(name.width()));
-        let age = if wide { ago(Some(&rfc3339(choice.image.created)), now) } else { String::new() };
+        let age = choice.created.filter(|_| wide).map(|created| ago(Some(&rfc3339(created)), now)).unwrap_or_default();
         let age = if wide { format!("{age:<17}") } else { age };
         let cached = if choice.cached { " ●" } else { "" };
         Line::from(vec![
-            Span::raw(format!(" {name}{pad}{:>9}  ", bytes(choice.image.size))),
+            Span::raw(format!(" {name}{pad}{:>9}  ", bytes(choice.size))),
             Span::styled(age, app.theme.faint),
-            Span::raw(format!("  {}", choice.image.engine.name())),
+            Span::raw(format!("  {}", shown_text(&choice.from))),
             Span::styled(cached, app.theme.added),
         ])
         .render(line, buffer);
