@@ -20,6 +20,9 @@ mod damage;
 mod diff;
 mod engine;
 mod formats;
+#[path = "../../fuzz/src/lib.rs"]
+mod fuzz_targets;
+mod fuzzing;
 mod gate;
 mod generations;
 #[path = "../hostile/mod.rs"]
