@@ -29,4 +29,4 @@ pub use sniffed::Sniffed;
 pub use stopping::Stopping;
 pub use tar::{Entry, EntryKind, TarError, Walker};
 pub use text::read_text;
-pub use window::Window;
+pub use window::{ReadAt, Window};

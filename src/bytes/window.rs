@@ -3,11 +3,32 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Bytes that can be read at any place: a file, or what stands for one.
+pub trait ReadAt: std::fmt::Debug + Send + Sync {
+    /// Reads some of the bytes from `offset` on; 0 at the end.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    #[cfg(unix)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
+    }
+}
+
 /// A part of a file, read by position: many windows share one open file and never disturb each other.
 /// Seeking costs nothing, since it is only a number. A member that an archive stores sparse reads as what it stands for.
 #[derive(Debug, Clone)]
 pub struct Window {
-    file: Arc<File>,
+    file: Arc<dyn ReadAt>,
     /// Bytes that were read from the file, of this and all other windows that count together.
     fetched: Arc<AtomicU64>,
     /// Where the stored bytes begin in the file.
@@ -31,8 +52,8 @@ struct Segment {
 
 impl Window {
     /// The whole of `file`, whose length is `len` bytes. What is read is added to `fetched`.
-    pub fn whole(file: File, len: u64, fetched: &Arc<AtomicU64>) -> Self {
-        let (file, fetched) = (Arc::new(file), Arc::clone(fetched));
+    pub fn whole(file: impl ReadAt + 'static, len: u64, fetched: &Arc<AtomicU64>) -> Self {
+        let (file, fetched) = (Arc::new(file) as Arc<dyn ReadAt>, Arc::clone(fetched));
         Self { file, fetched, start: 0, offset: 0, len, position: 0, segments: None }
     }
 
@@ -94,7 +115,7 @@ impl Read for Window {
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let got = match self.place(wanted) {
             (Some(place), wanted) => {
-                let got = read_at(&self.file, &mut buffer[..wanted], place)?;
+                let got = self.file.read_at(&mut buffer[..wanted], place)?;
                 self.fetched.fetch_add(got as u64, Ordering::Relaxed);
                 got
             }
@@ -118,16 +139,6 @@ impl Seek for Window {
         self.position = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         Ok(self.position)
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
 #[cfg(test)]

@@ -30,20 +30,22 @@ impl Lookup for MembersLookup<'_> {
     fn shape(&self) -> String {
         match self.0 {
             Members::Archive(archive) => unlike_an_image(archive.names()),
-            Members::Layout(_) | Members::Content(_) => "the directory has no index.json".to_owned(),
+            Members::Layout(_) | Members::Content(_) | Members::Storage(_) => {
+                "the directory has no index.json".to_owned()
+            }
         }
     }
 
     fn damage(&self) -> Option<String> {
         match self.0 {
             Members::Archive(archive) => archive.damage.as_ref().map(ToString::to_string),
-            Members::Layout(_) | Members::Content(_) => None,
+            Members::Layout(_) | Members::Content(_) | Members::Storage(_) => None,
         }
     }
 
     fn kind(&self) -> PlaceKind {
         match self.0 {
-            Members::Archive(_) => PlaceKind::Archive,
+            Members::Archive(_) | Members::Storage(_) => PlaceKind::Archive,
             Members::Layout(layout) if layout.is_skopeo_dir() => PlaceKind::Directory,
             Members::Layout(_) | Members::Content(_) => PlaceKind::Layout,
         }
@@ -64,10 +66,17 @@ pub(super) fn from_members(
 ) -> Result<Loaded, InspectError> {
     let failed = |error| InspectError::Image { name: target.typed.clone(), error };
     let mut image = resolve(&MembersLookup(members), request).map_err(failed)?;
-    if let Members::Content(content) = members {
-        image.source = content.source;
-        image.tags = crate::image::short_names(&content.names);
-        image.notes.push(content.note.clone());
+    match members {
+        Members::Content(content) => {
+            image.source = content.source;
+            image.tags = crate::image::short_names(&content.names);
+            image.notes.push(content.note.clone());
+        }
+        Members::Storage(storage) => {
+            image.source = "containers-storage";
+            image.notes.push(storage.note.clone());
+        }
+        Members::Archive(_) | Members::Layout(_) => {}
     }
     timings.push(clock.lap("documents"));
     read_members(members, image, options, shared, tell)

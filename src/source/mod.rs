@@ -37,7 +37,7 @@ pub use name::{NameError, Reference};
 pub use reference::{Format, Place, Select, Target, TargetError};
 pub use registry::{RegistryError, RegistryImage, RegistrySettings};
 pub use shape::{seems_to_be, unlike_an_image};
-pub use store::{ContainerdError, Content};
+pub use store::{ContainerdError, Content, Storage, StorageError};
 pub use stream::{MAX_DOCUMENT, Member, Pass, Stream, is_document_name};
 
 use crate::bytes::{Compression, TarError, Window, sniff};
@@ -96,6 +96,9 @@ pub enum SourceError {
     /// containerd does not have it.
     #[error(transparent)]
     Containerd(#[from] ContainerdError),
+    /// Podman's storage does not have it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// A store without one of an image's blobs.
     #[error("the blob {digest} is not in the content store{}", if hint.is_empty() { String::new() } else { format!("; {hint}") })]
     NoBlob {
@@ -194,6 +197,8 @@ pub enum Members {
     Layout(layout::Layout),
     /// An image in containerd's content store.
     Content(Content),
+    /// An image in the storage of Podman and Buildah.
+    Storage(Box<Storage>),
 }
 
 impl Members {
@@ -206,6 +211,7 @@ impl Members {
             Self::Archive(archive) => Ok(archive.get(name)),
             Self::Layout(layout) => layout.get(name),
             Self::Content(content) => content.get(name),
+            Self::Storage(storage) => storage.get(name),
         }
     }
 
@@ -213,7 +219,7 @@ impl Members {
     pub fn size(&self) -> Option<u64> {
         match self {
             Self::Archive(archive) => Some(archive.size()),
-            Self::Layout(_) | Self::Content(_) => None,
+            Self::Layout(_) | Self::Content(_) | Self::Storage(_) => None,
         }
     }
 
@@ -222,8 +228,10 @@ impl Members {
     /// # Errors
     /// When it can't be read, or is too large to be one.
     pub fn document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
-        if let (Self::Content(content), "index.json") = (self, name) {
-            return Ok(Some(content.index()));
+        match (self, name) {
+            (Self::Content(content), "index.json") => return Ok(Some(content.index())),
+            (Self::Storage(storage), "manifest.json") => return Ok(Some(storage.manifest())),
+            _ => {}
         }
         let Some(mut window) = self.get(name)? else { return Ok(None) };
         if window.len() > MAX_DOCUMENT {
@@ -301,6 +309,11 @@ pub fn open_with(
         Place::Containerd { name, namespace } => {
             let content = store::find_in_containerd(name, namespace.as_deref(), &Process, fetched)?;
             Ok(Opened::Members(Members::Content(content)))
+        }
+        Place::Storage { name, root, driver } => {
+            let place = root.clone().map(|root| (root, driver.clone()));
+            let storage = store::find_in_storage(name, place, &Process, fetched)?;
+            Ok(Opened::Members(Members::Storage(Box::new(storage))))
         }
         Place::Stdin => Ok(Opened::Stream(Stream::stdin())),
         Place::Path(path) => match (open_path(path, fetched), target.as_name()) {

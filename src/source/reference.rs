@@ -37,6 +37,15 @@ pub enum Place {
         /// Where it is looked for; everywhere when nothing is said.
         namespace: Option<String>,
     },
+    /// An image in the storage of Podman and Buildah.
+    Storage {
+        /// As Podman takes it.
+        name: String,
+        /// The folder of the storage; where it is configured when nothing is said.
+        root: Option<PathBuf>,
+        /// The storage driver.
+        driver: Option<String>,
+    },
     /// An image of a daemon.
     Engine {
         /// Whose; Docker's and then Podman's when nothing is said.
@@ -85,7 +94,7 @@ pub enum TargetError {
 }
 
 /// Prefixes of daemons. `docker://` is a registry's to skopeo and a daemon's to dive.
-const DAEMONS: [(&str, Engine, Option<&str>); 7] = [
+const DAEMONS: [(&str, Engine, Option<&str>); 6] = [
     ("docker-daemon://", Engine::Docker, None),
     ("docker-daemon:", Engine::Docker, None),
     (
@@ -96,7 +105,6 @@ const DAEMONS: [(&str, Engine, Option<&str>); 7] = [
     ("docker:", Engine::Docker, None),
     ("podman://", Engine::Podman, None),
     ("podman:", Engine::Podman, None),
-    ("containers-storage:", Engine::Podman, None),
 ];
 
 /// Why a text can't be the name of an image, or an id; None when it can.
@@ -175,6 +183,25 @@ impl Target {
             let why = |error: NameError| TargetError::NoName(name.to_owned(), error.to_string());
             Reference::parse(name).map_err(why)?;
             return Ok(target(Place::Registry(name.to_owned()), None, None));
+        }
+        if let Some(rest) = text.strip_prefix("containers-storage:") {
+            // `[DRIVER@ROOT+RUNROOT:OPTIONS]NAME`, of which all but the root may be left out.
+            let (place, name) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                Some((place, name)) => (Some(place), name),
+                None => (None, rest),
+            };
+            let (driver, root) = match place.map(|place| place.split_once('@').unwrap_or(("", place))) {
+                Some((driver, root)) => (driver, root.split(['+', ':']).next().unwrap_or_default()),
+                None => ("", ""),
+            };
+            let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            return match not_a_name(name) {
+                None => {
+                    let (root, driver) = (some(root).map(PathBuf::from), some(driver));
+                    Ok(target(Place::Storage { name: name.to_owned(), root, driver }, None, None))
+                }
+                Some(why) => Err(TargetError::NoName(name.to_owned(), why)),
+            };
         }
         if let Some(name) = text.strip_prefix("containerd:") {
             let name = name.trim_start_matches("//");
@@ -267,7 +294,6 @@ mod tests {
             ("docker-daemon:app:1", Some(Engine::Docker), "app:1"),
             ("docker://app", Some(Engine::Docker), "app"),
             ("podman:localhost/app", Some(Engine::Podman), "localhost/app"),
-            ("containers-storage:app", Some(Engine::Podman), "app"),
         ] {
             let place = parse(typed).map(|target| target.place);
             assert_eq!(place, Ok(Place::Engine { engine, name: name.to_owned() }), "{typed}");

@@ -362,3 +362,47 @@ fn images_are_read_from_the_podman_of_today() {
         assert!(text(&output.stderr).contains("there is no image for linux/s390x"), "{name}: {}", text(&output.stderr));
     }
 }
+
+/// The storage of Podman is read in place, with both drivers, and says the same as `podman save`.
+#[test]
+fn the_storage_of_podman_is_read_in_place() {
+    for engine in generations().into_iter().filter(Generation::has_containerd_store) {
+        for driver in ["vfs", "overlay"] {
+            let name = format!("{} {driver}", engine.name);
+            let (context, inside) = engine.shared(&format!("storage-{driver}"));
+            std::fs::create_dir_all(context.join("app")).unwrap();
+            std::fs::write(context.join("app/data"), vec![7; 50_000]).unwrap();
+            std::os::unix::fs::symlink("/etc/hostname", context.join("app/link")).unwrap_or_default();
+            let recipe = "FROM scratch\nCOPY app /app\nCOPY app/data /same\nLABEL a=b\n";
+            std::fs::write(context.join("Dockerfile"), recipe).unwrap();
+            let storage = format!("podman --root {inside}/root --runroot {inside}/run --storage-driver {driver}");
+            let build = format!("{storage} build -q --layers -t explore-test-storage:1 {inside}");
+            engine.run(&["bash", "-c", &build]);
+            let save =
+                format!("rm -f {inside}/saved.tar; {storage} save -q -o {inside}/saved.tar explore-test-storage:1");
+            engine.run(&["bash", "-c", &save]);
+            let want = explore_json(&[context.join("saved.tar").to_str().unwrap(), "--json", "--files", "--verify"]);
+            let root = context.join("root");
+            for image in ["localhost/explore-test-storage:1", "explore-test-storage:1"] {
+                let place = format!("containers-storage:[{driver}@{}]{image}", root.display());
+                let found = explore_json(&[&place, "--json", "--files", "--verify"]);
+                assert_eq!(found["image"]["source"], "containers-storage", "{name}");
+                assert_eq!(found["image"]["id"], want["image"]["id"], "{name}");
+                assert_eq!(found["verification"]["state"], "verified", "{name}: {}", found["verification"]);
+                assert!(found["notes"].to_string().contains("read in place from the container storage"), "{name}");
+                for field in ["files", "history", "waste"] {
+                    assert_eq!(found[field], want[field], "{name}: {field}");
+                }
+                let diff_ids = |found: &Value| -> Vec<Value> {
+                    found["layers"].as_array().unwrap().iter().map(|layer| layer["diff_id"].clone()).collect()
+                };
+                assert_eq!(diff_ids(&found), diff_ids(&want), "{name}");
+                let content = crate::common::explore(&["cat", &place, "/app/data"]);
+                assert!(content.stdout == vec![7; 50_000], "{name}: {}", text(&content.stderr));
+            }
+            let missing =
+                crate::common::explore(&[&format!("containers-storage:[{driver}@{}]nothing", root.display())]);
+            assert!(text(&missing.stderr).contains("has no image nothing"), "{name}: {}", text(&missing.stderr));
+        }
+    }
+}
