@@ -90,6 +90,7 @@ fn image(each: &Judged<'_>, layers: bool, text: &mut String) {
         let _ = writeln!(text, "> {}\n", prose(&crate::bytes::shown_text(note)));
     }
     details(each, text);
+    suggestion(found, text);
     if layers {
         layer_table(found, text);
     }
@@ -132,6 +133,20 @@ fn more(findings: &[FindingView<'_>], text: &mut String) {
 }
 
 /// What does not count, folded away.
+/// The edits of the Dockerfile as a diff.
+fn suggestion(found: &Inspection, text: &mut String) {
+    let Some(plan) = found.plan.as_ref().filter(|plan| !plan.is_reconstructed && !plan.edits.is_empty()) else {
+        return;
+    };
+    let all: Vec<usize> = (0..plan.edits.len()).collect();
+    let diff = crate::bytes::shown_lines(&plan.diff(&all));
+    let longest = diff.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let (bytes, _) = plan.bytes(&found.tree, &all);
+    let _ = writeln!(text, "<details><summary>What to change (saves {})</summary>\n", super::bytes(bytes));
+    let _ = writeln!(text, "{fence}diff\n{}\n{fence}\n\n</details>\n", diff.trim_end());
+}
+
 fn details(each: &Judged<'_>, text: &mut String) {
     let mut base = Vec::new();
     let mut settled = Vec::new();

@@ -11,7 +11,8 @@ use super::line_hash::line_hashes;
 use super::place::Where;
 use super::words;
 use crate::gate::{Check, CheckKind, Excuse, Scope};
-use crate::waste::{Kind, Level, Rule, Rules, Severity};
+use crate::inspect::Inspection;
+use crate::waste::{Finding, Kind, Level, Rule, Rules, Severity};
 
 /// Where the rules are explained.
 const HOME: &str = env!("CARGO_PKG_REPOSITORY");
@@ -328,6 +329,9 @@ fn of_finding(view: &FindingView<'_>, index: Option<usize>, hashes: &Hashes) -> 
     if let Some(index) = index {
         result["ruleIndex"] = json!(index);
     }
+    if let Some(fixes) = fixes(found, finding) {
+        result["fixes"] = fixes;
+    }
     if let Standing::Excused(why) = standing
         && standing.is_accepted()
     {
@@ -335,6 +339,38 @@ fn of_finding(view: &FindingView<'_>, index: Option<usize>, hashes: &Hashes) -> 
             json!([{ "kind": "external", "status": "accepted", "justification": words::excuse(why) }]);
     }
     result
+}
+
+/// The edit of the Dockerfile that ends a finding, for programs that apply it.
+fn fixes(found: &Inspection, finding: &Finding) -> Option<Value> {
+    let plan = found.plan.as_ref().filter(|plan| !plan.is_reconstructed)?;
+    let place = found.waste.findings.iter().position(|own| std::ptr::eq(own, finding))?;
+    let edit = plan.edit_of(place)?;
+    let mut changes: Vec<Value> = Vec::new();
+    let mut last = String::new();
+    for each in plan.replacements(edit) {
+        let replacement = json!({
+            "deletedRegion": {
+                "startLine": each.start.0, "startColumn": each.start.1, "endLine": each.end.0, "endColumn": each.end.1,
+            },
+            "insertedContent": { "text": each.text },
+        });
+        match changes.last_mut().filter(|_| last == each.path) {
+            Some(change) => {
+                if let Some(list) = change["replacements"].as_array_mut() {
+                    list.push(replacement);
+                }
+            }
+            None => changes.push(json!({
+                "artifactLocation": { "uri": uri(&each.path) },
+                "replacements": [replacement],
+            })),
+        }
+        last = each.path;
+    }
+    Some(
+        json!([{ "description": { "text": escaped(&crate::bytes::shown_text(&edit.message)) }, "artifactChanges": changes }]),
+    )
 }
 
 /// In messages braces and brackets mean placeholders and links.
