@@ -158,6 +158,7 @@ pub(super) fn bare(source: &'static str, id: Digest, config: Config, layers: Vec
         digest: None,
         tags: Vec::new(),
         platform: config.platform(),
+        platforms: Vec::new(),
         config,
         history: Vec::new(),
         layers,

@@ -52,6 +52,8 @@ pub struct Image {
     pub tags: Vec<String>,
     /// What it runs on.
     pub platform: Platform,
+    /// All platforms that are there, where the archive or layout has several.
+    pub platforms: Vec<Platform>,
     /// The config, its known fields.
     pub config: Config,
     /// All history rows, empty ones too.

@@ -146,8 +146,11 @@ pub fn resolve(lookup: &impl Lookup, request: &Request) -> Result<Image, ImageEr
     let relatives = relatives(lookup, &found.candidates);
     let candidate = choose(lookup, found.candidates, request.select.as_ref())?;
     let source = source(candidate.face);
+    let there = candidate.variants.iter().filter(|variant| variant.is_there());
+    let platforms = there.filter_map(|variant| variant.platform.clone()).collect();
     let (variant, note) = choose_platform(lookup, candidate.variants, request)?;
     let mut image = build(lookup, source, &candidate.names, variant)?;
+    image.platforms = platforms;
     image.notes.extend(note);
     image.notes.extend(found.notes);
     image.damage = lookup.damage();

@@ -81,8 +81,8 @@ pub enum Effect {
     Copy(String),
     /// Capture the mouse, or release it.
     Mouse(bool),
-    /// Open an image: what the user would type, and the number that its messages carry.
-    Open(String, u32),
+    /// Open an image: what the user would type, the platform where one is chosen, and the number that its messages carry.
+    Open(String, Option<String>, u32),
     /// Compare two images.
     OpenPair([String; 2], u32),
     /// Stop reading what is open.
@@ -265,6 +265,10 @@ impl App {
             Msg::Listed(list) => self.picker.take(list),
             Msg::Of(opened, msg) if opened == self.opened => self.take(*msg),
             Msg::Of(..) | Msg::Terminal(_) => {}
+            Msg::Failed(error) if super::overlays::choose_image(self, &error) => {
+                "several images".clone_into(&mut self.progress);
+                self.failure = Some(error);
+            }
             Msg::Failed(error) if self.picker.in_use => {
                 self.leave_image();
                 self.toast = Some(Toast { text: error.to_string(), error: true });
@@ -414,7 +418,7 @@ impl App {
         self.opened += 1;
         self.reference.clone_from(&name);
         self.screen = Screen::Layers;
-        self.effect(Effect::Open(name, self.opened));
+        self.effect(Effect::Open(name, None, self.opened));
     }
 
     pub(super) fn open_pair(&mut self, names: [String; 2]) {
@@ -422,6 +426,17 @@ impl App {
         self.screen = Screen::Pair;
         self.layers.halves = Some(names.clone().map(screens::HalfState::new));
         self.effect(Effect::OpenPair(names, self.opened));
+    }
+
+    /// Opens another image, or another platform of the same, in the place of this one.
+    pub(super) fn reopen(&mut self, name: String, platform: Option<String>) {
+        let in_use = self.picker.in_use;
+        self.leave_image();
+        self.picker.in_use = in_use;
+        self.reference.clone_from(&name);
+        self.screen = Screen::Layers;
+        self.effects.retain(|effect| !matches!(effect, Effect::Stop));
+        self.effect(Effect::Open(name, platform, self.opened));
     }
 
     /// Goes back to the picker.
@@ -532,6 +547,7 @@ impl App {
                 self.notify(&text);
             }
             Action::Help => super::overlays::help(self),
+            Action::Platform => super::overlays::choose_platform(self),
             Action::Suspend => self.effect(Effect::Suspend),
             _ => return false,
         }

@@ -18,6 +18,7 @@ use super::pair::Pair;
 use super::reading;
 use super::terminal::{self, Screen};
 use crate::compare::CompareOptions;
+use crate::image::Platform;
 use crate::inspect::{InspectError, Options};
 use crate::source::Target;
 
@@ -118,7 +119,7 @@ impl Session {
     fn start(&mut self, start: Start) -> io::Result<()> {
         terminal::listen(&self.sender)?;
         match start {
-            Start::Image(target) => self.open(target, 0),
+            Start::Image(target) => self.open(target, None, 0),
             Start::Pair(targets, compare) => {
                 self.compare = compare;
                 self.open_pair(targets, 0);
@@ -129,11 +130,13 @@ impl Session {
         Ok(())
     }
 
-    fn open(&mut self, target: Target, number: u32) {
+    fn open(&mut self, target: Target, platform: Option<&str>, number: u32) {
         self.close();
         let stop = Arc::new(AtomicBool::new(false));
         let queues = Queues::start(Some(&target), &self.sender);
-        reading::inspect_beside(target, self.options.clone(), number, self.sender.clone(), Arc::clone(&stop));
+        let platform = platform.and_then(Platform::parse).or_else(|| self.options.platform.clone());
+        let options = Options { platform, ..self.options.clone() };
+        reading::inspect_beside(target, options, number, self.sender.clone(), Arc::clone(&stop));
         self.open = Some(Open { stop, queues });
     }
 
@@ -180,8 +183,8 @@ impl Session {
                             crossterm::execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
                         }
                         Effect::Mouse(on) => terminal::set_mouse(on)?,
-                        Effect::Open(name, number) => match Target::parse(OsStr::new(&name)) {
-                            Ok(target) => self.open(target, number),
+                        Effect::Open(name, platform, number) => match Target::parse(OsStr::new(&name)) {
+                            Ok(target) => self.open(target, platform.as_deref(), number),
                             Err(error) => self.refuse(error.to_string()),
                         },
                         Effect::OpenPair(names, number) => {

@@ -255,3 +255,19 @@ fn one_file_of_two_images_line_by_line() {
     explorer.keys("<tab> / conf <enter> d").shows("a:1 → a:2").shows("- old").shows("+ new").shows("+1 -1 lines");
     explorer.keys("<esc> <esc>").hides("+ new");
 }
+
+#[test]
+fn choosing_among_the_images_of_an_archive() {
+    let (one, two) = (image().name("app:1").layer([file("a", "1")]), image().name("app:2").layer([file("b", "22")]));
+    let folder = folder();
+    let path = folder.write("several.tar", &crate::common::save_all(&[&one, &two]));
+    let mut explorer = Explorer::opening(&path, 80, 24);
+    explorer.shows("holds 2 images").shows("app:1").shows("app:2");
+    takes(&mut explorer, 2, &["<down>", "<enter>"]);
+    let opened = explorer.opened();
+    assert!(opened.0.ends_with("several.tar@1") && opened.1.is_none(), "{opened:?}");
+    // Leaving the choice leaves the program, which says why.
+    let mut explorer = Explorer::opening(&path, 80, 24);
+    explorer.keys("<esc>");
+    assert!(explorer.has_quit());
+}

@@ -59,6 +59,26 @@ impl Explorer {
         explorer
     }
 
+    /// Reads a file as the loop would, with what comes of it: an image or an error.
+    pub(crate) fn opening(path: &Path, width: u16, height: u16) -> Self {
+        let mut explorer = Self::empty(width, height);
+        let target = Target::parse(path.as_os_str()).unwrap();
+        let read = explore::inspect::inspect(&target, &explore::inspect::Options::default(), &mut |_| true);
+        explorer.send(match read {
+            Ok(found) => Msg::Ready(Box::new(found)),
+            Err(error) => Msg::Failed(error),
+        });
+        explorer
+    }
+
+    /// What was opened last: what to type for it, and the platform.
+    pub(crate) fn opened(&mut self) -> (String, Option<String>) {
+        match self.effects.pop() {
+            Some(Effect::Open(name, platform, _)) => (name, platform),
+            other => panic!("nothing was opened: {other:?}"),
+        }
+    }
+
     pub(crate) fn of(built: &ImageBuilder, width: u16, height: u16) -> Self {
         let folder = crate::common::folder();
         let path = folder.write("image.tar", &built.save(Shape::Docker));

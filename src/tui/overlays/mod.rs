@@ -2,6 +2,7 @@
 //!
 //! Each overlay is a file with its state, keys, mouse and drawing.
 
+mod choose;
 mod copy;
 mod diff;
 mod find;
@@ -17,6 +18,7 @@ use std::fmt::Debug;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+pub(super) use choose::{choose_image, choose_platform};
 pub(super) use copy::offer_copies;
 pub(super) use diff::diff_selected;
 pub(super) use find::find;

@@ -258,15 +258,15 @@ fn colour(app: &App, level: &Level, row: usize, depth: usize) -> Style {
 
 /// What the colours say.
 fn legend(app: &App) -> Vec<Span<'static>> {
-    let mark = |style: Style, text: &'static str| [Span::styled(" ■ ", style), Span::styled(text, app.theme.faint)];
+    let mark = |style: Style, text: &'static str| [Span::styled("  ", style), Span::styled(text, app.theme.faint)];
     let (tiles, waste) = (app.theme.tiles, app.theme.waste_tiles);
     let marks = match app.map.colours {
         Colours::Depth => {
-            [mark(tiles[0], "first level "), mark(tiles[1], "second "), mark(tiles[2], "deeper ")].concat()
+            [mark(tiles[0], " first level "), mark(tiles[1], " second "), mark(tiles[2], " deeper ")].concat()
         }
-        Colours::Owner => [mark(tiles[0], "base image "), mark(tiles[1], "own layers ")].concat(),
+        Colours::Owner => [mark(tiles[0], " base image "), mark(tiles[1], " own layers ")].concat(),
         Colours::Waste => {
-            [mark(waste[2], "left over "), mark(waste[1], "in part "), mark(waste[0], "needed ")].concat()
+            [mark(waste[2], " left over "), mark(waste[1], " in part "), mark(waste[0], " needed ")].concat()
         }
     };
     marks.into_iter().collect()
