@@ -1,8 +1,8 @@
 //! Instructions, shell commands and Dockerfiles.
 
+use explore::build::Build;
 use explore::image::HistoryRow;
 use explore::secret::Redacted;
-use explore::waste::Lines;
 
 /// Runs one input.
 pub fn run(data: &[u8]) {
@@ -16,5 +16,7 @@ pub fn run(data: &[u8]) {
     for row in &rows {
         let _ = row.instruction();
     }
-    let _ = Lines::of("Dockerfile", dockerfile, &rows);
+    if let Ok(mut build) = Build::parse("Dockerfile", dockerfile) {
+        build.bind(&rows);
+    }
 }
