@@ -51,25 +51,6 @@ pub struct Open {
     pub flags: AllFlags,
 }
 
-impl Open {
-    /// Puts the engine of `--source` before names that have none.
-    pub fn with_source(mut self) -> Self {
-        const KNOWN: [&str; 7] =
-            ["docker:", "podman:", "docker-archive:", "oci-archive:", "oci:", "registry:", "containerd:"];
-        if let Some(source) = &self.flags.source {
-            for image in &mut self.images {
-                let has_one = image.to_str().is_some_and(|name| KNOWN.iter().any(|known| name.starts_with(known)));
-                if !has_one && image != "-" {
-                    let mut named = OsString::from(format!("{source}:"));
-                    named.push(&image);
-                    *image = named;
-                }
-            }
-        }
-        self
-    }
-}
-
 /// Which settings a command takes as flags.
 pub trait FlagSet: std::fmt::Debug + Clone + Default + 'static {
     /// Whether it takes this one.
@@ -84,8 +65,6 @@ pub trait FlagSet: std::fmt::Debug + Clone + Default + 'static {
 pub struct Flags<S> {
     /// What was said.
     pub given: Given,
-    /// dive's `--source`: what an image's name is looked up in.
-    pub source: Option<String>,
     set: std::marker::PhantomData<S>,
 }
 
@@ -202,7 +181,6 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
                 })?;
                 self.given.flag(becomes, vec![word.into()]);
             }
-            self.source = matches.get_one::<String>("source").cloned();
         }
         Ok(())
     }
@@ -211,11 +189,9 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
 /// Flags by the names that dive gives them. They are for scripts that were written for it, so help does not list them.
 fn dive_flags() -> impl Iterator<Item = Arg> {
     let limits = dive::flags().map(|(name, _)| Arg::new(name).long(name).value_name("LIMIT"));
-    let source =
-        Arg::new("source").long("source").value_name("ENGINE").value_parser(["docker", "podman", "docker-archive"]);
     // Errors of an archive never keep the rest from being shown.
     let errors = Arg::new("ignore-errors").long("ignore-errors").short('i').action(ArgAction::SetTrue);
-    limits.chain([source, errors]).map(|flag| flag.hide(true))
+    limits.chain([errors]).map(|flag| flag.hide(true))
 }
 
 /// The flag of a setting.

@@ -28,7 +28,7 @@ pub(crate) use plugin::run_as_plugin;
 /// Runs what the command line asks for.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
-        None => open::open(&cli.open.with_source()),
+        None => open::open(&cli.open),
         Some(Command::History { image, reading, no_trunc, format }) => {
             let format = match format {
                 Format::Table => HistoryFormat::Table,

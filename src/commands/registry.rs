@@ -35,7 +35,8 @@ pub(super) fn access(settings: &Settings, cache: Option<Cache>) -> Result<Access
             "daemon" => Sources::Daemons,
             "docker" => Sources::Daemon(Engine::Docker),
             "podman" => Sources::Daemon(Engine::Podman),
-            "file" => Sources::Files,
+            // `docker-archive` is the name that dive has for it.
+            "file" | "docker-archive" => Sources::Files,
             _ => Sources::Any,
         },
         registry: RegistrySettings {

@@ -126,7 +126,7 @@ fn listed(list: &Path) -> Result<Vec<OsString>, Failure> {
     read.map_err(|error| Failure::ReadFile { name: list.display().to_string(), error })?;
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let names = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-    Ok(names.map(|line| os_name(line)).collect())
+    Ok(names.map(os_name).collect())
 }
 
 /// Whether any of the outputs shows bytes to pull. The text of the verdict does not.

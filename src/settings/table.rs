@@ -309,7 +309,7 @@ pub const SETTINGS: &[Setting] = &[
         ..of(
             Group::Reading,
             "source",
-            Takes::Choice(&["any", "daemon", "docker", "podman", "registry", "file"]),
+            Takes::Choice(&["any", "daemon", "docker", "podman", "registry", "file", "docker-archive"]),
             "Where a name is looked up that is not a file: any asks the daemons and then the registry",
             "",
         )

@@ -140,7 +140,7 @@ fn another_escape_character_and_its_lines() {
     let text = "# escape=`\nFROM x\nRUN a `\n  b\\\nCOPY a `\n  c:\\d\n";
     check("backtick", text);
     let build = Build::parse("Dockerfile", text).unwrap();
-    let words: Vec<String> = build.stages[0].steps.iter().map(|step| step.words()).collect();
+    let words: Vec<String> = build.stages[0].steps.iter().map(explore::build::Step::words).collect();
     assert_eq!(words, ["RUN a b\\", "COPY a c:\\d"]);
 }
 

@@ -87,7 +87,7 @@ impl Generation {
     }
 }
 
-/// An image with everything that BuildKit has is what its archive says, is found by every name, and is exported once.
+/// An image with everything that `BuildKit` has is what its archive says, is found by every name, and is exported once.
 #[test]
 fn images_are_read_from_every_generation_and_store() {
     let bytes = std::fs::read("/bin/busybox").unwrap_or_default();

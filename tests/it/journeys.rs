@@ -29,12 +29,11 @@ fn busy() -> ImageBuilder {
 fn takes(explorer: &mut Explorer, most: usize, keys: &[&str]) {
     let mut pressed = 0;
     for key in keys {
-        match key.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-            Some(text) => explorer.paste(text),
-            None => {
-                pressed += 1;
-                explorer.keys(key);
-            }
+        if let Some(text) = key.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+            explorer.paste(text)
+        } else {
+            pressed += 1;
+            explorer.keys(key);
         }
     }
     assert!(pressed <= most, "{keys:?} are {pressed} keys, and {most} are allowed:\n{}", explorer.screen());

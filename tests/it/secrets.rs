@@ -126,9 +126,9 @@ fn judged(list: &'static str, compress: fn(&[u8]) -> Vec<u8>) -> (Vec<String>, V
         })
         .fold((Vec::new(), Vec::new()), |mut sides, (is, line)| {
             if is {
-                sides.0.push(line)
+                sides.0.push(line);
             } else {
-                sides.1.push(line)
+                sides.1.push(line);
             }
             sides
         })

@@ -327,18 +327,15 @@ fn serve(mut client: TcpStream, upstream: u16, all: &Mutex<Vec<Passed>>, rule: &
                 Some(Fault::Damage(at)) if (sent..sent + got).contains(at) => bytes[*at - sent] ^= 0x55,
                 _ => {}
             }
-            match &fault {
-                Some(Fault::Drip(size, pause)) => {
-                    for part in bytes.chunks(*size) {
-                        client.write_all(part)?;
-                        add(part.len());
-                        std::thread::sleep(*pause);
-                    }
+            if let Some(Fault::Drip(size, pause)) = &fault {
+                for part in bytes.chunks(*size) {
+                    client.write_all(part)?;
+                    add(part.len());
+                    std::thread::sleep(*pause);
                 }
-                _ => {
-                    client.write_all(bytes)?;
-                    add(got);
-                }
+            } else {
+                client.write_all(bytes)?;
+                add(got);
             }
             sent += got;
         }
