@@ -40,7 +40,9 @@ pub fn run(data: &[u8]) {
     let documents = Documents { all: rest.split(|byte| *byte == 0).collect(), kind };
     match resolve(&documents, &Request::default()) {
         Ok(image) => {
-            let _ = (0..image.layers.len()).map(|layer| image.instruction(layer)).count();
+            for layer in 0..image.layers.len() {
+                let _ = image.instruction(layer);
+            }
         }
         Err(error) => drop(error.to_string()),
     }

@@ -115,9 +115,7 @@ fn drop_deletions(
                 if !any {
                     continue;
                 }
-                if all && segment.is_plain && own.segments.len() > dropped.len() + 1
-                    || all && segment.is_plain && own.segments.len() == 1
-                {
+                if all && segment.is_plain && (own.segments.len() > dropped.len() + 1 || own.segments.len() == 1) {
                     dropped.push(place);
                 } else if !is_forced {
                     return Err(format!("{} deletes them without `-f`, and would fail", super::uses::at(step)));

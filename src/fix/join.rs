@@ -78,7 +78,7 @@ fn matters(leaks: &Leaks, script: &Script, text: &str) -> bool {
             text.contains(&format!("${name}")) || text.contains(&format!("${{{name}"))
         }
     };
-    leaks.directory && !indifferent || leaks.modes && !indifferent || leaks.variables.iter().any(names)
+    !indifferent && (leaks.directory || leaks.modes) || leaks.variables.iter().any(names)
 }
 
 /// A step that becomes part of the first.

@@ -104,7 +104,7 @@ impl Scope {
         for left in (0..count).rev() {
             let equals = rest.find('=').filter(|at| is_variable(&rest[..*at]))?;
             let (name, value) = (&rest[..equals], &rest[equals + 1..]);
-            rest = &value[self.end_of_value(name, value, left == 0)..].trim_start_matches(' ');
+            rest = value[self.end_of_value(name, value, left == 0)..].trim_start_matches(' ');
         }
         Some(rest)
     }

@@ -240,8 +240,8 @@ impl<'c> EngineDocuments<'c> {
     fn cache_all(&self) -> Option<String> {
         let cache = self.cache?;
         let asked = self.asked.borrow();
-        let new = asked.iter().filter_map(|digest| Some((digest, self.exported.get(digest)?)));
-        let done = new.map(|(digest, bytes)| cache.keep_document(digest, bytes)).collect::<std::io::Result<()>>();
+        let mut new = asked.iter().filter_map(|digest| Some((digest, self.exported.get(digest)?)));
+        let done = new.try_for_each(|(digest, bytes)| cache.keep_document(digest, bytes));
         done.err().map(|error| format!("the cache can't be written: {error}"))
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn map_in_parallel<R: Send, E: Send>(
     };
     let mut all = Vec::new();
     let ended = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.min(count.div_ceil(step))).map(|_| scope.spawn(&share)).collect();
+        let workers: Vec<_> = (0..threads.min(count.div_ceil(step))).map(|_| scope.spawn(share)).collect();
         let mut ended = true;
         for worker in workers {
             match worker.join() {

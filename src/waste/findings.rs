@@ -194,18 +194,23 @@ pub(super) fn findings(words: &Words<'_>) -> Vec<Finding> {
     findings
 }
 
+/// A directory whose files one layer stores and another one deletes: both layers, and the directory.
+type Deleted = (u16, u16, NodeId);
+/// Bytes in all, and by the rule that names them.
+type ByRule = (u64, FxHashMap<RuleId, u64>);
+
 /// The names of what goes away together: by one instruction, from one directory.
 struct Together {
     /// The first rule of such a place that does more than advise.
-    named: FxHashMap<(u16, u16, NodeId), RuleId>,
+    named: FxHashMap<Deleted, RuleId>,
     /// A rule that only advises, where it names at least half of the bytes.
-    advised: FxHashMap<(u16, u16, NodeId), RuleId>,
+    advised: FxHashMap<Deleted, RuleId>,
 }
 
 impl Together {
     fn new(words: &Words<'_>, places: &Places<'_>) -> Self {
         let mut named = FxHashMap::default();
-        let mut bytes: FxHashMap<(u16, u16, NodeId), (u64, FxHashMap<RuleId, u64>)> = FxHashMap::default();
+        let mut bytes: FxHashMap<Deleted, ByRule> = FxHashMap::default();
         for charge in words.charges.iter().filter(|charge| charge.kind == Kind::Deleted) {
             let place = (charge.file.layer, charge.caused_by, places.of(charge));
             let sums = bytes.entry(place).or_default();
@@ -217,7 +222,7 @@ impl Together {
                 None => {}
             }
         }
-        let most = |(place, (all, rules)): ((u16, u16, NodeId), (u64, FxHashMap<RuleId, u64>))| {
+        let most = |(place, (all, rules)): (Deleted, ByRule)| {
             let (rule, own) = rules.into_iter().max_by_key(|(rule, own)| (*own, std::cmp::Reverse(*rule)))?;
             (own >= all - own).then_some((place, rule))
         };

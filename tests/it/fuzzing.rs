@@ -94,7 +94,9 @@ fn no_mutation_of_a_corpus_makes_a_target_fail() {
         files.sort();
         let corpus: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
         assert!(!corpus.is_empty(), "{name} has a corpus");
-        corpus.iter().for_each(|input| run(input));
+        for input in &corpus {
+            run(input);
+        }
         let mut numbers = Numbers(42);
         let (started, mut runs) = (Instant::now(), 0_u64);
         while started.elapsed() < each {

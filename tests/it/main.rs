@@ -9,6 +9,7 @@
     reason = "clippy.toml allows these in tests, which helpers of tests are not"
 )]
 #![allow(clippy::too_many_lines, reason = "a table of cases is long")]
+#![allow(clippy::regex_creation_in_loops, clippy::type_complexity, reason = "a table of cases stands where it is used")]
 
 mod common;
 
