@@ -150,7 +150,7 @@ fn gate(settings: &Settings, options: &Options) -> Result<Gate, Failure> {
         (Some(file), _) if by_file > by_image => Some(read_baseline(file)?),
         (_, Some(image)) => {
             // What is said of the base and of layers is said of the images that are judged.
-            let options = Options { base_image: None, base_layers: None, squash: Vec::new(), ..options.clone() };
+            let options = Options { base_image: None, squash: Vec::new(), ..options.clone() };
             let found = look(&Target::parse(image)?, &options)?;
             if let Some(damage) = found.incomplete().next() {
                 return Err(Failure::Usage(format!("{}: {damage}; nothing can be held against it", shown_os(image))));

@@ -20,7 +20,7 @@ impl PathPattern {
     /// folder, any other begins at the root.
     ///
     /// # Errors
-    /// When it is no pattern.
+    /// When it is not a pattern.
     pub fn new(text: &str) -> Result<Self, String> {
         let rooted = match text {
             text if text.starts_with('/') || text.starts_with("**/") || text == "**" => text.to_owned(),

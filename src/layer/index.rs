@@ -119,7 +119,8 @@ pub fn index<I: Input>(walker: &mut Walker<I>, passing: Passing<'_>, send: &mut 
             break Some(TarError::Header { at: entry.start, problem: "the layer is larger than 2 TiB" });
         };
         if super::toc::is_of_format(&entry.path) {
-            // What eStargz adds to a layer is no file of the image.
+            // What eStargz adds to a layer is not a file of the image.
+            odd.say(Odd::Stargz, &entry.path);
             end.entries -= 1;
             continue;
         }
@@ -320,10 +321,6 @@ pub(super) fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Odd
         odd.say(Odd::Root, &entry.path);
         return None;
     }
-    if entry.kind == EntryKind::File && is_of_the_format(text, entry.size) {
-        odd.say(Odd::Stargz, &entry.path);
-        return None;
-    }
     if entry.kind == EntryKind::Char && entry.device == (0, 0) {
         odd.say(Odd::OverlayWhiteout, &entry.path);
     }
@@ -389,16 +386,6 @@ pub(super) fn record(entry: &Entry, block: u32, batch: &mut Batch, odd: &mut Odd
         sha256: None,
         pull_bytes: None,
     })
-}
-
-/// Files that eStargz adds to a layer for its own use (stargz-snapshotter, "eStargz: Seekable tar.gz"): its table of
-/// contents, and a landmark of one byte that says what to fetch first. They are no part of the image.
-fn is_of_the_format(path: &[u8], size: u64) -> bool {
-    match path {
-        b"stargz.index.json" => true,
-        b".prefetch.landmark" | b".no.prefetch.landmark" => size == 1,
-        _ => false,
-    }
 }
 
 /// What overlayfs marks a directory with that hides what lower layers have in it.

@@ -45,7 +45,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = (&text[..end], text[end..].trim().to_ascii_lowercase());
-    let wrong = || format!("`{text}` is no size; write it as 20MB, 1.5 GiB or 1000");
+    let wrong = || format!("`{text}` is not a size; write it as 20MB, 1.5 GiB or 1000");
     let power = |base: u64, power: u32| Some(base.pow(power));
     let factor = match unit.as_str() {
         "" | "b" => Some(1),

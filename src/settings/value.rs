@@ -127,13 +127,13 @@ impl Takes {
             Self::Size => parse_size(text).map(Value::Size),
             Self::Percent => match number(text.trim().trim_end_matches('%')) {
                 Some(percent) if (0.0..=100.0).contains(&percent) => Ok(Value::Percent(percent)),
-                _ => Err(format!("`{said}` is no percentage; write a number from 0 to 100, or off")),
+                _ => Err(format!("`{said}` is not a percentage; write a number from 0 to 100, or off")),
             },
             Self::Ratio => ratio(text).map(Value::Ratio).ok_or_else(|| {
-                format!("`{said}` is no ratio; write a number from 0 to 1, as 0.95, or a percentage, as 95%, or off")
+                format!("`{said}` is not a ratio; write a number from 0 to 1, as 0.95, or a percentage, as 95%, or off")
             }),
             Self::Count | Self::CountLimit => {
-                text.trim().parse().map(Value::Count).map_err(|_| format!("`{said}` is no whole number"))
+                text.trim().parse().map(Value::Count).map_err(|_| format!("`{said}` is not a whole number"))
             }
             Self::Choice(words) => match words.iter().find(|word| **word == text) {
                 Some(word) => Ok(Value::Word(OsString::from(word))),
@@ -141,11 +141,11 @@ impl Takes {
             },
             Self::Platform => Platform::parse(text)
                 .map(Value::Platform)
-                .ok_or_else(|| format!("`{said}` is no platform; write os/architecture, as linux/amd64")),
+                .ok_or_else(|| format!("`{said}` is not a platform; write os/architecture, as linux/amd64")),
             Self::Globs => match PathPattern::new(text) {
                 Ok(_) if !text.is_empty() => Ok(Value::Word(word.to_owned())),
                 Ok(_) => Err("a pattern is expected, and it is empty".to_owned()),
-                Err(error) => Err(format!("`{said}` is no pattern: {error}")),
+                Err(error) => Err(format!("`{said}` is not a pattern: {error}")),
             },
             Self::Stretches => stretch(text),
             Self::Reports => report(text),
@@ -219,7 +219,7 @@ fn stretch(text: &str) -> Result<Value, String> {
     let (first, last) = text.split_once("..").unwrap_or((text, ""));
     match (first.parse(), last.parse()) {
         (Ok(first), Ok(last)) if first < last => Ok(Value::Stretch(first, last)),
-        _ => Err(format!("`{}` is no stretch of layers; write it as 2..5, the first and the last", shown_text(text))),
+        _ => Err(format!("`{}` is not a range of layers; write it as 2..5, the first and the last", shown_text(text))),
     }
 }
 
@@ -228,7 +228,7 @@ fn report(text: &str) -> Result<Value, String> {
     let Some(format) = ReportFormat::from_name(name) else {
         let names = ReportFormat::ALL.map(ReportFormat::name);
         let meant = super::nearest(name, names).map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
-        return Err(format!("`{}` is no format; there are {}{meant}", shown_text(name), names.join(", ")));
+        return Err(format!("`{}` is not a format; there are {}{meant}", shown_text(name), names.join(", ")));
     };
     if file.is_empty() {
         return Err(format!("{name}= names no file; write {name}=FILE"));

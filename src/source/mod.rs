@@ -65,7 +65,7 @@ pub enum SourceError {
     #[error("{} is empty (0 bytes); save the image again", .0.display())]
     Empty(PathBuf),
     /// A directory that is no OCI layout.
-    #[error("{} is a directory without an `oci-layout` file, so it is no OCI layout; {hint}", path.display())]
+    #[error("{} is a directory without an `oci-layout` file, so this is not an OCI layout; {hint}", path.display())]
     NoLayout {
         /// The directory.
         path: PathBuf,
@@ -73,7 +73,7 @@ pub enum SourceError {
         hint: String,
     },
     /// Bytes that are no tar archive.
-    #[error("{name} is no tar archive: {problem}; expected an image as `docker save` writes it, or an OCI layout")]
+    #[error("{name} is not a tar archive: {problem}; expected an image as `docker save` writes it, or an OCI layout")]
     NoTar {
         /// The file.
         name: String,

@@ -255,7 +255,7 @@ mod tests {
         for (text, says) in [
             ("re:(", "not a valid regex: unclosed group"),
             ("[", "not a valid glob"),
-            (">lots", "`lots` is no size; write it as 20MB, 1.5 GiB or 1000"),
+            (">lots", "`lots` is not a size; write it as 20MB, 1.5 GiB or 1000"),
             ("is:big", "is: takes added, modified"),
         ] {
             let error = Query::parse(text).unwrap_err();

@@ -163,11 +163,11 @@ fn mistakes_name_file_line_key_and_what_was_meant() {
             "config.toml:3: max_own_wasted_byte: there is no such setting; did you mean max-own-wasted-bytes?",
         ),
         ("zzz = 1", "config.toml:1: zzz: there is no such setting"),
-        ("max-layers = \"many\"", "config.toml:1: max-layers: `many` is no whole number"),
+        ("max-layers = \"many\"", "config.toml:1: max-layers: `many` is not a whole number"),
         ("max-layers = [1]", "config.toml:1: max-layers: a number is expected, not a TOML array"),
-        ("floor = \"20 apples\"", "config.toml:1: floor: `20 apples` is no size; write it as 20MB"),
+        ("floor = \"20 apples\"", "config.toml:1: floor: `20 apples` is not a size; write it as 20MB"),
         ("min-efficiency = 1.1", "config.toml:1: min-efficiency: `1.1` is not a ratio"),
-        ("forbid = [\n  \"ok\",\n  \"a[\"\n]", "forbid: `a[` is no pattern"),
+        ("forbid = [\n  \"ok\",\n  \"a[\"\n]", "forbid: `a[` is not a pattern"),
         ("deny-secrets = \"perhaps\"", "config.toml:1: deny-secrets: `perhaps` is neither true nor false"),
         (
             "report = [\"json=x\"]",
@@ -175,7 +175,7 @@ fn mistakes_name_file_line_key_and_what_was_meant() {
         ),
         ("write-baseline = true", "a settings file can't say this"),
         ("json = \"x\"", "a settings file can't say this"),
-        ("[limit]\napt-lists = \"x\"", "config.toml:2: limit.apt-lists: `x` is no size"),
+        ("[limit]\napt-lists = \"x\"", "config.toml:2: limit.apt-lists: `x` is not a size"),
         ("[limit]\napt-lits = 0", "config.toml:2: there is no rule apt-lits; did you mean apt-lists?"),
         ("limit = 3", "config.toml:1: limit: a table is expected"),
         ("[limits]\napt-lists = 0", "config.toml:1: limits: there is no such setting; did you mean limit?"),
@@ -263,9 +263,9 @@ fn mistakes_of_flags_and_variables_name_them() {
         text(&output.stderr)
     };
     let said = with(&[], &["--ci", "--max-layers=many", "x"]);
-    assert!(said.contains("--max-layers: `many` is no whole number"), "{said}");
+    assert!(said.contains("--max-layers: `many` is not a whole number"), "{said}");
     let said = with(&[("EXPLORE_MAX_LAYERS", "many")], &["--ci", "x"]);
-    assert!(said.contains("EXPLORE_MAX_LAYERS: `many` is no whole number"), "{said}");
+    assert!(said.contains("EXPLORE_MAX_LAYERS: `many` is not a whole number"), "{said}");
     let said = with(&[("EXPLORE_MAX_LAYER", "3")], &["--ci", "x"]);
     assert!(said.contains("EXPLORE_MAX_LAYER: there is no such setting; did you mean EXPLORE_MAX_LAYERS?"), "{said}");
     let said = with(&[("EXPLORE_THEME", "drak")], &["--ci", "x"]);
@@ -435,7 +435,7 @@ fn dives_file_is_read_as_dive_reads_it() {
             ".dive-ci:3: lowestEficiency: there is no such key; did you mean lowestEfficiency?",
         ),
         ("  lowestEfficiency: 1.1\n", ".dive-ci:3: lowestEfficiency: `1.1` is not a ratio"),
-        ("  highestWastedBytes: lots\n", ".dive-ci:3: highestWastedBytes: `lots` is no size"),
+        ("  highestWastedBytes: lots\n", ".dive-ci:3: highestWastedBytes: `lots` is not a size"),
     ] {
         let (code, out) = with(rules, &[]);
         assert!(code == 2 && out.contains(says), "{out}");

@@ -309,7 +309,7 @@ fn an_error_is_told_after_the_terminal_is_given_back() {
     let Some(tmux) = Tmux::shell() else { return };
     tmux.explore("/dev/zero");
     let screen = tmux.until("left with 2");
-    assert!(screen.contains("explore: /dev/zero is no tar archive"), "{screen}");
+    assert!(screen.contains("explore: /dev/zero is not a tar archive"), "{screen}");
     tmux.is_given_back();
 }
 
