@@ -27,7 +27,9 @@ pub fn run(data: &[u8]) {
             return;
         }
         assert!(entry.kind == kind || entry.path.ends_with(b"/"));
-        assert_eq!(entry.path, theirs.path_bytes().as_ref());
+        // A prefix field in a header with GNU's magic is part of the path for Go and for us; the crate ignores it.
+        let name = theirs.path_bytes();
+        assert!(entry.path == *name || entry.path.ends_with(&[b"/", &*name].concat()), "{:?} {name:?}", entry.path);
         if kind == EntryKind::File {
             if entry.size != theirs.size() {
                 return;
