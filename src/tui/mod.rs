@@ -4,7 +4,7 @@
 //! inspection and the threads that work beside the loop only send it messages, and what has to be done outside comes back as
 //! [`Effect`]s. It computes nothing about images itself: it reads the `Inspection` and the rows of its tree.
 //!
-//! [`screens`] has a file for each screen, [`overlays`] one for each thing that lies over a screen; `layout.rs` says where
+//! `screens` has a file for each screen, `overlays` one for each thing that lies over a screen; `layout.rs` says where
 //! everything is and knows neither.
 
 mod app;
