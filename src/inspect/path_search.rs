@@ -51,6 +51,8 @@ impl PathSearch {
             let link = || batch.text(&record.link).to_vec();
             let said = match record.kind {
                 RecordKind::Opaque => {
+                    // The mark lies in the directory, so the layer has it.
+                    layer.paths.entry(path.clone()).or_insert(Said::Directory);
                     layer.opaque.push(path);
                     continue;
                 }
