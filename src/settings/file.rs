@@ -242,7 +242,7 @@ impl Reader<'_> {
                     Err(_) => self.problem(
                         value.span().start,
                         &name,
-                        format!("`{}` is no date; write 2027-01-31", shown_text(&text)),
+                        format!("`{}` is not a date; write 2027-01-31", shown_text(&text)),
                     ),
                 },
             }

@@ -81,7 +81,7 @@ impl Settings {
 
     fn slot(&self, key: &str) -> Option<&Slot> {
         let place = SETTINGS.iter().position(|setting| setting.key == key);
-        debug_assert!(place.is_some(), "{key} is no setting");
+        debug_assert!(place.is_some(), "{key} is not a setting");
         place.map(|place| &self.slots[place])
     }
 

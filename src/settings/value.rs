@@ -238,7 +238,7 @@ fn report(text: &str) -> Result<Value, String> {
 
 fn rule_limit(text: &str) -> Result<Value, String> {
     let wrong =
-        || format!("`{}` is no limit of a rule; write RULE=SIZE, as apt-lists=0 or deleted=5MB", shown_text(text));
+        || format!("`{}` is not a limit of a rule; write RULE=SIZE, as apt-lists=0 or deleted=5MB", shown_text(text));
     let (rule, limit) = text.split_once('=').ok_or_else(wrong)?;
     if rule.is_empty() {
         return Err(wrong());

@@ -191,7 +191,7 @@ fn mistakes_name_file_line_key_and_what_was_meant() {
         ),
         (
             "[[ignore]]\nreason = \"r\"\nrule = \"apt-lists\"\nuntil = \"soon\"",
-            "config.toml:4: ignore.until: `soon` is no date; write 2027-01-31",
+            "config.toml:4: ignore.until: `soon` is not a date; write 2027-01-31",
         ),
         ("[[ignore]]\nreason = \" \"\nrule = \"apt-lists\"", "config.toml:2: ignore.reason: it is empty"),
         ("[screen]\nthem = \"x\"", "config.toml:2: them: there is no such setting of the screen; did you mean theme?"),
