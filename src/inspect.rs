@@ -27,7 +27,7 @@ use crate::build::Build;
 use crate::bytes::{Compression, shown_lines};
 use crate::fix::{self, IgnoreFile, Plan};
 use crate::image::{Image, ImageError, Platform, Relative, Request};
-use crate::layer::{Cache, Keep};
+use crate::layer::{Cache, IdentifiedBy, Keep};
 use crate::source::{Access, Opened, SourceError, Target};
 use crate::tree::{EventRef, Tree, TreeError};
 use crate::waste::{self, Base, Case, DockerfileBase, GivenBase, Lines, NotTheBase, Rules, Waste};
@@ -242,6 +242,11 @@ impl Inspection {
     /// Whether some layers were read from their table of contents, so that contents are known by their SHA-256.
     pub fn has_tables(&self) -> bool {
         self.layers.iter().any(|layer| layer.table.is_some())
+    }
+
+    /// How contents of this image are identified.
+    pub(crate) fn identified_by(&self) -> IdentifiedBy {
+        if self.has_tables() { IdentifiedBy::Sha256 } else { IdentifiedBy::Blake3 }
     }
 
     /// The registry and the repository that it was read from, if it was.

@@ -295,7 +295,7 @@ impl Round<'_> {
         }
         self.take.take(file, &mut |out| match wanted.content {
             None => found.copy(out).map(|()| true),
-            Some(content) => found.copy_and_identify(out).map(|own| own == content),
+            Some(content) => found.copy_and_identify(wanted.by, out).map(|own| own == content),
         })
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use super::reader::ReadError;
 use crate::bytes::{Compression, Flowing, Sniffed};
 use crate::inspect::{Inspection, map_in_parallel};
-use crate::layer::{ContentError, ContentId, find_entry, identify};
+use crate::layer::{ContentError, ContentId, IdentifiedBy, find_entry, identify};
 use crate::source::{Opened, Target, open};
 use crate::tree::EventRef;
 
@@ -53,5 +53,5 @@ pub fn contents(
 fn identify_in_blob(stored: impl Read + Send, block: u32) -> Result<ContentId, ContentError> {
     let plain = Sniffed::new(stored, 6)?.plain()?;
     let mut found = find_entry(Flowing::new(BufReader::with_capacity(256 * 1024, plain)), block)?;
-    found.copy_and_identify(&mut std::io::sink())
+    found.copy_and_identify(IdentifiedBy::Blake3, &mut std::io::sink())
 }

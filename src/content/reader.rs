@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::blobs::{Bytes, Next, StoredBlob, for_each_blob, inflate};
 use crate::bytes::{Compression, Entry, Flowing, Hopping, Input, Stopping};
 use crate::inspect::{Inspection, PieceError, Remote, read_files};
-use crate::layer::{ContentError, ContentId, Found, Sink, Toc, copy_content, find_entry, normal_path};
+use crate::layer::{ContentError, ContentId, Found, IdentifiedBy, Sink, Toc, copy_content, find_entry, normal_path};
 use crate::source::{SourceError, Target};
 use crate::tree::{EventKind, EventRef};
 
@@ -238,6 +238,8 @@ pub(super) struct Wanted {
     pub(super) block: u32,
     pub(super) size: u64,
     pub(super) content: Option<ContentId>,
+    /// How `content` was computed.
+    pub(super) by: IdentifiedBy,
 }
 
 impl Wanted {
@@ -248,6 +250,7 @@ impl Wanted {
             block: event.block,
             size: event.size,
             content: inspection.tree.content(file),
+            by: inspection.identified_by(),
         }
     }
 
@@ -263,7 +266,7 @@ impl Wanted {
         let Ok(input) = inflate(stored, stop) else { return false };
         let Ok(mut found) = find_entry(input, self.block) else { return false };
         self.is(&found.entry)
-            && found.copy_and_identify(start).is_ok_and(|content| self.content.is_none_or(|own| own == content))
+            && found.copy_and_identify(self.by, start).is_ok_and(|content| self.content.is_none_or(|own| own == content))
     }
 }
 
@@ -324,11 +327,11 @@ fn copy_found<I: Input, W: Write>(
     }
     if wanted.size > HELD {
         let mut filled = Passing(out);
-        let own = found.copy_and_identify(&mut filled)?;
+        let own = found.copy_and_identify(wanted.by, &mut filled)?;
         return if wanted.content.is_none_or(|content| content == own) { Ok(()) } else { Err(changed()) };
     }
     let mut whole = Start { bytes: Vec::new(), most: wanted.size };
-    let own = found.copy_and_identify(&mut whole)?;
+    let own = found.copy_and_identify(wanted.by, &mut whole)?;
     if wanted.content.is_some_and(|content| content != own) {
         return Err(changed());
     }

@@ -1,9 +1,11 @@
 use std::io::{self, Read, Write};
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::index::{Zeros, sealed};
 use super::record::ContentId;
+use super::toc::id_of_sha256;
 use crate::bytes::tar::BLOCK;
 use crate::bytes::{Entry, EntryKind, Hopping, Input, TarError, Walker, Window};
 
@@ -73,17 +75,51 @@ impl Sink for io::Sink {
     }
 }
 
+/// How contents of an image are identified. All of one image are identified in the same way, so that they can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentifiedBy {
+    /// BLAKE3 of the stored content.
+    Blake3,
+    /// SHA-256, since tables of contents name that. A sparse file is identified by BLAKE3 all the same: no table has one.
+    Sha256,
+}
+
+enum Hash {
+    Blake3(Box<blake3::Hasher>),
+    Sha256(Sha256),
+}
+
+impl Hash {
+    fn new(by: IdentifiedBy, entry: &Entry) -> Self {
+        match by {
+            IdentifiedBy::Sha256 if entry.sparse.is_none() => Self::Sha256(Sha256::new()),
+            _ => Self::Blake3(Box::default()),
+        }
+    }
+
+    fn identity(self, entry: &Entry) -> ContentId {
+        match self {
+            Self::Blake3(hash) => sealed(&hash, entry),
+            Self::Sha256(hash) => id_of_sha256(hash.finalize().into()),
+        }
+    }
+}
+
 /// Hashes what passes, when asked to.
 struct Hashed<'h, R> {
     reader: R,
-    hash: Option<&'h mut blake3::Hasher>,
+    hash: Option<&'h mut Hash>,
 }
 
 impl<R: Read> Read for Hashed<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.reader.read(buffer)?;
-        if let Some(hash) = &mut self.hash {
-            hash.update(&buffer[..got]);
+        match &mut self.hash {
+            Some(Hash::Blake3(hash)) => {
+                hash.update(&buffer[..got]);
+            }
+            Some(Hash::Sha256(hash)) => hash.update(&buffer[..got]),
+            None => {}
         }
         Ok(got)
     }
@@ -121,17 +157,17 @@ impl<I: Input> Found<I> {
         self.pass_to(out, None)
     }
 
-    /// Writes the content and says what it is.
+    /// Writes the content and identifies it.
     ///
     /// # Errors
     /// When it breaks off, or `out` does.
-    pub fn copy_and_identify(&mut self, out: &mut dyn Sink) -> Result<ContentId, ContentError> {
-        let mut hash = blake3::Hasher::new();
+    pub fn copy_and_identify(&mut self, by: IdentifiedBy, out: &mut dyn Sink) -> Result<ContentId, ContentError> {
+        let mut hash = Hash::new(by, &self.entry);
         self.pass_to(out, Some(&mut hash))?;
-        Ok(sealed(&hash, &self.entry))
+        Ok(hash.identity(&self.entry))
     }
 
-    fn pass_to(&mut self, out: &mut dyn Sink, hash: Option<&mut blake3::Hasher>) -> Result<(), ContentError> {
+    fn pass_to(&mut self, out: &mut dyn Sink, hash: Option<&mut Hash>) -> Result<(), ContentError> {
         let mut reader = Hashed { reader: self.walker.reader(), hash };
         if self.entry.sparse.is_none() {
             copy(&mut reader, self.entry.size, out)?;

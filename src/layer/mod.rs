@@ -13,7 +13,7 @@ mod toc;
 
 pub use cache::{Cache, CacheUse, CacheWriter, StoredEnd, decode};
 pub use checkpoints::{Checkpoints, FetchPart, Inflating, Place};
-pub use content::{ContentError, Found, Sink, copy_content, find_entry, head, identify, zeros};
+pub use content::{ContentError, Found, IdentifiedBy, Sink, copy_content, find_entry, head, identify, zeros};
 pub use index::{Hashing, IndexEnd, Keep, Passing, Watch, index};
 pub use record::{Batch, ContentId, Record, RecordKind, normal_path};
 pub use symbols::{SYMBOLS_FROM, symbols};

@@ -222,4 +222,15 @@ fn a_layer_without_a_table_beside_one_with() {
     assert_eq!(got["waste"]["dead"]["rewritten"], 150_000);
     let again = ok(&run(&home, &[&image, "--json"]));
     assert!(facts(again) == facts(got));
+    // A file of the layer that was read whole, with and without its checkpoints.
+    for home in [&home, &folder()] {
+        let cat = run(home, &["cat", &image, "/var/gone", "--layer", "0"]);
+        assert!(cat.status.success(), "{}", text(&cat.stderr));
+        assert_eq!(cat.stdout, noise(3, 50_000));
+        let to = folder();
+        let to_folder = to.path().display().to_string();
+        let extract = run(home, &["extract", &image, "/usr", "--layer", "0", "--output", &to_folder]);
+        assert!(extract.status.success(), "{}", text(&extract.stderr));
+        assert_eq!(std::fs::read(to.path().join("usr/big")).unwrap(), noise(1, 350_000));
+    }
 }
