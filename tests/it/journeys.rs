@@ -203,7 +203,7 @@ fn going_to_a_path_and_through_the_matches() {
 
 #[test]
 fn base_image_and_own_layers_on_the_first_screen() {
-    Explorer::of_file(&crate::screen::demo(), 80, 24).shows("── base 108 kB ─── own 467 kB");
+    Explorer::of_file(&crate::screen::demo(), 80, 24).shows("── base 112 kB ─── own 468 kB");
 }
 
 #[test]

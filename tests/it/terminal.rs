@@ -263,7 +263,7 @@ fn two_images_are_on_the_screen_before_either_is_read() {
     tmux.explore(&format!("diff {} {}", demo(), pipe.display()));
     let screen = tmux.until("Comparing two images");
     assert!(screen.contains("pipe"), "{screen}");
-    tmux.until("575 kB read");
+    tmux.until("580 kB read");
     tmux.keys(&["q"]);
     // Nobody knows whether they differ.
     tmux.until("left with 2");
