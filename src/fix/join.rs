@@ -115,6 +115,9 @@ impl<'b> Part<'b> {
     }
 }
 
+/// The most `RUN`s that become one: a longer one could not be read, and would leave nothing to the build's cache.
+const MOST: usize = 32;
+
 /// Joins the `RUN`s from one step of the chain to another. `extra` are commands for the end of some of them, by step.
 pub(super) fn join(
     planner: &Planner<'_>,
@@ -127,6 +130,9 @@ pub(super) fn join(
     let runs: Vec<usize> = (first..=last).filter(is_run).collect();
     if runs.first() != Some(&first) || runs.last() != Some(&last) || runs.len() < 2 {
         return Err("the files are not made and removed by RUNs".to_owned());
+    }
+    if runs.len() > MOST {
+        return Err(format!("{} RUNs would have to become one", runs.len()));
     }
     if planner.chain[first].stage != planner.chain[last].stage {
         return Err("the steps are in different stages".to_owned());

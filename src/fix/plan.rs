@@ -621,7 +621,11 @@ fn finish(planner: &Planner<'_>, mut intent: Intent, without: &mut Vec<Without>)
     }
     let (bytes, pull_bytes) = sums(planner.tree, &unstored(planner.tree, std::iter::once(&intent.effect)));
     if bytes == 0 || intent.changes.is_empty() {
-        let why = "nothing would be stored less".to_owned();
+        let why = if intent.joins.is_empty() {
+            "nothing would be stored less".to_owned()
+        } else {
+            "another edit joins one of its steps: apply that one, build, and look again".to_owned()
+        };
         without.push(without_edit(planner, &Group::Twice(0), intent.findings, why));
         return None;
     }
