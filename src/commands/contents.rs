@@ -10,11 +10,10 @@ use explore::content::read_file;
 use explore::inspect::{Inspection, Options};
 use explore::layer::Keep;
 use explore::report::{self, HistoryFormat, ListFormat};
-use explore::source::Target;
 use explore::tree::{EventKind, Lookup, NodeId};
 
 use super::failure::Failure;
-use super::look::{end, look, options, settings};
+use super::look::{end, look, options, settings, target};
 use super::output::{print, say};
 
 /// Prints the history.
@@ -26,7 +25,7 @@ pub(super) fn history(
 ) -> Result<ExitCode, Failure> {
     let settings = settings(&reading.given)?;
     let options = Options { documents_only: !settings.switch("full"), ..options(&settings)? };
-    let found = look(&Target::parse(image)?, &options)?;
+    let found = look(&target(image, &settings)?, &options)?;
     if found.layers.iter().any(|layer| layer.unread) {
         say("explore: the layers were not read: sizes are those of their compressed blobs; `--full` reads them");
     }
@@ -55,7 +54,7 @@ pub(super) fn ls(
     format: ListFormat,
 ) -> Result<ExitCode, Failure> {
     let settings = settings(&reading.given)?;
-    let found = look(&Target::parse(image)?, &options(&settings)?)?;
+    let found = look(&target(image, &settings)?, &options(&settings)?)?;
     let path = path.unwrap_or_default();
     // A link that is named itself is listed, as `ls -d` would; one that ends in a slash is followed.
     let follow = path.as_encoded_bytes().ends_with(b"/");
@@ -81,8 +80,8 @@ pub(super) fn kept(path: &OsStr) -> Keep {
 
 /// Writes a file's content.
 pub(super) fn cat(image: &OsStr, path: &OsStr, reading: &Reading, layer: Option<usize>) -> Result<ExitCode, Failure> {
-    let target = Target::parse(image)?;
     let settings = settings(&reading.given)?;
+    let target = target(image, &settings)?;
     let keep = kept(path);
     // The state after another layer than the last needs all below it.
     let only = layer.is_none().then(|| keep.path.clone());

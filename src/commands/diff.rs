@@ -14,7 +14,7 @@ use explore::source::Target;
 use explore::tui::{Ended, Start};
 
 use super::failure::Failure;
-use super::look::{end, judging, look, settings};
+use super::look::{end, judging, look, settings, target};
 use super::open::{has_screen, preferences};
 use super::output::{print, write_whole};
 
@@ -39,7 +39,7 @@ pub(super) fn diff(
     }
     let settings = settings(&flags.given)?;
     let options = judging(&settings, None)?;
-    let (first, second) = (Target::parse(before)?, Target::parse(after)?);
+    let (first, second) = (target(before, &settings)?, target(after, &settings)?);
     let how = CompareOptions { strict: telling.strict, threads: options.threads };
     if telling.format.is_none() && telling.output.is_none() && has_screen() {
         return on_screen([first, second], how, options, &settings);

@@ -11,12 +11,11 @@ use explore::cli::Extract;
 use explore::content::{SaveProgress, Saved, save};
 use explore::inspect::Options;
 use explore::report::{bytes, exact};
-use explore::source::Target;
 use explore::tree::NodeId;
 
 use super::contents::{find, kept, state};
 use super::failure::Failure;
-use super::look::{end, look, options, settings};
+use super::look::{end, look, options, settings, target};
 use super::output::{print, say};
 
 /// Paths that were left out which are told one by one.
@@ -24,8 +23,8 @@ const TOLD: usize = 20;
 
 /// Saves what is asked for, and says where it is.
 pub(super) fn extract(wanted: &Extract) -> Result<ExitCode, Failure> {
-    let target = Target::parse(&wanted.image)?;
     let settings = settings(&wanted.reading.given)?;
+    let target = target(&wanted.image, &settings)?;
     let found = look(&target, &Options { keep: Some(kept(&wanted.path)), ..options(&settings)? })?;
     let absent =
         || Failure::NoPath { path: shown(wanted.path.as_encoded_bytes()), when: ", which has no layers".to_owned() };

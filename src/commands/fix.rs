@@ -10,11 +10,10 @@ use explore::fix::{IgnoreFile, Plan};
 use explore::inspect::{Inspection, Options};
 use explore::prove::{Proof, Prover, Request};
 use explore::report;
-use explore::source::Target;
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::look::{end, judging, look, settings};
+use super::look::{end, judging, look, settings, target};
 use super::output::{print, say, write_whole};
 
 /// Prints a diff, or does with it what is asked for.
@@ -33,7 +32,7 @@ pub(super) fn fix(wanted: &Fix) -> Result<ExitCode, Failure> {
         _ => options.ignore.clone(),
     };
     let options = Options { ignore, ..options };
-    let target = Target::parse(&wanted.image)?;
+    let target = target(&wanted.image, &settings)?;
     let found = look(&target, &options)?;
     for note in found.notes.iter().filter(|note| note.layer.is_none()) {
         say(&format!("explore: {}", note.message));

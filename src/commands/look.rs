@@ -1,5 +1,6 @@
 //! From settings to an inspection.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -70,7 +71,7 @@ pub(super) fn judging(settings: &Settings, built_from: Option<&Path>) -> Result<
         hash: settings.switch("hash"),
         tree_only: false,
         base_layers: layers.filter(|_| by_number >= by_image).map(|layers| layers as usize),
-        base_image: base.filter(|_| by_image >= by_number).map(Target::parse).transpose()?,
+        base_image: base.filter(|_| by_image >= by_number).map(|base| target(base, settings)).transpose()?,
         advice: settings.switch("advice") || settings.limits_advice(&rules),
         rules: Some(rules),
         squash: settings.stretches(),
@@ -99,6 +100,11 @@ pub(super) fn catalogue(file: Option<&Path>, count: &[String]) -> Result<Arc<Rul
     };
     let name = file.map_or_else(|| "--count".to_owned(), |file| file.display().to_string());
     Rules::with(&text, count).map(Arc::new).map_err(|error| Failure::Rules { name, error })
+}
+
+/// What a name means.
+pub(super) fn target(image: &OsStr, settings: &Settings) -> Result<Target, Failure> {
+    Ok(Target::parse(image)?.in_namespace(settings.word("namespace").and_then(OsStr::to_str)))
 }
 
 /// Inspects, with progress on standard error where someone may be looking.

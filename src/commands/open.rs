@@ -11,11 +11,11 @@ use explore::image::ImageError;
 use explore::inspect::{InspectError, Options};
 use explore::report::{self, JsonOptions, Judged, write_report};
 use explore::settings::{Group, Origin, SETTINGS, Settings, switch};
-use explore::source::{Listed, Place, Target};
+use explore::source::{Listed, Place};
 use explore::tui::{Ended, Keymap, Preferences, Start, Theme};
 
 use super::failure::Failure;
-use super::look::{cache, end, judging, look, settings};
+use super::look::{cache, end, judging, look, settings, target};
 use super::output::{print, say, write_whole};
 use super::registry::{list_tags, repository_of};
 use super::verdict::judge;
@@ -175,7 +175,7 @@ fn dockerfile_of(arguments: &[OsString]) -> Option<PathBuf> {
 }
 
 fn open_image(image: &OsStr, settings: &Settings, dockerfile: Option<&Path>) -> Result<ExitCode, Failure> {
-    let target = Target::parse(image)?;
+    let target = target(image, settings)?;
     let options = judging(settings, dockerfile)?;
     let (json, reports) = (settings.path("json"), settings.reports());
     let printed = json.is_some() || !reports.is_empty() || settings.switch("summary") || settings.switch("timings");

@@ -11,11 +11,10 @@ use explore::gate::{Gate, Known, Verdict, settle};
 use explore::inspect::{Inspection, Options};
 use explore::report::{self, JsonOptions, Judged, ReportFormat, write_report};
 use explore::settings::Settings;
-use explore::source::Target;
 use jiff::civil::Date;
 
 use super::failure::Failure;
-use super::look::{end, judging, look};
+use super::look::{end, judging, look, target};
 use super::output::{print, say, write_whole};
 
 /// The day, in UTC: exceptions end on the same day everywhere.
@@ -56,7 +55,7 @@ pub(super) fn judge(images: &[OsString], settings: &Settings, dockerfile: Option
     let mut worst = 0;
     let mut found = Vec::new();
     for name in &names {
-        match Target::parse(name).map_err(Failure::from).and_then(|target| look(&target, &options)) {
+        match target(name, settings).and_then(|target| look(&target, &options)) {
             Ok(inspection) => found.push(inspection),
             Err(failure) if names.len() == 1 => return Err(failure),
             Err(failure) => {
@@ -149,9 +148,9 @@ fn gate(settings: &Settings, options: &Options) -> Result<Gate, Failure> {
         _ if writes => None,
         (Some(file), _) if by_file > by_image => Some(read_baseline(file)?),
         (_, Some(image)) => {
-            // What is said of the base and of layers is said of the images that are judged.
+            // The base image that is named is that of the images that are judged: the other may have an older one.
             let options = Options { base_image: None, squash: Vec::new(), ..options.clone() };
-            let found = look(&Target::parse(image)?, &options)?;
+            let found = look(&target(image, settings)?, &options)?;
             if let Some(damage) = found.incomplete().next() {
                 return Err(Failure::Usage(format!("{}: {damage}; nothing can be held against it", shown_os(image))));
             }

@@ -266,7 +266,9 @@ impl Wanted {
         let Ok(input) = inflate(stored, stop) else { return false };
         let Ok(mut found) = find_entry(input, self.block) else { return false };
         self.is(&found.entry)
-            && found.copy_and_identify(self.by, start).is_ok_and(|content| self.content.is_none_or(|own| own == content))
+            && found
+                .copy_and_identify(self.by, start)
+                .is_ok_and(|content| self.content.is_none_or(|own| own == content))
     }
 }
 

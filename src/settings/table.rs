@@ -281,6 +281,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     of(
         Group::Reading,
+        "namespace",
+        Takes::Text,
+        "The namespace of containerd for `containerd:NAME`. Defaults to CONTAINERD_NAMESPACE, else `default` and then the others",
+        "\"k8s.io\"",
+    ),
+    of(
+        Group::Reading,
         "verify",
         Takes::Switch,
         "Compute every digest (manifest, config, blobs, diff IDs) and fail if one does not match",

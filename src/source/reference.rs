@@ -130,6 +130,15 @@ impl Target {
         Some(self.typed.as_str()).filter(|typed| is_plain && not_a_name(typed).is_none())
     }
 
+    /// The same, looked for in one namespace of containerd; sources without namespaces stay as they are.
+    #[must_use]
+    pub fn in_namespace(mut self, wanted: Option<&str>) -> Self {
+        if let (Place::Containerd { namespace, .. }, Some(wanted)) = (&mut self.place, wanted) {
+            *namespace = Some(wanted.to_owned());
+        }
+        self
+    }
+
     /// Understands `typed`: `-`, a path, a path with a choice (`PATH:REF`, `PATH@N`), or one of those after a prefix.
     ///
     /// # Errors

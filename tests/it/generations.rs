@@ -146,7 +146,7 @@ fn images_are_read_from_every_generation_and_store() {
         }
         // The fix of a here-document is one.
         let fix = of("pip-cache")["fix"].as_str().unwrap();
-        assert!(fix.starts_with("RUN <<EOF\n") && fix.ends_with("\nrm -rf ~/.cache/pip\nEOF"), "{name}: {fix:?}");
+        assert!(fix.starts_with("RUN <<EOF\n") && fix.ends_with("\nrm -rf /root/.cache/pip\nEOF"), "{name}: {fix:?}");
         // A cache mount and the archive's order of blobs do not show.
         let (mut plain, mut want) = (comparable(found.clone()), comparable(want));
         for side in [&mut plain, &mut want] {
@@ -233,8 +233,12 @@ fn the_containerd_store_is_read_in_place() {
         let failed = explorer.run(&["containerd:not-there"]);
         assert!(text(&failed.stderr).contains("no image not-there; namespaces and their images: moby ("), "{name}");
         let elsewhere = Explorer::on(&engine.socket()).with("EXPLORE_CONTAINERD_ROOT", data.to_str().unwrap());
-        let failed = elsewhere.with("CONTAINERD_NAMESPACE", "k8s.io").run(&[&containerd]);
+        let elsewhere = elsewhere.with("CONTAINERD_NAMESPACE", "k8s.io");
+        let failed = elsewhere.run(&[&containerd]);
         assert!(text(&failed.stderr).contains("in the namespace k8s.io"), "{name}: {}", text(&failed.stderr));
+        // The flag is stronger than the variable.
+        let found = elsewhere.json(&[&containerd, "--namespace", "moby", "--json"]);
+        assert_eq!(found["image"]["id"], exported["image"]["id"], "{name}");
         // As after `discard_unpacked_layers`: the manifest is there, and its layers are not.
         let copy = crate::common::folder();
         for part in ["io.containerd.metadata.v1.bolt", "io.containerd.content.v1.content"] {

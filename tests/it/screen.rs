@@ -586,7 +586,11 @@ fn the_mouse_selects_opens_scrolls_and_drags() {
     explorer.click(x, y).shows("The change");
     // A second click on the same row opens it.
     let (x, y) = explorer.place_of("pip-cache");
-    explorer.click(x, y).shows("+ RUN pip install -r requirements.txt && rm -rf /root/.cache/pip").click(x, y).shows("Changes of layer 5");
+    explorer
+        .click(x, y)
+        .shows("+ RUN pip install -r requirements.txt && rm -rf /root/.cache/pip")
+        .click(x, y)
+        .shows("Changes of layer 5");
     let divider = |explorer: &mut Explorer| explorer.place_of("┏ Changes").0;
     let before = divider(&mut explorer);
     explorer.mouse(MouseEventKind::Down(MouseButton::Left), before, 5);
