@@ -435,8 +435,25 @@ fn run(instruction: &Instruction, around: &Surroundings, text: &str) -> Run {
         }
         _ => (instruction.arguments.clone(), RunForm::Other),
     };
-    let script = if form != RunForm::Other && around.is_posix() { Script::parse(&source.text) } else { None };
+    let script = match form {
+        _ if !around.is_posix() => None,
+        RunForm::Other => written_by_heredocs(instruction, text),
+        RunForm::Lines | RunForm::Heredoc => Script::parse(&source.text),
+    };
     Run { source, script, form }
+}
+
+/// A script whose commands only write the here-documents that they get: what others do with theirs is not known.
+fn written_by_heredocs(instruction: &Instruction, text: &str) -> Option<Script> {
+    let mut whole = format!("{}\n", instruction.arguments.text.trim_end());
+    for heredoc in &instruction.heredocs {
+        let body = &text[heredoc.body.clone()];
+        if body.contains("$(") || body.contains('`') {
+            return None;
+        }
+        whole.push_str(&format!("{body}{}\n", heredoc.delimiter));
+    }
+    Script::parse_commands(&whole).filter(|script| script.commands().all(|own| matches!(own.name(), "cat" | "tee")))
 }
 
 fn copy(instruction: &Instruction, around: &Surroundings) -> CopyBody {

@@ -112,6 +112,19 @@ impl Script {
         Some(Self { segments })
     }
 
+    /// Reads the commands of a script without their places in it: it has one segment, whose span is empty.
+    pub(crate) fn parse_commands(text: &str) -> Option<Self> {
+        if text.len() > MAX_BYTES || text.contains(['(', '`']) {
+            return None;
+        }
+        let options = ParserOptions::default();
+        let tokens = brush_parser::uncached_tokenize_str(text, &options.tokenizer_options()).ok()?;
+        let program = brush_parser::parse_tokens(&tokens, &options, &SourceInfo::default()).ok()?;
+        let mut commands = Vec::new();
+        program.complete_commands.iter().for_each(|list| collect_list(list, &mut commands, 0));
+        Some(Self { segments: vec![Segment { joint: Joint::First, span: 0..0, commands, is_plain: false }] })
+    }
+
     /// All simple commands.
     pub fn commands(&self) -> impl Iterator<Item = &Simple> {
         self.segments.iter().flat_map(|segment| &segment.commands)

@@ -9,7 +9,7 @@ use super::predict::Effect;
 use super::remove::{expanded, files_below, path_of};
 use super::uses::{Question, at, is_below};
 use super::{Intent, Planner};
-use crate::build::{Body, Copied, CopyBody, Source, StepId};
+use crate::build::{Body, Copied, CopyBody, Source, Step, StepId};
 use crate::tree::{EventKind, EventRef, NodeId};
 use crate::waste::{Later, Need};
 
@@ -26,44 +26,21 @@ pub(super) fn ignore(
     let tree = planner.tree;
     let step = planner.step(origin);
     let Body::Copy(body) = &step.body else { return Err("it is not a COPY".to_owned()) };
-    if let Some(from) = &body.from {
-        return Err(format!("they come from the stage `{from}`: copy less from there, or remove them there"));
-    }
-    let copied = Copied::from_context(body).ok_or("what the COPY copies is not known")?;
     let layer = step.layer.ok_or("the COPY made no layer")?;
     let files: Vec<EventRef> = planner.files(findings).collect();
     if files.iter().any(|file| file.layer != layer) {
         return Err("they are stored by several steps".to_owned());
     }
-    let tops = tops(planner, layer, &files, rule.is_some());
-    let mut lines = BTreeSet::new();
-    let mut paths = Vec::new();
-    let folder = copied.to().trim_start_matches('/').as_bytes();
-    let others = |name: &str| {
-        let at = tree.paths.find(folder);
-        let entries = at.into_iter().flat_map(|at| tree.entries(at, layer));
-        entries.filter(|(_, at)| at.layer == layer).any(|(node, _)| tree.paths.name(node) != name.as_bytes())
+    let (tops, out) = match &body.from {
+        Some(from) => out_of_stage(planner, step, from, &files)?,
+        None => out_of_context(planner, origin, body, rule, &files)?,
     };
-    for top in &tops {
-        let path = path_of(tree, *top);
-        match copied.source_of(&path, others) {
-            Some(Source::Context(source)) => lines.insert(source),
-            _ => return Err(format!("where {path} is in the build context can't be told")),
-        };
-        paths.push(path);
-    }
-    if lines.len() > MOST {
-        let names: BTreeSet<String> =
-            tops.iter().map(|node| String::from_utf8_lossy(tree.paths.name(*node)).into_owned()).collect();
-        match names.into_iter().collect::<Vec<_>>() {
-            one if one.len() == 1 && rule.is_some() => {
-                lines = one.into_iter().map(|name| format!("**/{name}")).collect()
-            }
-            _ => return Err("they lie in too many places to name".to_owned()),
+    let paths: Vec<String> = tops.iter().map(|top| path_of(tree, *top)).collect();
+    if let Out::Instruction(_) = out {
+        let target = body.target.as_deref().ok_or("where the files are copied to is not known")?;
+        if !stands_without(planner, target, layer) {
+            return Err(format!("{} makes directories that the image keeps", at(step)));
         }
-    }
-    if let Some(other) = planner.other_copies(planner.chain[origin], &lines) {
-        return Err(format!("{other} copies them too, and may need them"));
     }
     let needs = planner.later(rule, Need::Place);
     let dead_by = files
@@ -89,23 +66,132 @@ pub(super) fn ignore(
         if let Some(how) = question.run_use(deleter, |command| !matches!(command.name(), "rm" | "rmdir")) {
             return Err(format!("{} {how}", at(deleter)));
         }
-        intent.changes.extend(without_deletion(planner, end, &files)?);
+        intent.changes.extend(without_deletion(planner, end, &files, &tops)?);
     } else if let Some(how) = planner.copied_elsewhere(&paths, planner.chain[origin].stage) {
         return Err(how);
     }
-    intent.changes.push(planner.ignore_lines(&lines)?);
+    intent.changes.push(match &out {
+        Out::Ignored(lines) => planner.ignore_lines(lines)?,
+        Out::Instruction(_) => remove_instruction(planner.build, planner.chain[origin]),
+    });
     intent.effect = Effect { joins: Vec::new(), unstored: files };
     intent.gone = tops;
     let what = rule
         .and_then(|rule| planner.rules.get(rule))
         .map_or("files that are removed later".to_owned(), |rule| rule.what.clone());
-    let named = lines.iter().map(|line| format!("`{line}`")).collect::<Vec<_>>().join(", ");
-    intent.message = format!("{what}, copied by {}: keep {named} out of the build context", at(step));
+    let quoted = |names: &BTreeSet<String>, joint: &str| {
+        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(joint)
+    };
+    intent.message = match &out {
+        Out::Ignored(lines) => {
+            format!("{what}, copied by {}: keep {} out of the build context", at(step), quoted(lines, ", "))
+        }
+        Out::Instruction(sources) => {
+            format!("{what}: remove {}, which copies only {}", at(step), quoted(sources, " and "))
+        }
+    };
     Ok(intent)
 }
 
-/// The topmost directories that hold nothing but these files, else the files.
-fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], is_named: bool) -> Vec<NodeId> {
+/// How files stay out of what a `COPY` copies.
+enum Out {
+    /// By these lines of `.dockerignore`.
+    Ignored(BTreeSet<String>),
+    /// The instruction goes, which copies these sources and nothing else.
+    Instruction(BTreeSet<String>),
+}
+
+/// Files that come from a stage, or another image: the `COPY` goes when it copies nothing else.
+fn out_of_stage(
+    planner: &Planner<'_>,
+    step: &Step,
+    from: &str,
+    files: &[EventRef],
+) -> Result<(Vec<NodeId>, Out), String> {
+    let tree = planner.tree;
+    let (Body::Copy(body), Some(layer)) = (&step.body, step.layer) else { return Err("it is not a COPY".to_owned()) };
+    let own: FxHashSet<EventRef> = files.iter().copied().collect();
+    let events = tree.layers[usize::from(layer)].events.iter().enumerate();
+    let mut content = events.filter(|(_, event)| event.kind() != EventKind::Directory);
+    if !content.all(|(index, _)| own.contains(&EventRef { layer, index: index as u32 })) {
+        return Err(format!("they come from the stage `{from}`: copy less from there, or remove them there"));
+    }
+    let tops = own.iter().map(|file| tree.event_at(*file).node).collect();
+    Ok((tops, Out::Instruction(body.sources.iter().cloned().collect())))
+}
+
+/// Files that come from the build context.
+fn out_of_context(
+    planner: &Planner<'_>,
+    origin: usize,
+    body: &CopyBody,
+    rule: Option<&str>,
+    files: &[EventRef],
+) -> Result<(Vec<NodeId>, Out), String> {
+    let tree = planner.tree;
+    let step = planner.step(origin);
+    let layer = step.layer.ok_or("the COPY made no layer")?;
+    let copied = Copied::from_context(body).ok_or("what the COPY copies is not known")?;
+    let folder = copied.to().trim_start_matches('/').as_bytes();
+    let others = |name: &str| {
+        let at = tree.paths.find(folder);
+        let entries = at.into_iter().flat_map(|at| tree.entries(at, layer));
+        entries.filter(|(_, at)| at.layer == layer).any(|(node, _)| tree.paths.name(node) != name.as_bytes())
+    };
+    let in_context = |path: &str| match copied.source_of(path, others) {
+        Some(Source::Context(source)) => Some(source),
+        _ => None,
+    };
+    let tops = tops(planner, layer, files, &|path| {
+        is_below(path, copied.to()) && (path != copied.to() || !body.into && in_context(path).is_some())
+    });
+    let mut lines = BTreeSet::new();
+    for path in tops.iter().map(|top| path_of(tree, *top)) {
+        lines.insert(in_context(&path).ok_or_else(|| format!("where {path} is in the build context can't be told"))?);
+    }
+    // A COPY of something that is not in the build context fails.
+    let whole = body.sources.iter().filter(|source| lines.contains(context_name(source))).count();
+    if whole > 0 {
+        if whole < body.sources.len() || whole < lines.len() {
+            let named = lines.iter().map(|line| format!("`{line}`")).collect::<Vec<_>>().join(", ");
+            return Err(format!("{} names {named} among others: take it out of there", at(step)));
+        }
+        return Ok((tops, Out::Instruction(lines)));
+    }
+    if lines.len() > MOST {
+        let names: BTreeSet<String> =
+            tops.iter().map(|node| String::from_utf8_lossy(tree.paths.name(*node)).into_owned()).collect();
+        match names.into_iter().collect::<Vec<_>>() {
+            one if one.len() == 1 && rule.is_some() => {
+                lines = one.into_iter().map(|name| format!("**/{name}")).collect()
+            }
+            _ => return Err("they lie in too many places to name".to_owned()),
+        }
+    }
+    if let Some(other) = planner.other_copies(planner.chain[origin], &lines) {
+        return Err(format!("{other} copies them too, and may need them"));
+    }
+    Ok((tops, Out::Ignored(lines)))
+}
+
+/// A source of a `COPY` as `.dockerignore` names it.
+fn context_name(source: &str) -> &str {
+    source.trim_start_matches("./").trim_matches('/')
+}
+
+/// Whether all directories above a `COPY`'s target are there without it, or are gone in the end.
+fn stands_without(planner: &Planner<'_>, target: &str, layer: u16) -> bool {
+    let tree = planner.tree;
+    let ancestors = std::iter::successors(target.rsplit_once('/'), |(above, _)| above.rsplit_once('/'));
+    ancestors.map(|(above, _)| above).filter(|above| !above.is_empty()).all(|above| {
+        let Some(node) = tree.paths.find(above.trim_start_matches('/').as_bytes()) else { return true };
+        let before = layer.checked_sub(1).and_then(|below| tree.state(node, below));
+        before.is_some() || tree.top().and_then(|top| tree.state(node, top)).is_none()
+    })
+}
+
+/// The topmost directories that hold nothing but these files and `may_be_named`, else the files.
+fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], may_be_named: &dyn Fn(&str) -> bool) -> Vec<NodeId> {
     let tree = planner.tree;
     let own: FxHashSet<NodeId> = files.iter().map(|file| tree.event_at(*file).node).collect();
     let mut known: BTreeMap<NodeId, bool> = BTreeMap::new();
@@ -130,12 +216,11 @@ fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], is_named: bool) -
         known.insert(node, all_of);
         all_of
     }
-    let _ = is_named;
     let mut found: BTreeSet<NodeId> = BTreeSet::new();
     for node in own.iter().copied() {
         let mut top = node;
         while let Some(parent) = tree.paths.parent(top).filter(|parent| *parent != NodeId::ROOT) {
-            if !all(tree, layer, &own, parent, &mut known) {
+            if !may_be_named(&path_of(tree, parent)) || !all(tree, layer, &own, parent, &mut known) {
                 break;
             }
             top = parent;
@@ -146,18 +231,28 @@ fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], is_named: bool) -
 }
 
 /// Takes the deletion of files out of a `RUN`.
-fn without_deletion(planner: &Planner<'_>, index: usize, files: &[EventRef]) -> Result<Vec<Change>, String> {
+fn without_deletion(
+    planner: &Planner<'_>,
+    index: usize,
+    files: &[EventRef],
+    gone: &[NodeId],
+) -> Result<Vec<Change>, String> {
     let tree = planner.tree;
     let step = planner.step(index);
     let own = Editable::of(planner.build, planner.chain[index])?;
     let below = step.layer.and_then(|layer| layer.checked_sub(1)).ok_or("there is nothing below")?;
     let wanted: FxHashSet<EventRef> = files.iter().copied().collect();
+    let is_gone = |node: NodeId| {
+        let mut above = std::iter::successors(Some(node), |node| tree.paths.parent(*node));
+        above.any(|node| gone.contains(&node))
+    };
     let mut changes = Vec::new();
     let mut met: FxHashSet<EventRef> = FxHashSet::default();
     for (place, segment) in own.segments.iter().enumerate() {
         for command in segment.commands.iter().filter(|command| command.name() == "rm") {
             let hits = expanded(tree, below, command.arguments(), &step.around.workdir);
-            let hit = hits.map(|hits| files_below(tree, below, &hits)).unwrap_or_default();
+            let hits = hits.unwrap_or_default();
+            let hit = files_below(tree, below, &hits);
             let content: Vec<EventRef> =
                 hit.iter().map(|(_, at)| *at).filter(|at| tree.event_at(*at).size > 0).collect();
             if !content.iter().any(|at| wanted.contains(at)) {
@@ -170,7 +265,7 @@ fn without_deletion(planner: &Planner<'_>, index: usize, files: &[EventRef]) -> 
                 if all && segment.is_plain { own.without(planner.build, planner.chain[index], place) } else { None };
             match change {
                 Some(change) => changes.push(change),
-                None if forced => {}
+                None if forced || !hits.iter().any(|hit| is_gone(*hit)) => {}
                 None => return Err(format!("{} deletes them without `-f`, and would fail", at(step))),
             }
         }
@@ -220,7 +315,10 @@ pub(super) fn mount(planner: &Planner<'_>, origin: usize, findings: &[usize]) ->
             users.push(user.instruction.line.to_string());
         }
     }
-    intent.changes.extend(without_deletion(planner, end, &files)?);
+    let made = tree.layers[usize::from(layer)].events.iter().map(|event| event.node);
+    let is_new = |node: &NodeId| layer.checked_sub(1).and_then(|below| tree.state(*node, below)).is_none();
+    let gone: Vec<NodeId> = made.filter(is_new).collect();
+    intent.changes.extend(without_deletion(planner, end, &files, &gone)?);
     intent.changes.push(remove_instruction(planner.build, planner.chain[origin]));
     intent.effect = Effect { joins: Vec::new(), unstored: files };
     intent.needs = Some("BuildKit, for `RUN --mount`".to_owned());

@@ -9,7 +9,7 @@ use super::predict::Effect;
 use super::remove::{Removal, quoted};
 use super::uses::{at, is_below};
 use super::{Intent, Planner};
-use crate::build::{Body, Segment, Simple};
+use crate::build::{Body, CopyBody, Segment, Simple};
 use crate::tree::{EventKind, EventRef, NodeId, Tree};
 
 /// What a `chown` or `chmod` of the author says.
@@ -71,6 +71,7 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
     let mut intent = Intent { findings: findings.to_vec(), ..Intent::default() };
     let mut covered: FxHashSet<NodeId> = FxHashSet::default();
     let mut copies = Vec::new();
+    let mut parents: BTreeMap<(u32, u32), Vec<String>> = BTreeMap::new();
     for (layer, files) in &origins {
         let Some(origin) = planner.index_of(*layer) else {
             return Err("some of the files are the base image's".to_owned());
@@ -88,6 +89,7 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
                     &mut intent,
                 )?;
                 copies.push(planner.step(origin).instruction.line.to_string());
+                parents_made(planner, origin, *layer, &intent, &mut parents);
             }
             Body::Run(_) => {
                 made(planner, origin, *layer, files, chowns.first(), chmods.first(), &mut covered, &mut intent)?
@@ -131,12 +133,20 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
             .cloned()
             .collect::<Vec<_>>()
     };
+    parents.values_mut().for_each(|paths| paths.retain(|path| !folders.contains(path)));
+    parents.retain(|_, paths| !paths.is_empty());
     for said in chowns.iter().chain(&chmods) {
         let left = if said.is_recursive() { reaches(said) } else { folders.clone() };
         if left.len() > 6 {
             return Err(format!("{} directories would keep their owner or mode", left.len()));
         }
-        if left.is_empty() {
+        let back = if said.is_owner { std::mem::take(&mut parents) } else { BTreeMap::new() };
+        let back = back.iter().map(|((uid, gid), paths)| {
+            let paths: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
+            format!("chown {uid}:{gid} {}", paths.join(" "))
+        });
+        let mut commands: Vec<String> = back.collect();
+        if left.is_empty() && commands.is_empty() {
             let change = own.without(planner.build, planner.chain[index], said.place);
             intent
                 .changes
@@ -146,12 +156,11 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
             continue;
         }
         let value = said.value().unwrap_or_default();
-        let text = format!(
-            "{} {value} {}",
-            said.command.words[0].text,
-            left.iter().map(|path| quoted(path)).collect::<Vec<_>>().join(" ")
-        );
-        intent.changes.push(Change::new(own.in_file(&said.segment.span), text));
+        if !left.is_empty() {
+            let left: Vec<String> = left.iter().map(|path| quoted(path)).collect();
+            commands.push(format!("{} {value} {}", said.command.words[0].text, left.join(" ")));
+        }
+        intent.changes.push(Change::new(own.in_file(&said.segment.span), commands.join(" && ")));
     }
     if own.segments.len() == 2 && intent.changes.iter().filter(|change| change.text.is_empty()).count() == 2 {
         intent.changes.retain(|change| !change.text.is_empty());
@@ -170,6 +179,34 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
     };
     intent.message = format!("{} stores files again for another {what}: give it to them {place}", at(step));
     Ok(intent)
+}
+
+/// Directories that a `COPY --chown` makes on the way to its target get that owner as well: by the owner that they have to get back.
+fn parents_made(
+    planner: &Planner<'_>,
+    origin: usize,
+    layer: u16,
+    intent: &Intent,
+    parents: &mut BTreeMap<(u32, u32), Vec<String>>,
+) {
+    let tree = planner.tree;
+    let step = planner.step(origin);
+    let Body::Copy(CopyBody { target: Some(target), .. }) = &step.body else { return };
+    let is_given_owner = intent
+        .changes
+        .iter()
+        .any(|change| change.text.contains("--chown=") && step.instruction.span.contains(&change.range.start));
+    for event in tree.layers[usize::from(layer)].events.iter().filter(|_| is_given_owner) {
+        let path = super::remove::path_of(tree, event.node);
+        let leads_there = event.kind() == EventKind::Directory && path != *target && is_below(target, &path);
+        if !leads_there || event.is_implied() || before(tree, event.node, layer).is_some() {
+            continue;
+        }
+        if let Some(now) = tree.state(event.node, layer) {
+            let is = tree.attributes(tree.stands_for(now));
+            parents.entry((is.uid, is.gid)).or_default().push(path);
+        }
+    }
 }
 
 /// No step in between may see the difference.

@@ -1,6 +1,6 @@
 //! What later steps use: files that are named, caches that a tool needs, commands that may read anything.
 
-use crate::build::{Body, Build, Simple, Step, StepId, Word, absolute};
+use crate::build::{Body, Build, Script, Simple, Step, StepId, Word, absolute};
 use crate::waste::{Later, Need};
 
 /// Whether a command is one of some tools.
@@ -41,6 +41,36 @@ const INDIFFERENT: [&str; 30] = [
     "ldconfig",
     "update-ca-certificates",
 ];
+/// Commands that read the files that their words name, and no others.
+const READERS: [&str; 27] = [
+    "cat",
+    "head",
+    "tail",
+    "tee",
+    "wc",
+    "cut",
+    "sort",
+    "uniq",
+    "tr",
+    "sed",
+    "cp",
+    "mv",
+    "install",
+    "dd",
+    "truncate",
+    "stat",
+    "test",
+    "[",
+    "basename",
+    "dirname",
+    "readlink",
+    "realpath",
+    "base64",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+];
 const PACKAGE_MANAGERS: [&str; 12] = [
     "apt-get",
     "apt",
@@ -70,6 +100,15 @@ const NOT_VCS: [(&str, &[&str]); 8] = [
 /// A command that uses nothing but what its words name.
 pub(super) fn is_indifferent(command: &Simple) -> bool {
     INDIFFERENT.contains(&command.name()) || command.words.is_empty()
+}
+
+/// A command whose words, all of them known, name whatever it reads.
+fn names_what_it_reads(command: &Simple, step: &Step) -> bool {
+    READERS.contains(&command.name())
+        && command.words.iter().chain(&command.redirects).all(|word| {
+            let text = step.around.expand(word.pattern.as_deref().unwrap_or(&word.text));
+            !text.contains(['$', '`']) && !text.starts_with(['*', '?', '[']) || word.text == "["
+        })
 }
 
 /// A command that looks at no files of the user's.
@@ -116,6 +155,10 @@ impl Question<'_> {
     /// The same for the commands of a `RUN` that `counts` picks.
     pub(super) fn run_use(&self, step: &Step, counts: impl Fn(&Simple) -> bool) -> Option<String> {
         let commands: Vec<Simple> = match &step.body {
+            Body::Exec(words) if is_shell(words) => match Script::parse_commands(&words[2]) {
+                Some(script) => script.commands().filter(|command| counts(command)).cloned().collect(),
+                None => return Some("may use them: its script can't be read for sure".to_owned()),
+            },
             Body::Exec(words) => {
                 let words = words.iter();
                 let word = |text: &String| Word {
@@ -147,7 +190,7 @@ impl Question<'_> {
             if let Some(path) = self.named_by(command, step, &cwd) {
                 return Some(format!("uses {path}"));
             }
-            if self.needs(command, &cwd, refreshes) {
+            if self.needs(command, &cwd, refreshes) && !names_what_it_reads(command, step) {
                 let name = command.words.first().map(|word| word.text.as_str()).unwrap_or_default();
                 return Some(format!("runs `{}`, which may use them", super::shorten(name)));
             }
@@ -233,6 +276,13 @@ impl Question<'_> {
         }
         None
     }
+}
+
+/// `["/bin/sh", "-c", "…"]`, without more arguments.
+fn is_shell(words: &[String]) -> bool {
+    let [program, flag, _] = words else { return false };
+    let name = program.rsplit('/').next().unwrap_or_default();
+    matches!(name, "sh" | "bash" | "ash" | "dash") && flag == "-c"
 }
 
 /// Whether a path is a directory's, or the directory.
