@@ -433,13 +433,28 @@ fn the_same_as_podman_saves_it() {
         let file = saved(name);
         let want = told(file.to_str().unwrap(), None);
         podman(&["load", "-q", "-i", file.to_str().unwrap()]);
-        // Podman can't write the layers of Docker's containerd store, which have other media types, in Docker's format.
-        let formats = [("docker-archive", "d.tar"), ("oci-archive", "o.tar"), ("oci-dir", "o")];
-        for (format, place) in formats.into_iter().skip(usize::from(has_containerd_store())) {
+        const MEDIA_TYPES: [&str; 2] = ["unsupported MIME type", "Unknown media type during manifest conversion"];
+        let mut written = 0;
+        for (format, place) in [("docker-archive", "d.tar"), ("oci-archive", "o.tar"), ("oci-dir", "o")] {
             let place = folder.path().join(format!("{name}-{place}")).to_str().unwrap().to_owned();
-            podman(&["save", "-q", "--format", format, "-o", &place, &tag(name)]);
+            let output = Command::new("podman")
+                .args(["--root", &root, "--runroot", &state, "--storage-driver", "vfs"])
+                .args(["save", "-q", "--format", format, "-o", &place, &tag(name)])
+                .output()
+                .unwrap();
+            // Docker's containerd store keeps the media types of who made a layer, and podman converts only some of them.
+            let said = text(&output.stderr);
+            if !output.status.success()
+                && has_containerd_store()
+                && MEDIA_TYPES.iter().any(|words| said.contains(words))
+            {
+                continue;
+            }
+            assert!(output.status.success(), "{name} {format}: {said}");
             assert_same(&told(&place, None), &want, &format!("{name} {format}"));
+            written += 1;
         }
+        assert!(written == 3 || has_containerd_store(), "{name}: {written}");
     }
 }
 
@@ -463,11 +478,12 @@ fn the_final_file_system_is_what_umoci_unpacks() {
     }
 }
 
-/// What a pair is to come to, from its `expect` file: `edits 1`, `edits 0 classic`, `edits any`, `only buildkit`, `gone PATH`,
-/// `smoke COMMAND`.
+/// What a pair is to come to, from its `expect` file: `edits 1`, `edits 0 classic`, `edits any`, `edits-where-twice 1 BYTES` (where
+/// two layers store so much), `only buildkit`, `gone PATH`, `smoke COMMAND`.
 #[derive(Default)]
 struct Expected {
     edits: Option<usize>,
+    twice: Option<u64>,
     gone: Vec<String>,
     smoke: Option<String>,
     left_out: bool,
@@ -484,6 +500,12 @@ fn expected(case: &Path, builder: Builder) -> Expected {
     let mut all = Expected::default();
     for line in std::fs::read_to_string(case.join("expect")).unwrap().lines() {
         match line.split_once(' ').unwrap() {
+            // Some builders leave out of a layer what is there unchanged.
+            ("edits-where-twice", rest) => {
+                let (count, bytes) = rest.split_once(' ').unwrap();
+                all.edits = count.parse().ok();
+                all.twice = Some(bytes.parse().unwrap());
+            }
             ("edits", rest) => match rest.split_once(' ') {
                 Some((count, own)) if own == builder => all.edits = Some(count.parse().unwrap()),
                 Some(_) => {}
@@ -567,6 +589,13 @@ fn fixed_pair(case: &Path, builder: Builder) -> Result<(), String> {
     if diff != found["diff"].as_str().unwrap() {
         return Err("the diff is another than that of --json".to_owned());
     }
+    let image = crate::common::explore_json(&[before.to_str().unwrap(), "--json"]);
+    let stored: Vec<_> =
+        image["layers"].as_array().unwrap().iter().map(|layer| layer["content_bytes"].as_u64()).collect();
+    if want.twice.is_some_and(|bytes| stored.iter().filter(|stored| **stored == Some(bytes)).count() < 2) {
+        run("docker", &["rmi", "-f", &tag(name)]);
+        return if edits == 0 { Ok(()) } else { Err(format!("{edits} edits of nothing: {found:#}")) };
+    }
     if want.edits.is_some_and(|want| want != edits) {
         return Err(format!("{edits} edits: {found:#}"));
     }
@@ -627,12 +656,20 @@ fn a_fix_saves_what_it_promises_and_changes_nothing_else() {
     assert!(cases.len() >= 24);
     let only = std::env::var("EXPLORE_TEST_PAIR").ok();
     cases.retain(|case| only.as_ref().is_none_or(|only| case.ends_with(only)));
-    let mut wrong = Vec::new();
-    for (case, builder) in cases.iter().flat_map(|case| builders().into_iter().map(move |builder| (case, builder))) {
-        if let Err(why) = fixed_pair(case, builder) {
-            wrong.push(format!("{} ({builder:?}): {why}", case.file_name().unwrap().to_string_lossy()));
+    // Most of a build is waiting, so several run at once; the builders of a pair share its tag.
+    let (next, wrong) = (std::sync::atomic::AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+            for builder in builders() {
+                if let Err(why) = fixed_pair(case, builder) {
+                    let name = case.file_name().unwrap().to_string_lossy();
+                    wrong.lock().unwrap().push(format!("{name} ({builder:?}): {why}"));
+                }
+            }
         }
-    }
+    };
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
