@@ -587,26 +587,37 @@ fn marks_of_overlayfs_in_a_layer_are_noted() {
     assert!(all.contains("var: marked opaque for overlayfs"), "{all}");
 }
 
-#[test]
-fn device_numbers_are_shown() {
+/// A layer of one device.
+fn console(major: u32, minor: u32) -> Vec<u8> {
     let mut tar = Vec::new();
     let mut header = tar::Header::new_ustar();
     header.set_path("dev/console").unwrap();
     header.set_entry_type(tar::EntryType::Char);
     header.set_size(0);
     header.set_mode(0o600);
-    header.set_device_major(5).unwrap();
-    header.set_device_minor(1).unwrap();
+    header.set_device_major(major).unwrap();
+    header.set_device_minor(minor).unwrap();
     header.set_cksum();
     tar.extend_from_slice(header.as_bytes());
     tar.extend([0; 1024]);
+    tar
+}
+
+#[test]
+fn device_numbers_are_shown() {
     let folder = folder();
-    let saved = folder.write("image.tar", &image().tar(tar).save(Shape::Docker));
+    let saved = folder.write("image.tar", &image().tar(console(5, 1)).save(Shape::Docker));
     let rows = explore_json(&["ls", path(&saved), "--json"]);
     assert_eq!(rows[1]["device"], "5:1", "{rows}");
     let files = explore_json(&[path(&saved), "--json", "--files"])["files"].clone();
     assert_eq!((&files[0]["device"], &files[1]["device"]), (&Value::Null, &json!("5:1")));
     assert!(text(&explore(&["ls", "-l", path(&saved)]).stdout).contains("5,"), "as `ls -l` does");
+    // In a comparison, and where a later layer has another.
+    let other = folder.write("other.tar", &image().tar(console(5, 1)).tar(console(1, 3)).save(Shape::Docker));
+    let diff = text(&explore(&["diff", path(&saved), path(&other)]).stdout);
+    assert!(diff.contains("target 5:1 -> 1:3"), "{diff}");
+    let rows = explore_json(&["ls", path(&other), "--json"]);
+    assert_eq!(rows[1]["device"], "1:3", "{rows}");
 }
 
 #[test]

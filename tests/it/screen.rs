@@ -475,6 +475,28 @@ fn the_history_of_a_path_tells_every_event() {
 }
 
 #[test]
+fn a_device_has_its_numbers_in_the_tree_and_in_its_history() {
+    let null = |minor: u32| {
+        let mut header = tar::Header::new_ustar();
+        header.set_path("dev/null").unwrap();
+        header.set_entry_type(tar::EntryType::Char);
+        header.set_size(0);
+        header.set_device_major(1).unwrap();
+        header.set_device_minor(minor).unwrap();
+        header.set_cksum();
+        [&header.as_bytes()[..], &[0; 1024]].concat()
+    };
+    let mut explorer = Explorer::of(&image().tar(null(3)).tar(null(5)), 120, 30);
+    explorer
+        .shows("null 1:3")
+        .keys("j")
+        .shows("null 1:5")
+        .keys("<tab> E / null <enter> b")
+        .shows("History of /dev/null");
+    explorer.shows("1:3  added").shows("1:5  changed");
+}
+
+#[test]
 fn files_are_looked_into_at_any_layer() {
     let mut explorer = Explorer::of(&eventful(), 100, 20);
     // The file as the layer has it that takes it away: what was there below.

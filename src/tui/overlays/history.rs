@@ -201,6 +201,8 @@ fn spans(app: &App, tree: &Tree, cost: &PathCost, layer: &LayerCost, wide: bool,
     let event = layer.at.map(|at| tree.event_at(at));
     let size = if layer.change == Change::Removed {
         String::new()
+    } else if let Some((major, minor)) = event.and_then(|event| tree.device(event)) {
+        format!("{major}:{minor}")
     } else if layer.bytes == 0 && layer.growth < 0 {
         format!("-{}", bytes(layer.growth.unsigned_abs()))
     } else if layer.bytes == 0 && cost.folder {

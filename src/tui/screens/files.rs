@@ -599,12 +599,13 @@ fn name(tree: &Tree, row: &Row) -> String {
     name
 }
 
-/// Where a link leads.
+/// Where a link leads; a device's major and minor number.
 pub(in crate::tui) fn target(tree: &Tree, row: &Row) -> String {
     let Some(event) = row.at.map(|at| tree.event_at(at)) else { return String::new() };
     let symlink = tree.symlink(event).map(|target| format!(" → {}", shown(target)));
     let hard = || tree.link_target(event).map(|node| format!(" = {}", shown(&tree.paths.path(node))));
-    symlink.or_else(hard).unwrap_or_default()
+    let device = || tree.device(event).map(|(major, minor)| format!(" {major}:{minor}"));
+    symlink.or_else(hard).or_else(device).unwrap_or_default()
 }
 
 /// A line for each level above. Where they would take more than a third of the room, the first ones are left out: what is far
