@@ -133,7 +133,9 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
             .cloned()
             .collect::<Vec<_>>()
     };
-    parents.values_mut().for_each(|paths| paths.retain(|path| !folders.contains(path)));
+    for paths in parents.values_mut() {
+        paths.retain(|path| !folders.contains(path));
+    }
     parents.retain(|_, paths| !paths.is_empty());
     for said in chowns.iter().chain(&chmods) {
         let left = if said.is_recursive() { reaches(said) } else { folders.clone() };

@@ -52,7 +52,10 @@ pub(super) fn from_engine(
         name_by_diff_id(&mut image);
         image
     };
-    let known = from_documents(facts, &documents, wanted, described).ok().map(named);
+    let known = match from_documents(facts, &documents, wanted, described) {
+        Err(error @ ImageError::EngineDisagrees { .. }) => return Err(failed(error)),
+        known => known.ok().map(named),
+    };
     // Docker's description of an image of the containerd store has neither its config's digest nor its attestations.
     let has_documents = known.is_some() || facts.store == Store::Configs;
     let mut image = known.or_else(|| described.then(|| from_facts(facts)));
@@ -97,7 +100,11 @@ pub(super) fn from_engine(
                     "the export has no config to go by ({error}); history and settings are what {} says",
                     facts.engine.name()
                 )),
-                _ => return Err(failed(error)),
+                _ => {
+                    // The next time it shows without an export.
+                    let _ = documents.cache_all();
+                    return Err(failed(error));
+                }
             },
         }
         if is_known {

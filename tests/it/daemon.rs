@@ -109,6 +109,10 @@ pub struct Behaviour {
     is_pulled: bool,
     /// It never says what those are made of.
     silent: bool,
+    /// Fields of its answer about the image that are other than the image's.
+    says: serde_json::Map<String, Value>,
+    /// It shows this instruction in place of the image's first.
+    shows: Option<&'static str>,
 }
 
 impl Behaviour {
@@ -222,12 +226,13 @@ impl Fake {
         let listener = UnixListener::bind(&socket).unwrap();
         let config = built.config();
         let parsed: Value = serde_json::from_slice(&config).unwrap();
-        let about = json!({
+        let mut about = json!({
             "Id": Digest::of(&config).to_string(), "RepoTags": [built.name], "RepoDigests": [], "Os": "linux",
             "Architecture": "amd64", "Created": "2026-01-02T03:04:05Z", "Size": 12345, "Config": parsed["config"],
             "RootFS": {"Type": "layers", "Layers": parsed["rootfs"]["diff_ids"]},
         });
-        let rows: Vec<Value> = parsed["history"]
+        about.as_object_mut().unwrap().extend(behaviour.says.clone());
+        let mut rows: Vec<Value> = parsed["history"]
             .as_array()
             .unwrap()
             .iter()
@@ -240,6 +245,10 @@ impl Fake {
                     "Size": size, "Comment": row["comment"].as_str().unwrap_or_default()})
             })
             .collect();
+        // The engine's rows begin with the last.
+        if let (Some(shows), Some(row)) = (behaviour.shows, rows.last_mut()) {
+            row["CreatedBy"] = json!(shows);
+        }
         let (exports, sent, stop) =
             (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
         let asked = Arc::<AtomicUsize>::default();
@@ -480,6 +489,44 @@ fn the_base_is_found_among_the_daemons_images() {
     let start = Instant::now();
     assert_ne!(explorer.json(&[&built.name, "--json"])["base"]["evidence"], "image");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// What an engine says of an image and the image's config are held against each other, and the gate repeats where they differ.
+#[test]
+fn an_engine_that_contradicts_the_config() {
+    let built = sample();
+    let diff_ids: Vec<String> = built.tars.iter().map(|tar| Digest::of(tar).to_string()).collect();
+    let says = |key: &str, value: Value| [(key.to_owned(), value)].into_iter().collect();
+    let fewer = json!({"Type": "layers", "Layers": diff_ids[..1]});
+    let swapped = json!({"Type": "layers", "Layers": diff_ids.iter().rev().collect::<Vec<_>>()});
+    for (behaviour, code, words) in [
+        (Behaviour::default(), 0, None),
+        (Behaviour { says: says("RootFS", fewer), ..Behaviour::default() }, 2, Some("that the image has 1 layers")),
+        (Behaviour { says: says("RootFS", swapped), ..Behaviour::default() }, 2, Some("and they are not the same")),
+        (
+            Behaviour { says: says("Architecture", json!("arm64")), ..Behaviour::default() },
+            0,
+            Some("docker says that the image is for linux/arm64, its config says linux/amd64"),
+        ),
+        (
+            Behaviour { shows: Some("RUN something else"), ..Behaviour::default() },
+            0,
+            Some("docker shows another history than the image's config, from row 0 on"),
+        ),
+    ] {
+        let fake = Fake::new(&built, built.save(Shape::Docker), behaviour);
+        let explorer = Explorer::on(&fake.socket);
+        // The second time layers and config come from the cache.
+        for _ in 0..2 {
+            let output = explorer.run(&["--ci", "--max-wasted-percent", "100", "app:1"]);
+            let said = text(&output.stdout) + &text(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
+            match words {
+                Some(words) => assert!(said.contains(words), "{words}: {said}"),
+                None => assert!(!said.contains("docker s"), "{said}"),
+            }
+        }
+    }
 }
 
 #[test]
