@@ -141,6 +141,30 @@ fn is_root() -> bool {
     false
 }
 
+/// Files that resolve short names, the last of them decides: `registries.conf` (containers-registries.conf(5)), those of its folders,
+/// and what Podman recorded when it asked.
+fn registries_confs(around: &dyn Surroundings) -> Vec<PathBuf> {
+    let home = around.variable("HOME").map(PathBuf::from).unwrap_or_default();
+    let under = |variable: &str, usual: &str| {
+        around.variable(variable).map_or_else(|| home.join(usual), PathBuf::from).join("containers")
+    };
+    let (config, cache) = (under("XDG_CONFIG_HOME", ".config"), under("XDG_CACHE_HOME", ".cache"));
+    let system = Path::new("/etc/containers");
+    let named = around.variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from);
+    let own = Some(config.join("registries.conf")).filter(|own| around.exists(own));
+    let mut files = vec![named.or(own).unwrap_or_else(|| system.join("registries.conf"))];
+    for folder in [system, &config] {
+        let entries = std::fs::read_dir(folder.join("registries.conf.d")).into_iter().flatten().flatten();
+        let mut more: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        more.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+        more.sort();
+        files.extend(more);
+    }
+    let recorded = if is_root() { PathBuf::from("/var/cache/containers") } else { cache };
+    files.push(recorded.join("short-name-aliases.conf"));
+    files
+}
+
 /// Full names that a short one may stand for, as Podman resolves it: local builds first, then aliases and the registries that are
 /// searched.
 fn full_names(name: &str, around: &dyn Surroundings) -> Vec<String> {
@@ -150,15 +174,7 @@ fn full_names(name: &str, around: &dyn Surroundings) -> Vec<String> {
     if name.contains('/') && (first.contains(['.', ':']) || first == "localhost") {
         return vec![tagged];
     }
-    let mut files = vec![PathBuf::from("/etc/containers/registries.conf")];
-    let mut more: Vec<PathBuf> = std::fs::read_dir("/etc/containers/registries.conf.d")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
-    more.sort();
-    files.extend(more);
+    let files = registries_confs(around);
     let mut conf = RegistriesConf::default();
     for file in files {
         let own: RegistriesConf = toml_of(around, &file);
@@ -306,5 +322,70 @@ impl Storage {
         let tar = SplitTar::open(&records, files).map_err(|error| SourceError::Open { path: records, error })?;
         let len = tar.len();
         Ok(Some(Window::whole(tar, len, &self.fetched)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Around(HashMap<&'static str, &'static str>);
+
+    impl Surroundings for Around {
+        fn variable(&self, name: &str) -> Option<String> {
+            self.0.get(name).map(|value| (*value).to_owned())
+        }
+
+        fn text(&self, path: &Path) -> Option<String> {
+            self.0.get(path.to_str()?).map(|text| (*text).to_owned())
+        }
+
+        fn exists(&self, path: &Path) -> bool {
+            self.text(path).is_some()
+        }
+
+        fn has_command(&self, _: &str) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn short_names_are_resolved_as_podman_resolves_them() {
+        let own = "unqualified-search-registries = [\"quay.io\", \"docker.io\"]\n[aliases]\nfedora = \"registry.fedoraproject.org/fedora\"\n";
+        let system = "unqualified-search-registries = [\"registry.example\"]\n";
+        let around = Around(HashMap::from([
+            ("HOME", "/home/me"),
+            ("/home/me/.config/containers/registries.conf", own),
+            ("/etc/containers/registries.conf", system),
+        ]));
+        let names = |name: &str| full_names(name, &around);
+        let fedora = names("fedora:41");
+        let expected = [
+            "localhost/fedora:41",
+            "registry.fedoraproject.org/fedora:41",
+            "quay.io/fedora:41",
+            "docker.io/fedora:41",
+            "docker.io/library/fedora:41",
+        ];
+        assert!(expected[..3].iter().zip(&fedora).all(|(want, got)| want == got), "{fedora:?}");
+        assert!(expected.iter().all(|want| fedora.iter().any(|got| got == want)), "{fedora:?}");
+        assert!(
+            !fedora.iter().any(|name| name.starts_with("registry.example/")),
+            "the user's file replaces the system's"
+        );
+        // A full name stands for itself.
+        assert_eq!(names("quay.io/a/b"), ["quay.io/a/b:latest"]);
+        assert_eq!(names("localhost/app:1"), ["localhost/app:1"]);
+        assert_eq!(names("team/app")[0], "localhost/team/app:latest");
+    }
+
+    #[test]
+    fn the_storage_of_the_user_comes_first_where_settings_put_it() {
+        let conf = "[storage]\ndriver = \"overlay\"\ngraphroot = \"$HOME/elsewhere\"\n";
+        let around = Around(HashMap::from([("HOME", "/home/me"), ("/home/me/.config/containers/storage.conf", conf)]));
+        let places = places(&around);
+        let own = (PathBuf::from("/home/me/elsewhere"), Some("overlay".to_owned()));
+        assert!(places.contains(&own), "{places:?}");
+        assert!(places.iter().any(|(folder, _)| folder == Path::new("/var/lib/containers/storage")), "{places:?}");
     }
 }
