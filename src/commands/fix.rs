@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use explore::bytes::{shown, shown_text};
 use explore::cli::Fix;
+use explore::content::apply;
 use explore::fix::{IgnoreFile, Plan};
 use explore::inspect::{Inspection, Options};
 use explore::prove::{Proof, Prover, Request};
@@ -14,7 +15,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::look::{end, judging, look, settings, target};
-use super::output::{print, say, write_whole};
+use super::output::{print, say};
 
 /// Prints a diff, or does with it what is asked for.
 pub(super) fn fix(wanted: &Fix) -> Result<ExitCode, Failure> {
@@ -67,8 +68,8 @@ pub(super) fn fix(wanted: &Fix) -> Result<ExitCode, Failure> {
     if !wanted.json {
         summary(&found, plan, &chosen, &proofs);
     }
-    if wanted.apply {
-        apply(plan, &chosen, &options)?;
+    if wanted.apply && !chosen.is_empty() {
+        apply(plan, &chosen).map_err(|error| Failure::Usage(error.to_string()))?;
     }
     let failed = proofs.each.iter().flatten().chain(&proofs.together).any(|proof| !proof.same);
     Ok(if failed { ExitCode::from(1) } else { end(&found, &settings) })
@@ -265,34 +266,4 @@ fn tell(proof: &Proof, promised: u64) {
     for difference in &proof.differences {
         say(&format!("       {difference}"));
     }
-}
-
-/// Writes the files, each whole or not at all, when they are still what was read.
-fn apply(plan: &Plan, chosen: &[usize], options: &Options) -> Result<(), Failure> {
-    if chosen.is_empty() {
-        return Ok(());
-    }
-    let Some(edited) = plan.edited(chosen) else {
-        return Err(Failure::Usage("the edits change the same lines; apply them one at a time with --only".to_owned()));
-    };
-    let path = Path::new(&plan.path);
-    let now = std::fs::read_to_string(path).map_err(|error| Failure::ReadFile { name: plan.path.clone(), error })?;
-    if now != plan.text() {
-        return Err(Failure::Usage(format!("{} changed meanwhile; nothing was written", plan.path)));
-    }
-    if let Some((ignore, text)) = &edited.ignore {
-        let before = options.ignore.as_ref().and_then(|ignore| ignore.text.clone());
-        if std::fs::read_to_string(ignore).ok() != before {
-            return Err(Failure::Usage(format!("{ignore} changed meanwhile; nothing was written")));
-        }
-        write_whole(Path::new(ignore), |out| out.write_all(text.as_bytes()))?;
-    }
-    if edited.dockerfile != now {
-        let mode = std::fs::metadata(path).map(|about| about.permissions()).ok();
-        write_whole(path, |out| out.write_all(edited.dockerfile.as_bytes()))?;
-        if let Some(mode) = mode {
-            let _ = std::fs::set_permissions(path, mode);
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Reads what files of an inspected image contain, after the inspection: one file, the start of one, or many at once.
-//! Owns reading blobs a second time and saving to disk; the inspection itself is made in `inspect`.
+//! Owns reading blobs a second time, saving to disk and writing edited Dockerfiles; the inspection itself is made in `inspect`.
 
+mod apply;
 mod blobs;
 mod gather;
 mod identify;
@@ -12,6 +13,7 @@ mod stage;
 #[cfg(any(not(unix), test))]
 mod windows_names;
 
+pub use apply::{ApplyError, apply};
 pub use identify::contents;
 pub use peek::{Peeked, peek};
 pub use reader::{ReadError, read_file};

@@ -291,9 +291,14 @@ impl Plan {
         &self.text
     }
 
-    /// The edit that ends a finding, by the finding's place in the judgement.
-    pub fn edit_of(&self, finding: usize) -> Option<&Edit> {
-        self.edits.iter().find(|edit| edit.findings.contains(&finding))
+    /// The `.dockerignore` that the edits are made to; None where there is none.
+    pub fn ignore(&self) -> Option<&str> {
+        self.ignore.as_ref().and_then(|ignore| ignore.text.as_deref())
+    }
+
+    /// The place of the edit that ends a finding, by the finding's place in the judgement.
+    pub fn edit_of(&self, finding: usize) -> Option<usize> {
+        self.edits.iter().position(|edit| edit.findings.contains(&finding))
     }
 }
 
@@ -578,10 +583,53 @@ fn edits_of(
             }
         }
     }
-    for intent in left.into_iter().flatten() {
+    for intent in together(left.into_iter().flatten()) {
         edits.extend(finish(planner, intent, without));
     }
     edits
+}
+
+/// Commands as one line of a `RUN`; what `rm -rf` removes is removed by one.
+fn one_command(commands: &[String]) -> String {
+    let removed: Option<Vec<&str>> = commands.iter().map(|command| command.strip_prefix("rm -rf ")).collect();
+    match removed.filter(|paths| !paths.iter().any(|paths| paths.contains(['&', ';', '|', '<', '>']))) {
+        Some(paths) => format!("rm -rf {}", paths.join(" ")),
+        None => commands.join(" && "),
+    }
+}
+
+/// Puts commands for the end of the same step into one edit: they change the same lines.
+fn together(intents: impl Iterator<Item = Intent>) -> Vec<Intent> {
+    let mut all: Vec<Intent> = Vec::new();
+    for mut intent in intents {
+        let meets = |other: &Intent| other.appends.keys().any(|index| intent.appends.contains_key(index));
+        let (same, others): (Vec<Intent>, Vec<Intent>) = all.into_iter().partition(meets);
+        all = others;
+        // What came first stays first.
+        for other in same.into_iter().rev() {
+            intent = both(other, intent);
+        }
+        all.push(intent);
+    }
+    all
+}
+
+fn both(mut one: Intent, other: Intent) -> Intent {
+    for (index, commands) in other.appends {
+        let list = one.appends.entry(index).or_default();
+        list.extend(commands.into_iter().filter(|command| !list.contains(command)).collect::<Vec<_>>());
+    }
+    one.findings.extend(other.findings);
+    one.changes.extend(other.changes.into_iter().filter(|change| !one.changes.contains(change)).collect::<Vec<_>>());
+    one.effect.add(&other.effect);
+    one.gone.extend(other.gone);
+    one.needs = one.needs.or(other.needs);
+    let parts = |message: &str| message.rsplit_once(": ").map(|(what, how)| (what.to_owned(), how.to_owned()));
+    one.message = match (parts(&one.message), parts(&other.message)) {
+        (Some((what, how)), Some((also, same))) if how == same => format!("{what} and {also}: {how}"),
+        _ => format!("{}; {}", one.message, other.message),
+    };
+    one
 }
 
 fn joined_message(planner: &Planner<'_>, lines: &[usize], own: &[Intent]) -> String {
@@ -608,7 +656,7 @@ fn joined_message(planner: &Planner<'_>, lines: &[usize], own: &[Intent]) -> Str
 
 fn finish(planner: &Planner<'_>, mut intent: Intent, without: &mut Vec<Without>) -> Option<Edit> {
     for (index, commands) in std::mem::take(&mut intent.appends) {
-        let command = commands.join(" && ");
+        let command = one_command(&commands);
         let change =
             Editable::of(planner.build, planner.chain[index]).and_then(|own| own.append(planner.build, &command));
         match change {

@@ -345,7 +345,7 @@ fn of_finding(view: &FindingView<'_>, index: Option<usize>, hashes: &Hashes) -> 
 fn fixes(found: &Inspection, finding: &Finding) -> Option<Value> {
     let plan = found.plan.as_ref().filter(|plan| !plan.is_reconstructed)?;
     let place = found.waste.findings.iter().position(|own| std::ptr::eq(own, finding))?;
-    let edit = plan.edit_of(place)?;
+    let edit = &plan.edits[plan.edit_of(place)?];
     let mut changes: Vec<Value> = Vec::new();
     let mut last = String::new();
     for each in plan.replacements(edit) {

@@ -59,6 +59,8 @@ pub(super) struct Group {
     pub(super) folded: bool,
     /// One change ends all of them.
     pub(super) one_change: bool,
+    /// The edit of the plan that does.
+    edit: Option<usize>,
 }
 
 /// The findings, in groups.
@@ -80,8 +82,14 @@ impl FindingList {
         let waste = &found.waste;
         let mut groups: Vec<Group> = Vec::new();
         for (place, finding) in waste.findings.iter().enumerate() {
-            let title = self.title(finding, place);
-            match groups.iter_mut().find(|group| group.title == title) {
+            let edit = found.plan.as_ref().filter(|_| self.grouping == Grouping::Change && !is_apart(finding));
+            let edit = edit.and_then(|plan| Some((plan.edit_of(place)?, plan)));
+            let title = match edit {
+                Some((edit, plan)) => plan.edits[edit].rules.join(", "),
+                None => self.title(finding, place),
+            };
+            let edit = edit.map(|(edit, _)| edit);
+            match groups.iter_mut().find(|group| group.title == title && group.edit == edit) {
                 Some(group) => group.findings.push(place),
                 None => groups.push(Group {
                     title,
@@ -89,6 +97,7 @@ impl FindingList {
                     findings: vec![place],
                     folded: false,
                     one_change: self.grouping == Grouping::Change && !is_apart(finding),
+                    edit,
                 }),
             }
         }
@@ -127,6 +136,7 @@ impl FindingList {
                 findings: Vec::new(),
                 folded,
                 one_change: false,
+                edit: None,
             }));
             if !folded {
                 self.entries.extend((0..waste.notices.len()).map(Entry::Notice));
@@ -136,7 +146,7 @@ impl FindingList {
         let start =
             usize::from(self.entries.len() > 1 && matches!(&self.entries[0], Entry::Group(group) if !group.folded));
         let same = |entry: &Entry, own: &Entry| match (entry, own) {
-            (Entry::Group(a), Entry::Group(b)) => a.title == b.title,
+            (Entry::Group(a), Entry::Group(b)) => (&a.title, a.edit) == (&b.title, b.edit),
             (a, b) => a == b,
         };
         let place = selected.and_then(|own| self.entries.iter().position(|entry| same(entry, &own)));

@@ -36,6 +36,8 @@ pub enum Place {
     Copy,
     /// The question where to save.
     Save,
+    /// An edit of the Dockerfile.
+    Fix,
     /// The help.
     Help,
 }
@@ -70,7 +72,7 @@ actions! {
     Mark "mark", Aggregate "aggregate", OneLayer "one-layer", AllFiles "all-files",
     Fold "fold", FoldAll "fold-all", UnfoldAll "unfold-all", FoldLevel "fold-level", UnfoldLevel "unfold-level",
     Filter "filter", Find "find", Diff "diff", NextChange "next-change", PreviousChange "previous-change",
-    View "view", Blame "history", Save "save", Copy "copy", Sort "sort",
+    View "view", Blame "history", Save "save", Fix "fix", Prove "prove", Copy "copy", Sort "sort",
     ShowAdded "show-added", ShowModified "show-modified", ShowMetadata "show-metadata", ShowRemoved "show-removed",
     ShowUnchanged "show-unchanged", Attributes "attributes", Chains "chains",
     Hex "hex", Wrap "wrap", FindNext "find-next", FindPrevious "find-previous",
@@ -162,6 +164,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(&[Files], Action::Fold, "space", "fold", "fold or unfold the directory"),
     bind(TREES, Action::AllFiles, "a", "all files", "all files after the layer, or only its changes"),
     bind(&[Waste], Action::Fold, "space", "fold", "fold or unfold the group"),
+    bind(&[Waste, Cause], Action::Fix, "f", "fix", "apply the change to the Dockerfile, or prove it"),
+    bind(
+        &[Place::Fix],
+        Action::Prove,
+        "p",
+        "prove",
+        "build the original and the edited Dockerfile, and compare the images",
+    ),
     bind(&[Waste], Action::Sort, "s", "group", "group by what to change, by rule or by layer"),
     bind(
         &[Layers, Files, Details, Waste, Cause, Map, Place::Image, History, Viewer],
@@ -328,7 +338,8 @@ impl Keymap {
     pub(super) fn hints(&self, place: Place) -> impl Iterator<Item = (Action, Hint)> {
         let rows = || BINDINGS.iter().zip(&self.keys).filter(|(binding, _)| !binding.hint.is_empty());
         // What lies over a screen has no panes, and a file's content nothing to open.
-        let over = matches!(place, Place::Find | Viewer | Place::Diff | History | Place::Copy | Place::Save);
+        let over =
+            matches!(place, Place::Find | Viewer | Place::Diff | History | Place::Copy | Place::Save | Place::Fix);
         let hidden = move |binding: &Binding| match binding.action {
             Action::NextPane | Action::Find => over,
             Action::Open => matches!(place, Viewer | Place::Diff),

@@ -22,7 +22,7 @@ fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
 }
 
 /// Whether all of these answer; else says so, or fails where nothing may be left out.
-fn have(tools: &[&str]) -> bool {
+pub fn have(tools: &[&str]) -> bool {
     let missing: Vec<_> = tools
         .iter()
         .filter(|tool| {
@@ -124,7 +124,11 @@ fn build_from(name: &str, recipe: &Path, context: &Path, builder: Builder) {
         .env("DOCKER_BUILDKIT", kit)
         .args(["build", "--network", "none", "--no-cache", "--force-rm", "-q", "-t", &tag(name)])
         .arg(context);
-    let output = docker.output().unwrap();
+    let mut output = docker.output().unwrap();
+    // The containerd store sometimes collects what a build that runs at the same time is about to use.
+    if !output.status.success() && text(&output.stderr).contains("does not exist: not found") {
+        output = docker.output().unwrap();
+    }
     assert!(output.status.success(), "{name}: {}", text(&output.stderr));
 }
 
@@ -593,14 +597,12 @@ fn fixed_pair(case: &Path, builder: Builder) -> Result<(), String> {
     let stored: Vec<_> =
         image["layers"].as_array().unwrap().iter().map(|layer| layer["content_bytes"].as_u64()).collect();
     if want.twice.is_some_and(|bytes| stored.iter().filter(|stored| **stored == Some(bytes)).count() < 2) {
-        run("docker", &["rmi", "-f", &tag(name)]);
         return if edits == 0 { Ok(()) } else { Err(format!("{edits} edits of nothing: {found:#}")) };
     }
     if want.edits.is_some_and(|want| want != edits) {
         return Err(format!("{edits} edits: {found:#}"));
     }
     if edits == 0 {
-        run("docker", &["rmi", "-f", &tag(name)]);
         let reasons = found["without_edit"].as_array().unwrap();
         let said = diff.is_empty() && reasons.iter().all(|each| !each["why"].as_str().unwrap().is_empty());
         return if said { Ok(()) } else { Err(format!("no reason: {found:#}")) };
@@ -616,7 +618,6 @@ fn fixed_pair(case: &Path, builder: Builder) -> Result<(), String> {
         let arguments = ["run", "--rm", "--network", "none", &tag(name), "/bin/busybox", "sh", "-c", smoke];
         Command::new("docker").args(arguments).output().unwrap().status.success()
     });
-    run("docker", &["rmi", "-f", &tag(name)]);
     let content = |file: &Path| {
         crate::common::explore_json(&[file.to_str().unwrap(), "--json"])["totals"]["content_bytes"].as_u64().unwrap()
     };
@@ -669,6 +670,10 @@ fn a_fix_saves_what_it_promises_and_changes_nothing_else() {
         }
     };
     std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+    // Removed only now: no build may lose what it shares with another.
+    for case in &cases {
+        let _ = Command::new("docker").args(["rmi", "-f", &tag(case.file_name().unwrap().to_str().unwrap())]).output();
+    }
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

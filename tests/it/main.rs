@@ -20,6 +20,7 @@ mod daemon;
 mod damage;
 mod diff;
 mod engine;
+mod fixing;
 mod formats;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz_targets;

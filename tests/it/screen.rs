@@ -52,6 +52,13 @@ impl Explorer {
         }
     }
 
+    /// With an image that was read.
+    pub(crate) fn ready(found: Inspection, width: u16, height: u16) -> Self {
+        let mut explorer = Self::empty(width, height);
+        explorer.send(Msg::Ready(Box::new(found)));
+        explorer
+    }
+
     pub(crate) fn of_file(path: &Path, width: u16, height: u16) -> Self {
         let mut explorer = Self::empty(width, height);
         explorer.worker = Worker::new(Target::parse(path.as_os_str()).unwrap());
@@ -302,8 +309,11 @@ fn from_the_layer_that_deletes_to_what_it_deleted() {
 #[test]
 fn from_the_largest_waste_to_its_file() {
     let mut explorer = Explorer::demo(80, 24);
-    explorer.keys("2").shows("+ RUN apt-get update && apt-get install -y python3 curl && rm -rf");
-    explorer.keys("j").shows("fix: COPY --chown=www-data:www-data . .");
+    explorer
+        .keys("2")
+        .shows("6 +     && apt-get install -y python3 curl")
+        .shows("8 +     && rm -rf /var/lib/apt/lists");
+    explorer.keys("j").shows("+ COPY --chown=www-data:www-data . .");
     explorer.keys("<enter>").shows("Changes of layer 7").shows("libssl.so.3");
     explorer.keys("w <left>").shows("Changes of layer 7");
     // By rule: what fixing all of it would save.
@@ -739,7 +749,7 @@ fn esc_stops_reading_and_nothing_else() {
 
 #[test]
 fn help_shows_every_key_and_narrows() {
-    let mut explorer = Explorer::demo(140, 110);
+    let mut explorer = Explorer::demo(140, 120);
     explorer.keys("?");
     for (binding, _) in Keymap::default().rows() {
         explorer.shows(binding.help);

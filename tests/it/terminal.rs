@@ -519,13 +519,15 @@ fn what_is_copied_is_in_the_clipboard() {
     tmux.until("Changes of layer 0");
     tmux.keys(&["2"]);
     let screen = tmux.until("+ RUN");
-    let fix = screen.lines().find_map(|line| line.split("│+ ").nth(1)).unwrap().trim_end_matches(['│', '┃', ' ']);
+    let fix = screen.lines().find_map(|line| line.split(" + RUN ").nth(1)).unwrap();
+    // Its first line, as the Dockerfile has it.
+    let fix = fix.trim_end_matches(['│', '┃', ' ', '\\']);
     tmux.keys(&["y"]);
     tmux.until("Enter copy");
     tmux.keys(&["Enter"]);
     tmux.until("copied the fix");
     let buffer = tmux.run(&["show-buffer"]);
-    let start: String = fix.chars().take(30).collect();
+    let start = format!("RUN {fix}");
     assert!(buffer.starts_with(&start), "{buffer:?} should start with {start:?}");
     tmux.keys(&["q"]);
     tmux.is_given_back();

@@ -5,6 +5,7 @@
 
 mod cost;
 mod find;
+mod prove;
 mod queue;
 mod read;
 mod shares;
@@ -12,6 +13,7 @@ mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use rustc_hash::FxHashSet;
 
@@ -26,6 +28,7 @@ use super::query::Query;
 use crate::bytes::shown;
 use crate::content::Saved;
 use crate::inspect::Inspection;
+use crate::prove::Proof;
 use crate::source::Target;
 use crate::tree::{EventRef, NodeId, Range, Rows, Shown, Sort, Tree};
 
@@ -51,6 +54,8 @@ pub enum Work {
     Read(Box<ReadJob>),
     /// Compare two files line by line.
     Diff(Box<[ReadJob; 2]>),
+    /// Build a Dockerfile as it is and with an edit, and compare.
+    Prove(Box<ProveJob>),
     /// Save a file or directory.
     Save(Box<SaveJob>),
 }
@@ -63,7 +68,7 @@ impl Work {
 }
 
 /// How many kinds of work have a thread of their own.
-pub const QUEUES: usize = 6;
+pub const QUEUES: usize = 7;
 
 impl Job {
     /// Which of the [`QUEUES`] it belongs to: work of one kind is done one after the other.
@@ -74,7 +79,8 @@ impl Job {
             Work::Cost(_) => 2,
             Work::Find(_) => 3,
             Work::Read(_) | Work::Diff(_) => 4,
-            Work::Save(_) => 5,
+            Work::Prove(_) => 5,
+            Work::Save(_) => 6,
         }
     }
 }
@@ -94,6 +100,8 @@ pub enum Answer {
     Content(Box<Result<Viewed, String>>),
     /// Lines of two files, or why they can't be compared.
     Diff(Box<Result<TextDiff, String>>),
+    /// What came out for an edit, or why it can't be proven.
+    Proof(Result<Proof, String>),
     /// What was saved, or why not.
     Saved(Result<Saved, String>),
 }
@@ -168,6 +176,16 @@ pub struct ReadJob {
     pub(super) name: Vec<u8>,
     /// Bytes that are read.
     pub(super) limit: u64,
+}
+
+/// An edit to prove.
+#[derive(Debug)]
+pub struct ProveJob {
+    pub(super) found: Arc<Inspection>,
+    /// The edit, by its place in the plan.
+    pub(super) edit: usize,
+    /// What is being built: 0 the original, 1 the edited Dockerfile.
+    pub(super) stage: Arc<AtomicUsize>,
 }
 
 /// What is saved, and into which directory.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 
 use super::find::FindCache;
-use super::{Answer, Job, MapJob, QUEUES, RowsJob, SaveJob, SaveWhat, Unfold, Work, cost, read, shares};
+use super::{Answer, Job, MapJob, QUEUES, RowsJob, SaveJob, SaveWhat, Unfold, Work, cost, prove, read, shares};
 use crate::content::{Saved, save, save_changes};
 use crate::source::Target;
 use crate::tree::{Folders, Matches, NodeId, Range, Rows, Sort, StateSums, Tree, View};
@@ -130,6 +130,13 @@ impl Worker {
                     return None;
                 }
                 Answer::Diff(Box::new(lines))
+            }
+            Work::Prove(job) => {
+                let proof = prove::prove(&job);
+                if stop.load(Ordering::Relaxed) {
+                    return None;
+                }
+                Answer::Proof(proof)
             }
             Work::Save(job) => Answer::Saved(self.save(&job, stop)),
         };

@@ -45,8 +45,17 @@ pub(super) fn offer(app: &mut App, mut items: Vec<(&'static str, String)>) {
 /// Hands text to the terminal's clipboard.
 fn copy(app: &mut App, what: &str, text: &str) {
     app.notify(&format!("copied the {what}, if the terminal supports it (OSC 52)"));
-    // It may be pasted into a shell.
-    app.effect(Effect::Copy(shown_text(text)));
+    // It may be pasted into a shell. Here-documents and diffs are nothing without their lines.
+    let lines = matches!(what, "fix" | "diff");
+    let text = if lines { text.split('\n').map(shown_text).collect::<Vec<_>>().join("\n") } else { shown_text(text) };
+    app.effect(Effect::Copy(text));
+}
+
+fn first_line(text: &str) -> String {
+    match text.split_once('\n') {
+        Some((first, _)) => shown_text(first) + " …",
+        None => shown_text(text),
+    }
 }
 
 impl Copy {
@@ -118,7 +127,7 @@ impl Overlay for Copy {
             let spans = vec![
                 Span::styled(format!("{} ", place + 1), app.theme.key),
                 Span::styled(format!("{name}{gap}"), app.theme.faint),
-                Span::raw(cut_end(&shown_text(text), room)),
+                Span::raw(cut_end(&first_line(text), room)),
             ];
             Line::from(spans).render(row, buffer);
             if place == self.cursor.at {

@@ -30,6 +30,7 @@ const PLACES: &[(Place, &str)] = &[
     (Place::Viewer, "In a file"),
     (Place::Diff, "In a comparison of two files"),
     (Place::History, "In a path's history"),
+    (Place::Fix, "In a fix"),
     (Place::Picker, "In the list of images"),
 ];
 

@@ -4,6 +4,7 @@
 //! To add a screen: write its file with a [`View`], add a [`Screen`] with its tab, a field of its state in
 //! [`App`](super::app::App), and a [`Place`] with its keys in the key table.
 
+mod change;
 mod details;
 mod files;
 mod image;
@@ -16,6 +17,7 @@ mod waste;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+pub(super) use change::{diff_lines, edit_of};
 pub(super) use details::{ask as ask_details, copy_fate, counts_words};
 pub(super) use files::{sign, target};
 pub(super) use image::ImageState;

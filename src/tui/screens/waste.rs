@@ -4,24 +4,24 @@ use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::files::waiting;
-use super::layers::{NO_HISTORY, copies_of_layer};
-use super::{View, row_at};
+use super::layers::copies_of_layer;
+use super::{View, change, row_at};
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
 use crate::report::exact;
 use crate::tui::app::App;
-use crate::tui::chrome::{frame, select, text};
+use crate::tui::chrome::{frame, select};
 use crate::tui::cursor::Cursor;
-use crate::tui::findings::{BASE, Entry, FindingList, Group, Grouping, name};
+use crate::tui::findings::{BASE, Entry, FindingList, Group, Grouping};
 use crate::tui::jobs::path_of;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::layout::{Focus, Page, below_header, inner, skip_rows, waste_panes};
+use crate::tui::overlays;
 use crate::tui::text::{bytes, count, cut_end, cut_middle, wrap};
 use crate::waste::{Finding, Kind};
 
@@ -31,7 +31,7 @@ pub(in crate::tui) struct WasteState {
     pub(in crate::tui) list: FindingList,
     pub(in crate::tui) focus: Focus,
     /// How far the details are scrolled.
-    details: Cursor,
+    pub(super) details: Cursor,
 }
 
 impl Default for WasteState {
@@ -112,7 +112,7 @@ impl View for Waste {
     fn draw(&self, app: &App, _area: Rect, buffer: &mut Buffer) {
         let [list, change] = panes(app);
         draw_list(app, list, buffer);
-        draw_change(app, change, buffer);
+        change::draw(app, change, buffer);
     }
 
     fn click(&self, app: &mut App, _area: Rect, at: Position) {
@@ -138,6 +138,7 @@ impl View for Waste {
             return items;
         };
         items.push(("fix", finding.fix.clone()));
+        items.extend(change::edit_of(found, finding).map(|(plan, edit)| ("diff", plan.diff(&[edit]))));
         items.extend(finding.fix_mount.clone().map(|fix| ("fix with a mount", fix)));
         let path = finding.paths.first().map(|path| path.node);
         items.extend(path.map(|node| ("path", path_of(&found.tree, node))));
@@ -151,6 +152,12 @@ impl View for Waste {
             Action::Open => app.waste.focus == Focus::List && app.waste.list.selected().is_some(),
             Action::Fold => matches!(app.waste.list.selected(), Some(Entry::Group(_))),
             Action::Copy => !self.copies(app).is_empty(),
+            Action::Fix => app.found.as_ref().is_some_and(|found| {
+                let finding = app.waste.list.finding(found);
+                app.judged
+                    && app.pair.is_none()
+                    && finding.is_some_and(|finding| change::edit_of(found, finding).is_some())
+            }),
             _ => true,
         }
     }
@@ -160,6 +167,10 @@ impl View for Waste {
 pub(super) fn act(app: &mut App, action: Action) -> bool {
     let page = app.page();
     match action {
+        Action::Fix => {
+            overlays::fix_selected(app);
+            return true;
+        }
         Action::NextPane => {
             app.waste.focus = if app.waste.focus == Focus::Details { Focus::List } else { Focus::Details };
             return true;
@@ -273,7 +284,7 @@ fn scroll_change(app: &mut App, by: isize) {
         return;
     }
     let inside = inner(panes(app)[1]);
-    let len = change_lines(app, inside.width.into()).len();
+    let len = change::lines(app, inside.width.into()).len();
     app.waste.details.scroll(by, inside.height.into(), len);
 }
 
@@ -489,134 +500,4 @@ fn finding_row(app: &App, found: &Inspection, finding: &Finding, width: usize) -
     // The path says most where it is short enough; else its end does.
     let room = width.saturating_sub(11 + title.width() + 2 + layers.width() + 2);
     thing(app, size, &title, &cut_middle(&path, room), &layers, width)
-}
-
-/// The change that ends the selected waste, who stores it, and where.
-fn draw_change(app: &App, area: Rect, buffer: &mut Buffer) {
-    if area.height == 0 || area.width == 0 {
-        return;
-    }
-    let focused = app.waste.focus == Focus::Details;
-    let lines = change_lines(app, usize::from(area.width.saturating_sub(2)));
-    let hidden = lines.len() > usize::from(area.height.saturating_sub(2));
-    let note = if hidden && !focused { format!("{} for more", app.key_of(Action::NextPane)) } else { String::new() };
-    let inside = frame(app, "The change", &note, focused, area, buffer);
-    text(lines, app.waste.details.top, inside, buffer);
-}
-
-fn change_lines(app: &App, width: usize) -> Vec<Line<'static>> {
-    let Some(found) = app.found.as_ref().filter(|_| app.judged) else { return Vec::new() };
-    match app.waste.list.selected() {
-        Some(Entry::Group(group)) if !group.one_change => about_group(app, found, group, width),
-        Some(Entry::Group(_) | Entry::Finding(_)) => {
-            let finding = app.waste.list.finding(found);
-            let all = app.waste.list.findings(found);
-            finding.map(|finding| about(app, found, finding, &all, width)).unwrap_or_default()
-        }
-        Some(Entry::Notice(place)) => {
-            let words = found.waste.notices.get(*place).map(|notice| crate::report::notice_words(found, notice));
-            wrap(&words.unwrap_or_default(), width).into_iter().map(Line::raw).collect()
-        }
-        None => Vec::new(),
-    }
-}
-
-/// What changing all of a group would save.
-fn about_group(app: &App, found: &Inspection, group: &Group, width: usize) -> Vec<Line<'static>> {
-    let findings = app.waste.list.findings(found);
-    let own: u64 = findings.iter().filter(|f| f.kind.counts() && !f.in_base).map(|finding| finding.bytes).sum();
-    let base: u64 = findings.iter().filter(|f| f.kind.counts() && f.in_base).map(|finding| finding.bytes).sum();
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    let mut say = |text: &str, style: Style| {
-        lines.extend(wrap(text, width).into_iter().map(|line| Line::styled(line, style)));
-    };
-    say(&shown_text(&group.title), app.theme.title);
-    if own > 0 {
-        say(&format!("Fixing all of it saves {} on disk.", bytes(own)), app.theme.wasted);
-    }
-    if base > 0 {
-        say(&format!("Only another base image saves {} of it.", bytes(base)), app.theme.faint);
-    }
-    if let Some(rule) = found.waste.rules.get(&group.title).filter(|_| app.waste.list.grouping == Grouping::Rule) {
-        say(&rule.what, Style::new());
-    }
-    if let Grouping::Layer = app.waste.list.grouping
-        && let Some(layer) = findings.first().map(|finding| usize::from(finding.stored_in))
-    {
-        let text = found.image.instruction_line(layer).unwrap_or_else(|| NO_HISTORY.to_owned());
-        say(&shown_text(&text), Style::new());
-    }
-    lines
-}
-
-fn about(app: &App, found: &Inspection, finding: &Finding, all: &[&Finding], width: usize) -> Vec<Line<'static>> {
-    let theme = &app.theme;
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    let mut say = |text: &str, style: Style| {
-        lines.extend(wrap(text, width).into_iter().map(|line| Line::styled(line, style)));
-    };
-    say(&finding.message, theme.title);
-    let instruction = |layer: u16| found.image.instruction_line(layer.into()).unwrap_or_else(|| NO_HISTORY.to_owned());
-    // An instruction in place of another one is shown as a change, with the line of the Dockerfile.
-    let replaces = finding.fix_in.filter(|_| is_instruction(&finding.fix));
-    if let Some(place) = &finding.dockerfile {
-        say(&format!("{}:{}", shown_text(&place.path), place.line), theme.faint);
-    }
-    match replaces {
-        Some(layer) if finding.stored_in == layer || finding.caused_by == layer => {
-            for line in wrap(&shown_text(&instruction(layer)), width.saturating_sub(2)) {
-                say(&format!("- {line}"), theme.removed);
-            }
-            for line in finding.fix.lines().flat_map(|line| wrap(&shown_text(line), width.saturating_sub(2))) {
-                say(&format!("+ {line}"), theme.added);
-            }
-        }
-        _ => format!("fix: {}", finding.fix).lines().for_each(|line| say(line, theme.key)),
-    }
-    if let Some(mount) = &finding.fix_mount {
-        format!("or:  {mount}").lines().for_each(|line| say(line, theme.key));
-    }
-    if finding.kind != Kind::Secret {
-        say(&size_words(found, finding, all), Style::new());
-    }
-    let own = finding.instruction.clone().unwrap_or_else(|| instruction(finding.stored_in));
-    say(&format!("{} stores it: {}", finding.kept_by(), shown_text(&own)), theme.faint);
-    if finding.caused_by != finding.stored_in {
-        let by = finding.caused_by;
-        say(&format!("layer {by} hides it: {}", shown_text(&instruction(by))), theme.faint);
-    }
-    let mut fates: Vec<String> = all.iter().map(|finding| fate_words(finding)).collect();
-    fates.dedup();
-    for finding in all {
-        lines.extend(finding.paths.iter().map(|path| {
-            let files = if path.files == 1 { String::new() } else { format!("  {}", count(path.files, "file")) };
-            let front = format!("{:>3} {:>9}  ", finding.stored_in, bytes(path.bytes));
-            let told = width >= 70 && fates.len() > 1;
-            let fate = if told { format!("  {}", fate_words(finding)) } else { String::new() };
-            let room = width.saturating_sub(front.width() + files.width() + fate.width());
-            Line::from(vec![
-                Span::styled(front, theme.faint),
-                Span::raw(cut_middle(&path_of(&found.tree, path.node), room)),
-                Span::styled(files + &fate, theme.faint),
-            ])
-        }));
-    }
-    lines
-}
-
-/// Whether a fix is an instruction that takes the place of another one.
-fn is_instruction(fix: &str) -> bool {
-    ["RUN ", "COPY ", "ADD ", "ENV ", "ARG ", "WORKDIR "].iter().any(|word| fix.starts_with(word))
-}
-
-fn size_words(found: &Inspection, finding: &Finding, all: &[&Finding]) -> String {
-    let sum: u64 = all.iter().map(|finding| finding.bytes).sum();
-    let pull: Option<u64> = all.iter().map(|finding| finding.pull_bytes).sum();
-    let estimated = all.iter().any(|finding| finding.pull_estimated);
-    let pull = pull.map(|pull| format!(", {}{} to pull", if estimated { "about " } else { "" }, bytes(pull)));
-    let other = found.waste.by_rule().into_iter().find(|(rule, ..)| *rule == name(finding)).map(|(_, all, _)| all);
-    let other = other.filter(|all| *all > sum && finding.kind.counts());
-    let other = other.map(|all| format!("; all of {}: {}", name(finding), bytes(all))).unwrap_or_default();
-    let counted = if finding.kind.counts() { "" } else { " (not counted)" };
-    format!("saves {} on disk{}{other}{counted}", bytes(sum), pull.unwrap_or_default())
 }
