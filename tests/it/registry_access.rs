@@ -191,6 +191,46 @@ fn credentials_go_to_no_other_host() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+/// Without TLS and beyond this machine, a password is only sent where that was allowed; the proxy on the way gets its own login.
+#[test]
+fn a_password_is_not_sent_in_the_clear() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    registry.push("team/app", "1", &small());
+    let given = "Basic dXNlcjpzZWNyZXQ=";
+    let proxy = Proxy::with(registry.port, move |request, _| {
+        if request.method == "CONNECT" {
+            return Some(Fault::Answer(403, Vec::new(), Vec::new()));
+        }
+        (request.authorization.as_deref() != Some(given)).then(|| {
+            let header = ("WWW-Authenticate".to_owned(), r#"Basic realm="x""#.to_owned());
+            Fault::Answer(401, vec![header], Vec::new())
+        })
+    });
+    let home = folder();
+    home.write("registries.conf", b"[[registry]]\nlocation = \"registry.test:5000\"\ninsecure = true\n");
+    let through = format!("http://me:p%40ss@{}", proxy.host());
+    let variables =
+        [("EXPLORE_REGISTRY_PASSWORD", "secret"), ("HTTP_PROXY", through.as_str()), ("HTTPS_PROXY", through.as_str())];
+    let name = "registry:registry.test:5000/team/app:1";
+    let user = ["--json", "--registry-user", "user"];
+    let output = run_with(&home, &[&[name][..], &user].concat(), &variables);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`--plain-http registry.test:5000`"), "{said}");
+    let requests = proxy.requests();
+    assert!(requests.iter().all(|request| request.authorization.is_none()), "{requests:?}");
+    let plain = requests.iter().filter(|request| request.method != "CONNECT");
+    let logins: Vec<_> = plain.map(|request| request.proxy_authorization.as_deref()).collect();
+    assert!(!logins.is_empty() && logins.iter().all(|login| *login == Some("Basic bWU6cEBzcw==")), "{requests:?}");
+    let allowed = [&[name, "--plain-http", "registry.test:5000"][..], &user].concat();
+    let output = run_with(&home, &allowed, &variables);
+    assert!(succeeded(&output), "{}", text(&output.stderr));
+    assert!(proxy.requests().iter().any(|request| request.authorization.as_deref() == Some(given)));
+}
+
 /// A certificate of a CA of its own, for 127.0.0.1 and localhost; None without openssl.
 fn certificates(files: &Folder) -> Option<()> {
     let run = |arguments: &[&str]| {

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE, RETRY_AFTER, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, RANGE, RETRY_AFTER,
+    USER_AGENT,
 };
 use hyper::{Method, StatusCode};
 use hyper_util::client::legacy::Client as HttpClient;
@@ -286,6 +287,8 @@ impl Client {
                 Ok(None) => !self.speaks_http(authority).await,
                 // Nothing listens at the port of HTTPS: then at that of HTTP, if anywhere.
                 Err(_) if url.port().is_none() => false,
+                // Many proxies make no tunnels but to port 443.
+                Err(ConnectError::Proxy(_)) => false,
                 Err(error) => return Err(unreachable(&error, authority)),
             }
         } else {
@@ -418,6 +421,9 @@ impl Client {
                 .method(request.method.clone())
                 .uri(url.as_str())
                 .header(USER_AGENT, concat!("explore/", env!("CARGO_PKG_VERSION")));
+            if let Some(value) = self.proxy_login(&url) {
+                builder = builder.header(PROXY_AUTHORIZATION, value);
+            }
             if !request.accept.is_empty() {
                 builder = builder.header(ACCEPT, request.accept);
             }
@@ -465,6 +471,12 @@ impl Client {
             url = next;
         }
         Err((RegistryError::invalid(format!("{} redirects in circles", endpoint.registry)), false))
+    }
+
+    fn proxy_login(&self, url: &Url) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&self.connector.proxy_authorization(url)?).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 
     fn broken(&self, error: &hyper_util::client::legacy::Error, url: &Url) -> (RegistryError, bool) {
@@ -524,6 +536,16 @@ impl Client {
             return Ok(());
         }
         let found = self.credentials(endpoint).await;
+        if found.login.is_some() && self.is_overheard(endpoint) {
+            let registry = &endpoint.registry;
+            return Err(RegistryError::new(
+                RegistryFault::Denied,
+                format!(
+                    "{registry} asks for a login, and without TLS everyone on the way can read it; if that is meant to be, \
+                     allow it with `--plain-http {registry}`"
+                ),
+            ));
+        }
         let new = if challenge.scheme == "basic" {
             match &found.login {
                 Some(Login::Basic(user, password)) => self.basic(user, password),
@@ -539,6 +561,13 @@ impl Client {
         }
         known.insert(key, new);
         Ok(())
+    }
+
+    /// Whether what is sent leaves this machine without TLS, and nobody said that it may.
+    fn is_overheard(&self, endpoint: &Endpoint) -> bool {
+        endpoint.base.scheme() == "http"
+            && !super::auth::is_loopback(&endpoint.base)
+            && !self.settings.plain_http.contains(&endpoint.registry)
     }
 
     /// What `/v2/` asks for.
@@ -655,6 +684,9 @@ impl Client {
             let mut builder = hyper::Request::builder()
                 .uri(url.as_str())
                 .header(USER_AGENT, concat!("explore/", env!("CARGO_PKG_VERSION")));
+            if let Some(value) = self.proxy_login(url) {
+                builder = builder.header(PROXY_AUTHORIZATION, value);
+            }
             if let Some(value) = login.as_ref().and_then(|login| HeaderValue::from_str(&login.value).ok()) {
                 builder = builder.header(AUTHORIZATION, value);
             }

@@ -18,6 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use url::Url;
+
 use super::proxy::{Proxies, Proxy};
 use super::tls;
 
@@ -111,6 +113,14 @@ impl Connector {
     /// Files of `certs.d` that could not be used.
     pub(super) fn notes(&self) -> Vec<String> {
         self.shared.trust.notes()
+    }
+
+    /// The value of `Proxy-Authorization` for a request that an HTTP proxy reads itself, which is one without TLS.
+    pub(super) fn proxy_authorization(&self, url: &Url) -> Option<String> {
+        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']');
+        let port = url.port_or_known_default()?;
+        let proxy = (url.scheme() == "http").then(|| self.shared.proxies.choose(false, host, port))??;
+        if proxy.is_socks() { None } else { proxy.authorization() }
     }
 
     async fn connect(&self, uri: &Uri) -> Result<Link, ConnectError> {

@@ -134,6 +134,7 @@ pub struct Passed {
     pub path: String,
     pub range: Option<String>,
     pub authorization: Option<String>,
+    pub proxy_authorization: Option<String>,
     pub host: String,
     /// Bytes of the body that went back.
     pub bytes: u64,
@@ -248,7 +249,10 @@ fn serve(mut client: TcpStream, upstream: u16, all: &Mutex<Vec<Passed>>, rule: &
         reader.read_exact(&mut body)?;
         let get = |name: &str| headers.get(name).cloned();
         let (range, authorization, host) = (get("range"), get("authorization"), get("host").unwrap_or_default());
-        let request = Passed { method: method.clone(), path: path.clone(), range, authorization, host, bytes: 0 };
+        let proxy_authorization = get("proxy-authorization");
+        let (own_method, own_path) = (method.clone(), path.clone());
+        let request =
+            Passed { method: own_method, path: own_path, range, authorization, proxy_authorization, host, bytes: 0 };
         let (place, before) = {
             let mut all = all.lock().unwrap();
             let before = all.iter().filter(|one| one.method == method && one.path == path).count();
