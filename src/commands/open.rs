@@ -31,6 +31,10 @@ pub(super) fn open(flags: &Open) -> Result<ExitCode, Failure> {
     only_for_the_gate(&settings)?;
     match flags.images.as_slice() {
         [image] => match repository_of(image) {
+            Some(repository) if has_screen() && !settings.is_set("json") && !settings.switch("summary") => {
+                let place = image.to_string_lossy().into_owned();
+                on_screen(Start::Tags(place, repository), judging(&settings, None)?, &settings)
+            }
             Some(repository) => list_tags(&repository, &settings),
             None => open_image(image, &settings, None),
         },

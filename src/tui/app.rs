@@ -58,6 +58,8 @@ pub enum Msg {
     Refused(String),
     /// Images of one engine, or why it lists none.
     Listed(screens::EngineList),
+    /// What a tag of the list stands for.
+    Described(screens::Described),
     /// A message about the image that was opened as number so-and-so; ignored when another one is open by now.
     Of(u32, Box<Msg>),
     /// A signal asks the program to end.
@@ -85,6 +87,8 @@ pub enum Effect {
     Open(String, Option<String>, u32),
     /// Compare two images.
     OpenPair([String; 2], u32),
+    /// Ask what a tag of the list stands for.
+    Describe(String),
     /// Stop reading what is open.
     Stop,
 }
@@ -263,6 +267,7 @@ impl App {
                 self.effect(Effect::Quit);
             }
             Msg::Listed(list) => self.picker.take(list),
+            Msg::Described(described) => self.picker.take_described(described),
             Msg::Of(opened, msg) if opened == self.opened => self.take(*msg),
             Msg::Of(..) | Msg::Terminal(_) => {}
             Msg::Failed(error) if super::overlays::choose_image(self, &error) => {
@@ -411,6 +416,13 @@ impl App {
         } else {
             self.show_again();
         }
+    }
+
+    /// Starts with the list of a repository's tags.
+    pub fn tags(preferences: Preferences) -> Self {
+        let mut app = Self::picker(preferences);
+        app.picker.of_tags();
+        app
     }
 
     /// Opens an image from the picker, or two to compare.

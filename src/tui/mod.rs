@@ -42,5 +42,5 @@ pub use keys::Key;
 pub use pair::{Half, HalfProgress, Pair};
 pub use query::Query;
 pub use run::{Ended, ScreenError, Start, run};
-pub use screens::{Choice, EngineList, Screen};
+pub use screens::{Choice, Described, EngineList, Screen};
 pub use theme::Theme;

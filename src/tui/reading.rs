@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::app::Msg;
 use super::jobs::Watch;
 use super::pair::{Half, HalfProgress, Pair};
-use super::screens::{Choice, EngineList};
-use super::text::bytes;
+use super::screens::{Choice, Described, EngineList};
+use super::text::{bytes, count};
 use crate::compare::{CompareOptions, compare};
 use crate::inspect::{InspectError, Inspection, Options, Progress, inspect};
 use crate::report::exact;
-use crate::source::{Engine, Process, Target};
+use crate::source::registry::{self, Repository};
+use crate::source::{Engine, Process, Reference, RegistrySettings, Target};
 
 /// Inspects an image on a thread of its own. A thread that panics ends the screen, too.
 pub(super) fn inspect_beside(
@@ -89,7 +90,7 @@ pub(super) fn list(options: &Options, sender: &Sender<Msg>) {
     for engine in [Engine::Docker, Engine::Podman] {
         let (sender, cache) = (sender.clone(), options.cache.clone());
         let name = engine.name().to_owned();
-        let _ = sender.send(Msg::Listed(EngineList { engine: name.clone(), images: None }));
+        let _ = sender.send(Msg::Listed(EngineList { engine: name.clone(), images: None, note: String::new() }));
         thread::spawn(move || {
             let _watch = Watch(sender.clone(), "listing images");
             let images = crate::source::list_of(engine, &Process).map_err(|silent| {
@@ -106,7 +107,7 @@ pub(super) fn list(options: &Options, sender: &Sender<Msg>) {
                     })
                     .collect()
             });
-            let _ = sender.send(Msg::Listed(EngineList { engine: name, images: Some(images) }));
+            let _ = sender.send(Msg::Listed(EngineList { engine: name, images: Some(images), note: String::new() }));
         });
     }
 }
@@ -114,8 +115,85 @@ pub(super) fn list(options: &Options, sender: &Sender<Msg>) {
 /// Lists the images of an archive.
 pub(super) fn list_archive(place: &str, images: &[crate::image::Choice], sender: &Sender<Msg>) {
     let choices = images.iter().map(|image| Choice::of_archive(place, image)).collect();
-    let _ = sender.send(Msg::Listed(EngineList { engine: place.to_owned(), images: Some(Ok(choices)) }));
+    let _ = sender.send(Msg::Listed(EngineList {
+        engine: place.to_owned(),
+        images: Some(Ok(choices)),
+        note: String::new(),
+    }));
 }
+
+/// How long a tag has to stay selected until it is asked for.
+const SETTLED: Duration = Duration::from_millis(250);
+
+/// Lists the tags of the repository that the user typed as `place`, and describes those that are sent to it.
+pub(super) fn list_tags(
+    place: String,
+    reference: Reference,
+    settings: RegistrySettings,
+    sender: Sender<Msg>,
+) -> Sender<String> {
+    let (wanted, tags) = channel::<String>();
+    thread::spawn(move || {
+        let _watch = Watch(sender.clone(), "listing tags");
+        let say = |images: Option<Result<Vec<Choice>, String>>, note: String| {
+            sender.send(Msg::Listed(EngineList { engine: place.clone(), images, note })).is_ok()
+        };
+        say(None, String::new());
+        let client = match registry::client(&settings) {
+            Ok(client) => client,
+            Err(error) => {
+                say(Some(Err(error.to_string())), String::new());
+                return;
+            }
+        };
+        let listed = Repository::find(&client, &reference).and_then(|repository| {
+            let tags = repository.tags(&mut |tags| say(None, format!("{} tags so far", exact(tags as u64))))?;
+            Ok((repository, tags))
+        });
+        let (repository, found) = match listed {
+            Ok(listed) => listed,
+            Err(error) => {
+                say(Some(Err(error.to_string())), String::new());
+                return;
+            }
+        };
+        let folded: Vec<String> = [
+            (found.signatures, "signature"),
+            (found.attestations, "attestation"),
+            (found.sboms, "SBOM"),
+            (found.referrers, "referrer list"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| count(number as u64, what))
+        .collect();
+        let mut note = if folded.is_empty() { String::new() } else { format!("not shown: {}", folded.join(", ")) };
+        if found.incomplete {
+            note.push_str("; there are more than were read");
+        }
+        let choices = found.names.iter().rev().map(|tag| Choice::of_tag(&place, tag)).collect();
+        say(Some(Ok(choices)), note);
+        while let Ok(mut tag) = tags.recv() {
+            // Who moves on does not want to know.
+            while let Ok(next) = tags.recv_timeout(SETTLED) {
+                tag = next;
+            }
+            let facts = repository.describe(&tag, MACHINE).map_err(|error| error.to_string());
+            let limit = client.rate_limit().map(|limit| limit.words());
+            if sender.send(Msg::Described(Described { tag, facts, limit })).is_err() {
+                return;
+            }
+        }
+    });
+    wanted
+}
+
+/// This machine's architecture, as images name it.
+const MACHINE: &str = match std::env::consts::ARCH.as_bytes() {
+    b"x86_64" => "amd64",
+    b"aarch64" => "arm64",
+    _ => std::env::consts::ARCH,
+};
 
 /// Inspects an image, and reports how far it is as messages. `send` says whether anyone still listens.
 fn inspect_with(

@@ -20,7 +20,7 @@ use super::terminal::{self, Screen};
 use crate::compare::CompareOptions;
 use crate::image::Platform;
 use crate::inspect::{InspectError, Options};
-use crate::source::Target;
+use crate::source::{Reference, Target};
 
 /// How long the screen waits for what was just asked for before it is drawn without it: less than a frame.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -47,6 +47,8 @@ pub enum Start {
     Picker,
     /// The images of an archive, to choose one: what the user typed, and what is in it.
     Archive(String, Vec<crate::image::Choice>),
+    /// The tags of a repository, to choose one: what the user typed, and the repository.
+    Tags(String, Reference),
 }
 
 /// How the screen ended.
@@ -75,8 +77,9 @@ pub fn run(start: Start, options: Options, preferences: Preferences) -> Result<E
         Start::Image(target) => App::new(target.typed.clone(), preferences),
         Start::Pair(targets, _) => App::comparing([0, 1].map(|at: usize| targets[at].typed.clone()), preferences),
         Start::Picker | Start::Archive(..) => App::picker(preferences),
+        Start::Tags(..) => App::tags(preferences),
     };
-    let mut session = Session { app, options, compare: CompareOptions::default(), sender, open: None };
+    let mut session = Session { app, options, compare: CompareOptions::default(), sender, open: None, describe: None };
     let ended = session.start(start).and_then(|()| session.serve(&mut screen, &messages));
     // What is half saved is cleaned up.
     session.close();
@@ -113,6 +116,8 @@ struct Session {
     compare: CompareOptions,
     sender: Sender<Msg>,
     open: Option<Open>,
+    /// Tags of the list that are asked for.
+    describe: Option<Sender<String>>,
 }
 
 impl Session {
@@ -126,6 +131,10 @@ impl Session {
             }
             Start::Picker => reading::list(&self.options, &self.sender),
             Start::Archive(place, images) => reading::list_archive(&place, &images, &self.sender),
+            Start::Tags(place, reference) => {
+                let settings = self.options.access.registry.clone();
+                self.describe = Some(reading::list_tags(place, reference, settings, self.sender.clone()));
+            }
         }
         Ok(())
     }
@@ -191,6 +200,11 @@ impl Session {
                             match (Target::parse(OsStr::new(&names[0])), Target::parse(OsStr::new(&names[1]))) {
                                 (Ok(a), Ok(b)) => self.open_pair([a, b], number),
                                 (Err(error), _) | (_, Err(error)) => self.refuse(error.to_string()),
+                            }
+                        }
+                        Effect::Describe(tag) => {
+                            if let Some(describe) = &self.describe {
+                                let _ = describe.send(tag);
                             }
                         }
                         Effect::Stop => self.close(),

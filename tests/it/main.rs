@@ -41,6 +41,8 @@ mod redaction;
 mod registry;
 mod registry_access;
 mod registry_parts;
+#[cfg(unix)]
+mod registry_screen;
 mod reports;
 mod saving;
 mod screen;

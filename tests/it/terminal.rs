@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use crate::common::{Shape, file, image};
 
-struct Tmux {
+pub(crate) struct Tmux {
     socket: String,
     work: tempfile::TempDir,
 }
 
 impl Tmux {
     /// A shell in a terminal of 80 by 24; None where tmux is not there and may be left out.
-    fn shell() -> Option<Self> {
+    pub(crate) fn shell() -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
             assert!(std::env::var_os("CI").is_none(), "tmux is not there");
             eprintln!("left out: tmux is not there");
@@ -39,7 +39,7 @@ impl Tmux {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn keys(&self, keys: &[&str]) {
+    pub(crate) fn keys(&self, keys: &[&str]) {
         // What comes at once after Escape is a letter with Alt, in every terminal.
         for keys in keys.split_inclusive(|key| *key == "Escape") {
             self.run(&[&["send-keys", "-t", ":0"], keys].concat());
@@ -76,7 +76,7 @@ impl Tmux {
     }
 
     /// Waits until what is on the screen is as wanted.
-    fn wait(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn wait(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let end = Instant::now() + Duration::from_secs(30);
         loop {
             let screen = self.screen();
@@ -88,7 +88,7 @@ impl Tmux {
         }
     }
 
-    fn until(&self, text: &str) -> String {
+    pub(crate) fn until(&self, text: &str) -> String {
         self.wait(&format!("`{text}`"), |screen| screen.contains(text))
     }
 
@@ -97,7 +97,7 @@ impl Tmux {
     }
 
     /// Starts the program in the shell, so that its process has the pid that is written down.
-    fn explore(&self, words: &str) -> PathBuf {
+    pub(crate) fn explore(&self, words: &str) -> PathBuf {
         self.explore_after("", words)
     }
 
@@ -115,7 +115,7 @@ impl Tmux {
 
     /// The shell has the terminal again, as it was: no alternate screen, the cursor there, the mouse let go, and letters
     /// are echoed.
-    fn is_given_back(&self) {
+    pub(crate) fn is_given_back(&self) {
         let end = Instant::now() + Duration::from_secs(10);
         let flags = "#{alternate_on}#{cursor_flag}#{mouse_any_flag}#{mouse_button_flag}#{mouse_sgr_flag}";
         while self.told(flags) != "01000" {

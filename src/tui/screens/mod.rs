@@ -24,7 +24,7 @@ pub(super) use image::ImageState;
 pub(super) use layers::{LayersState, NO_HISTORY};
 pub(super) use pair::{HalfState, take_half, take_pair};
 pub(super) use picker::PickerState;
-pub use picker::{Choice, EngineList};
+pub use picker::{Choice, Described, EngineList};
 pub(super) use waste::WasteState;
 
 use super::app::App;

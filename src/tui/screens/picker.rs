@@ -14,6 +14,7 @@ use super::{View, row_at};
 use crate::bytes::shown_text;
 use crate::report::{ago, exact, rfc3339};
 use crate::source::Listed;
+use crate::source::registry::TagFacts;
 use crate::tui::app::{App, Effect};
 use crate::tui::chrome::{frame, select};
 use crate::tui::cursor::Cursor;
@@ -21,7 +22,7 @@ use crate::tui::keymap::{Action, Place};
 use crate::tui::keys::Key;
 use crate::tui::layout::{Page, inner, skip_rows};
 use crate::tui::line::Line as Typed;
-use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, count, cut_end, cut_middle, wrap};
 
 /// A row of the list.
 #[derive(Debug, Clone)]
@@ -38,6 +39,10 @@ pub struct Choice {
     reference: String,
     /// Its layers are in the cache, so it opens at once.
     cached: bool,
+    /// Nothing but its name is known yet.
+    bare: bool,
+    /// What its row has no room for.
+    more: String,
 }
 
 impl Choice {
@@ -46,7 +51,7 @@ impl Choice {
         let from = image.engine.name().to_owned();
         let reference = format!("{from}:{}", image.name);
         let Listed { name, id, size, created, .. } = image;
-        Self { name, id, size, created: Some(created), from, reference, cached }
+        Self { name, id, size, created: Some(created), from, reference, cached, bare: false, more: String::new() }
     }
 
     /// An image of the archive that the user typed as `place`.
@@ -64,6 +69,43 @@ impl Choice {
             from: facts.collect::<Vec<_>>().join("  "),
             reference: format!("{place}{colon}@{}", image.number),
             cached: false,
+            bare: false,
+            more: String::new(),
+        }
+    }
+
+    /// A tag of the repository that the user typed as `place`.
+    pub fn of_tag(place: &str, tag: &str) -> Self {
+        Self {
+            name: tag.to_owned(),
+            id: String::new(),
+            size: 0,
+            created: None,
+            from: String::new(),
+            reference: format!("{place}:{tag}"),
+            cached: false,
+            bare: true,
+            more: String::new(),
+        }
+    }
+
+    /// Takes what a tag stands for.
+    fn describe(&mut self, facts: Result<TagFacts, String>) {
+        self.bare = facts.is_err();
+        match facts {
+            Ok(facts) => {
+                self.id = facts.digest.to_string();
+                self.size = facts.bytes;
+                let created = facts.created.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                self.created = created.map(jiff::Timestamp::as_second);
+                self.from = facts.platforms.join(", ");
+                let referrers = match facts.referrers {
+                    None | Some(0) => String::new(),
+                    Some(found) => format!("  {}", count(found as u64, "referrer")),
+                };
+                self.more = format!("{}{referrers}  {}", count(facts.layers as u64, "layer"), self.id);
+            }
+            Err(why) => self.more = why,
         }
     }
 }
@@ -75,6 +117,19 @@ pub struct EngineList {
     pub engine: String,
     /// Its images; None while it has not answered.
     pub images: Option<Result<Vec<Choice>, String>>,
+    /// What else there is to say of it.
+    pub note: String,
+}
+
+/// What a tag stands for, once it was asked for.
+#[derive(Debug)]
+pub struct Described {
+    /// The tag.
+    pub tag: String,
+    /// What it stands for, or why that is not known.
+    pub facts: Result<TagFacts, String>,
+    /// Requests that are left, where the registry counts them.
+    pub limit: Option<String>,
 }
 
 /// How images are sorted.
@@ -84,6 +139,8 @@ enum Order {
     Created,
     Name,
     Size,
+    /// As the registry has them, the highest version first.
+    Listed,
 }
 
 /// The state of the picker.
@@ -99,6 +156,10 @@ pub(in crate::tui) struct PickerState {
     order: Order,
     /// The image that another one is going to be compared with.
     compare: Option<String>,
+    /// The rows are tags of a repository, of which more is asked when they are selected.
+    tags: bool,
+    /// The tag that was asked for last.
+    asked: Option<String>,
 }
 
 impl PickerState {
@@ -114,6 +175,26 @@ impl PickerState {
             let same = |choice: &Choice| choice.reference == reference;
             let place = (0..self.rows.len()).find(|place| self.row(*place).is_some_and(same));
             self.cursor.at = place.unwrap_or(0);
+        }
+    }
+
+    /// The rows are tags of a repository.
+    pub(in crate::tui) fn of_tags(&mut self) {
+        self.tags = true;
+        self.order = Order::Listed;
+    }
+
+    /// Takes what a tag stands for. Its row stays where it is.
+    pub(in crate::tui) fn take_described(&mut self, described: Described) {
+        for list in &mut self.engines {
+            let Some(Ok(images)) = &mut list.images else { continue };
+            if let Some(choice) = images.iter_mut().find(|choice| choice.name == described.tag) {
+                choice.describe(described.facts);
+                if let Some(limit) = described.limit {
+                    list.note = limit;
+                }
+                return;
+            }
         }
     }
 
@@ -147,6 +228,7 @@ impl PickerState {
         }
         let image = |row: &(usize, usize)| &self.images(row.0)[row.1];
         match self.order {
+            Order::Listed => {}
             // Those of an archive stay in its order.
             Order::Created if rows.iter().all(|row| image(row).created.is_none()) => {}
             Order::Created => rows.sort_by_key(|row| (Reverse(image(row).created), image(row).name.clone())),
@@ -166,7 +248,7 @@ impl PickerState {
 fn rows(app: &App) -> Rect {
     let inside = inner(Page::of(app.size).body);
     let above = if inside.height > 6 { 3 } else { 1 };
-    let below = (app.picker.engines.len() as u16).min(inside.height / 3);
+    let below = (app.picker.engines.len() as u16 + u16::from(app.picker.tags)).min(inside.height / 3);
     let rest = skip_rows(inside, above);
     Rect { height: rest.height.saturating_sub(below), ..rest }
 }
@@ -199,8 +281,10 @@ impl View for Picker {
                 app.notify(&format!("choose the image to compare with {name}"));
                 app.picker.compare = Some(name);
             }
+            Action::Sort if app.picker.tags => {}
             Action::Sort => {
                 let (order, words) = match app.picker.order {
+                    Order::Listed => (Order::Listed, "version"),
                     Order::Created => (Order::Name, "name"),
                     Order::Name => (Order::Size, "size"),
                     Order::Size => (Order::Created, "age"),
@@ -252,6 +336,13 @@ impl View for Picker {
         let height = rows(app).height.into();
         let len = app.picker.rows.len();
         app.picker.cursor.follow(height, len);
+        let selected = app.picker.selected().filter(|choice| choice.bare && choice.more.is_empty());
+        if let Some(tag) = selected.map(|choice| choice.name.clone()).filter(|_| app.picker.tags)
+            && app.picker.asked.as_ref() != Some(&tag)
+        {
+            app.picker.asked = Some(tag.clone());
+            app.effect(Effect::Describe(tag));
+        }
     }
 
     fn page(&self, app: &App) -> usize {
@@ -266,8 +357,9 @@ impl View for Picker {
 
     fn offers(&self, app: &App, action: Action) -> bool {
         match action {
-            Action::Open | Action::Diff | Action::Sort => !app.picker.rows.is_empty(),
-            Action::NextPane | Action::Copy => false,
+            Action::Sort => !app.picker.rows.is_empty() && !app.picker.tags,
+            Action::Open | Action::Diff => !app.picker.rows.is_empty(),
+            Action::NextPane | Action::Copy | Action::Find => false,
             _ => true,
         }
     }
@@ -302,15 +394,17 @@ fn open(app: &mut App) {
 fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let picker = &app.picker;
     let (shown, total) = (picker.rows.len(), picker.total());
-    let count = if shown == total { exact(total as u64) } else { format!("{shown} of {total}") };
+    let how_many = if shown == total { exact(total as u64) } else { format!("{shown} of {total}") };
     let title = match &picker.compare {
         Some(name) => format!("Compare {} with", shown_text(name)),
-        None => format!("Images ({count})"),
+        None if picker.tags => format!("Tags ({how_many})"),
+        None => format!("Images ({how_many})"),
     };
     let note = match picker.order {
         Order::Created => "by created",
         Order::Name => "by name",
         Order::Size => "by size",
+        Order::Listed => "by version",
     };
     let inside = frame(app, &title, note, true, area, buffer);
     let width = usize::from(inside.width);
@@ -331,13 +425,16 @@ fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let names = width.saturating_sub(fixed).clamp(8, longest.max(20));
     if list.y > inside.y + 2 && shown > 0 {
         let age = if wide { format!("{:<17}", "CREATED") } else { String::new() };
-        let text = format!(" {:<names$}{:>9}  {age}  FROM", "NAME", "SIZE");
+        let (name, from) = if picker.tags { ("TAG", "PLATFORMS") } else { ("NAME", "FROM") };
+        let text = format!(" {name:<names$}{:>9}  {age}  {from}", "SIZE");
         let header = Rect { y: list.y - 1, height: 1, ..inside };
         Line::styled(cut_end(&text, width), app.theme.faint).render(header, buffer);
     }
     if shown == 0 {
         let waiting = picker.engines.iter().any(|list| list.images.is_none());
         let text = match (total, waiting) {
+            (0, true) if picker.tags => "waiting for the registry".to_owned(),
+            (0, false) if picker.tags => "the repository has no tags".to_owned(),
             (0, true) => "waiting for the container engines".to_owned(),
             (0, false) => "no images: build or pull one, or name a file: `explore image.tar`".to_owned(),
             _ => "no name matches; Esc clears the filter".to_owned(),
@@ -354,7 +451,7 @@ fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         let age = if wide { format!("{age:<17}") } else { age };
         let cached = if choice.cached { " ●" } else { "" };
         Line::from(vec![
-            Span::raw(format!(" {name}{pad}{:>9}  ", bytes(choice.size))),
+            Span::raw(format!(" {name}{pad}{:>9}  ", if choice.bare { String::new() } else { bytes(choice.size) })),
             Span::styled(age, app.theme.faint),
             Span::raw(format!("  {}", shown_text(&choice.from))),
             Span::styled(cached, app.theme.added),
@@ -382,7 +479,15 @@ fn engines(app: &App, area: Rect, buffer: &mut Buffer) {
             Some(Err(why)) => (shown_text(why), app.theme.faint),
         };
         let note = if place == 0 && cached { "   ● opens at once" } else { "" };
+        let what = if app.picker.tags { text.replace("image", "tag") } else { text };
+        let text = if list.note.is_empty() { what } else { format!("{what}; {}", list.note) };
         let text = cut_end(&format!(" {}: {text}{note}", shown_text(&list.engine)), usize::from(line.width));
         Line::styled(text, style).render(line, buffer);
+    }
+    if let Some(choice) = app.picker.selected().filter(|_| app.picker.tags && area.height > 1) {
+        let line = Rect { y: area.bottom() - 1, height: 1, ..area };
+        let text = if choice.more.is_empty() { "asking what the tag stands for" } else { &choice.more };
+        Line::styled(cut_end(&format!(" {}", shown_text(text)), line.width.into()), app.theme.faint)
+            .render(line, buffer);
     }
 }
