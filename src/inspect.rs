@@ -15,6 +15,7 @@ mod pull;
 mod recompress;
 mod registry;
 mod stream;
+mod table_check;
 mod tables;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use super::named_base::named_base;
 use super::path_search::PathSearch;
 use super::pieces::read_files;
 use super::stream::Message;
+use super::table_check::{self, Entries};
 use super::tables::{Claim, Table};
 use super::{Clock, InspectError, Options, Progress, Shared, Timing, threads};
 use crate::bytes::{Algorithm, Compression, TarError};
@@ -188,10 +189,12 @@ pub(super) fn from_registry(
         tables: tables.iter().map(|_| Mutex::default()).collect(),
         search: &search,
         remote: &remote,
+        described: &blobs,
         image: &image,
         options,
         shared,
         trouble: Mutex::default(),
+        differing: Mutex::default(),
     };
     let tables: Vec<Mutex<Option<Table>>> = tables.into_iter().map(Mutex::new).collect();
     let total = slots.iter().map(|layer| remote.blobs[*layer].size).sum::<Option<u64>>();
@@ -247,11 +250,12 @@ pub(super) fn from_registry(
     }
     let windows = vec![None; builder.slots.len()];
     let Builder { tree, slots, .. } = builder;
-    let Download { trouble, tables, .. } = download;
+    let Download { trouble, differing, tables, .. } = download;
     let tables: Vec<Option<Arc<Toc>>> =
         tables.into_iter().map(|table| table.into_inner().unwrap_or_default()).collect();
     remote.tables = order.iter().map(|slot| tables[*slot].clone()).collect();
     image.notes.extend(trouble.into_inner().unwrap_or_default());
+    image.problems.extend(differing.into_inner().unwrap_or_default());
     if !options.tree_only && options.base_layers.is_none() && options.base_image.is_none() {
         let (base, note) = named_base(&image, &found.repository);
         image.relatives.extend(base);
@@ -378,11 +382,15 @@ fn collect(
 /// What the workers share.
 struct Download<'d> {
     remote: &'d Remote,
+    /// By layer: its descriptor.
+    described: &'d [LayerBlob],
     image: &'d Image,
     options: &'d Options,
     shared: &'d Shared,
     /// What went wrong with the cache, once.
     trouble: Mutex<Option<String>>,
+    /// Layers whose tables of contents say something else than their tars.
+    differing: Mutex<Vec<String>>,
     /// Whether identities of contents are SHA-256 and not BLAKE3.
     sha256: bool,
     /// By slot: the tables of contents that layers were read from.
@@ -446,9 +454,13 @@ impl Download<'_> {
         if let Some(blob) = table.and_then(|table| self.listed(layer, slot, &table, sender)) {
             return blob;
         }
-        let hashing = Options { hash: self.options.hash || self.sha256, ..self.options.clone() };
+        let listed = self.table_to_check(layer);
+        let hash = self.options.hash || self.sha256 || listed.is_some();
+        let hashing = Options { hash, ..self.options.clone() };
         let diff_id = self.image.layers[layer].diff_id.as_ref();
-        if let Some(blob) = self.recall(layer, slot, sender) {
+        // What is cached of a layer was not held against its table.
+        let recalled = if listed.is_none() { self.recall(layer, slot, sender) } else { None };
+        if let Some(blob) = recalled {
             return blob;
         }
         if self.options.documents_only {
@@ -477,6 +489,7 @@ impl Download<'_> {
             reader.is_verified() && diff_id.is_some_and(|diff_id| diff_id.as_str() == digest)
         };
         let cell = Mutex::new(&mut reader);
+        let mut passed = Entries::default();
         let mut blob = keeping(
             self.options.cache.as_ref(),
             |digest| {
@@ -487,6 +500,9 @@ impl Download<'_> {
             |keep| {
                 let Ok(mut reader) = cell.lock() else { return Blob::default() };
                 let blob = read_flowing(&mut **reader, &hashing, flow, &mut |mut batch| {
+                    if listed.is_some() {
+                        table_check::add(&mut passed, &batch);
+                    }
                     if self.sha256 {
                         for record in &mut batch.records {
                             record.content = record.sha256.map(id_of_sha256).or(record.content);
@@ -516,11 +532,42 @@ impl Download<'_> {
             (false, Some(other)) => vec![other.clone()],
             (false, None) => Vec::new(),
         };
+        if let Some(listed) = listed.filter(|_| reader.is_verified() && blob.end.damage.is_none())
+            && let Some(difference) = table_check::difference(&listed, &passed)
+            && let Ok(mut differing) = self.differing.lock()
+        {
+            differing.push(format!("layer {layer}: {difference}"));
+        }
         if let Some(failure) = reader.failure() {
             let at = blob.end.tar_bytes;
             blob.end.damage = Some(TarError::Io { at, error: io::Error::other(failure.clone()) });
         }
         blob
+    }
+
+    /// The entries of a layer's table of contents, where all is read and so both can be held against each other.
+    fn table_to_check(&self, layer: usize) -> Option<Entries> {
+        if !self.options.full && !self.options.verify {
+            return None;
+        }
+        let blob = &self.described[layer];
+        let claim = Claim::of(&blob.annotations, blob.size.unwrap_or(0)).ok()??;
+        let say = |why: String| {
+            if let Ok(mut trouble) = self.trouble.lock() {
+                trouble.get_or_insert_with(|| format!("layer {layer}: its table of contents was not checked: {why}"));
+            }
+        };
+        match claim.table(self.remote, layer, None, &self.shared.read) {
+            Ok(Ok(table)) => table_check::of_table(&table).map_err(say).ok(),
+            Ok(Err(why)) => {
+                say(why);
+                None
+            }
+            Err(error) => {
+                say(error.to_string());
+                None
+            }
+        }
     }
 
     /// A layer as its table of contents lists it; None when the table is malformed.

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use super::common::parts::{Stored, estargz, manifest, zstd_chunked};
+use super::common::parts::{Stored, estargz, estargz_that_says, manifest, zstd_chunked, zstd_chunked_that_says};
 use super::common::server::{Fault, Proxy, Registry, has_registry};
 use super::common::{Entry, Folder, dir, file, folder, gone, hardlink, symlink, text};
 use super::registry::{facts, json_of, run};
@@ -183,6 +183,53 @@ fn what_cannot_be_verified_is_not_used() {
         let image = format!("registry:{}/app:{name}", proxy.host());
         let output = run(&home, &["cat", &image, "usr/big"]);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{name}: {}", text(&output.stderr));
+    }
+}
+
+/// A table proves what its author says, and not that Docker would unpack the same: whoever reads all sees the difference.
+#[test]
+fn a_table_that_says_something_else_than_the_tar() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    type Edit = fn(&mut Vec<Value>);
+    let hides: Edit = |table| table.retain(|row| row["name"] != "etc/note");
+    let mode: Edit = |table| {
+        table.iter_mut().filter(|row| row["name"] == "etc/note").for_each(|row| row["mode"] = Value::from(0o644));
+    };
+    let content: Edit = |table| {
+        let digest = explore::source::Digest::of(b"another note\n").to_string();
+        table.iter_mut().filter(|row| row["name"] == "etc/note").for_each(|row| row["digest"] = Value::from(&*digest));
+    };
+    for (number, (edit, words)) in [
+        (hides, "/etc/note, which it does not list"),
+        (mode, "/etc/note, which has another mode in the tar"),
+        (content, "/etc/note, which has another content in the tar"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (format, second) in
+            [("stargz", estargz_that_says(&layers()[1], &edit)), ("zstd", zstd_chunked_that_says(&layers()[1], &edit))]
+        {
+            let tag = format!("{format}-{number}");
+            push(&registry, &tag, &[estargz(&layers()[0]), second]);
+            let image = format!("registry:{}/app:{tag}", registry.host());
+            let home = folder();
+            let got = ok(&run(&home, &[&image, "--json"]));
+            assert_eq!(got["verification"]["state"], "partial", "{tag}");
+            // The second time what was read is cached, and it is held against the table all the same.
+            for flag in ["--full", "--full", "--verify"] {
+                let output = run(&home, &[&image, "--json", flag]);
+                assert_eq!(output.status.code(), Some(2), "{tag} {flag}: {}", text(&output.stderr));
+                let got = json_of(&output);
+                assert_eq!(got["verification"]["state"], "failed", "{tag} {flag}");
+                assert!(got["verification"].to_string().contains(words), "{tag} {flag}: {}", got["verification"]);
+            }
+            let judged = run(&home, &[&image, "--ci", "--full", "--max-wasted-percent", "100"]);
+            assert_eq!(judged.status.code(), Some(2), "{tag}: {}", text(&judged.stdout));
+        }
     }
 }
 

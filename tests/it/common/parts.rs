@@ -106,7 +106,13 @@ fn gzip_member(bytes: &[u8]) -> Vec<u8> {
 
 /// An eStargz layer: its table is the last file of the tar, in a member of its own, and a footer says where.
 pub fn estargz(entries: &[Entry]) -> Stored {
-    let (mut blob, mut tar, table) = stored(entries, gzip_member, false);
+    estargz_that_says(entries, &|_| {})
+}
+
+/// The same with a table that says something else than the tar.
+pub fn estargz_that_says(entries: &[Entry], edit: &dyn Fn(&mut Vec<Value>)) -> Stored {
+    let (mut blob, mut tar, mut table) = stored(entries, gzip_member, false);
+    edit(&mut table);
     let json = json!({"version": 1, "entries": table}).to_string().into_bytes();
     let last = archive(&[("stargz.index.json".to_owned(), json.clone())]);
     let at = blob.len();
@@ -141,7 +147,13 @@ fn skippable(bytes: &[u8]) -> Vec<u8> {
 
 /// A zstd:chunked layer: its table is in a frame that decoders skip, and annotations say where.
 pub fn zstd_chunked(entries: &[Entry]) -> Stored {
-    let (mut blob, mut tar, table) = stored(entries, zstd_frame, true);
+    zstd_chunked_that_says(entries, &|_| {})
+}
+
+/// The same with a table that says something else than the tar.
+pub fn zstd_chunked_that_says(entries: &[Entry], edit: &dyn Fn(&mut Vec<Value>)) -> Stored {
+    let (mut blob, mut tar, mut table) = stored(entries, zstd_frame, true);
+    edit(&mut table);
     blob.extend(zstd_frame(&[0; 1024]));
     tar.extend_from_slice(&[0; 1024]);
     let json = json!({"version": 1, "entries": table}).to_string().into_bytes();
