@@ -264,6 +264,10 @@ pub enum Command {
         /// Compare the times of files and the digests of layers, too.
         #[arg(long)]
         strict: bool,
+        /// Report only what one image has and the other has not, as for two platforms of one index: paths, kinds, modes, owners and
+        /// settings; contents may differ, and names of architectures count as the same.
+        #[arg(long, conflicts_with = "strict")]
+        parity: bool,
         /// List every path instead of the largest changes.
         #[arg(long)]
         all: bool,

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use explore::cli::{Comparing, DiffAs};
-use explore::compare::{CompareOptions, compare};
+use explore::compare::{CompareOptions, Parity, compare};
 use explore::inspect::Options;
-use explore::report::{Compared, DiffFormat, write_diff};
+use explore::report::{Compared, DiffFormat, write_diff, write_parity, write_parity_json};
 use explore::settings::Settings;
 use explore::source::Target;
 use explore::tui::{Ended, Start};
@@ -21,6 +21,8 @@ use super::output::{print, write_whole};
 /// What is to be told, and where.
 pub(super) struct Telling<'a> {
     pub(super) strict: bool,
+    /// Only what one has and the other has not.
+    pub(super) parity: bool,
     pub(super) all: bool,
     /// Text where nothing is said, or a screen where there is one.
     pub(super) format: Option<DiffAs>,
@@ -37,11 +39,14 @@ pub(super) fn diff(
     if before == "-" && after == "-" {
         return Err(Failure::Usage("standard input passes only once; save one of the images to a file".to_owned()));
     }
+    if telling.parity && matches!(telling.format, Some(DiffAs::Markdown | DiffAs::Html)) {
+        return Err(Failure::Usage("--parity is written as text or JSON".to_owned()));
+    }
     let settings = settings(&flags.given)?;
     let options = judging(&settings, None)?;
     let (first, second) = (target(before, &settings)?, target(after, &settings)?);
     let how = CompareOptions { strict: telling.strict, threads: options.threads };
-    if telling.format.is_none() && telling.output.is_none() && has_screen() {
+    if telling.format.is_none() && telling.output.is_none() && !telling.parity && has_screen() {
         return on_screen([first, second], how, options, &settings);
     }
     let (mut a, mut b) = (look(&first, &options)?, look(&second, &options)?);
@@ -52,11 +57,19 @@ pub(super) fn diff(
         *listed = look(place, &full)?;
     }
     let comparison = compare((&first, &a), (&second, &b), how)?;
-    let differs = comparison.differs();
+    let parity = telling.parity.then(|| Parity::of(&comparison));
+    let differs = parity.as_ref().map_or_else(|| comparison.differs(), |parity| !parity.holds());
     let whole = [&a, &b].into_iter().all(|found| end(found, &settings) == ExitCode::SUCCESS);
     let code = ExitCode::from(if whole { u8::from(differs) } else { 2 });
     let compared = Compared { before: &a, after: &b, comparison: &comparison };
+    let names = [before.to_string_lossy(), after.to_string_lossy()];
     let write = |out: &mut dyn io::Write| {
+        if let Some(parity) = &parity {
+            return match telling.format {
+                Some(DiffAs::Json) => write_parity_json([&a, &b], &comparison, parity, out),
+                _ => write_parity([&names[0], &names[1]], [&a, &b], &comparison, parity, telling.all, out),
+            };
+        }
         write_diff(format(telling.format.unwrap_or(DiffAs::Text)), compared, telling.all, out)
     };
     let written = match telling.output {

@@ -36,8 +36,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             };
             contents::history(&image, &reading, format, no_trunc)
         }
-        Some(Command::Diff { before, after, flags, strict, all, format, output }) => {
-            let telling = diff::Telling { strict, all, format, output: output.as_deref() };
+        Some(Command::Diff { before, after, flags, strict, parity, all, format, output }) => {
+            let telling = diff::Telling { strict, parity, all, format, output: output.as_deref() };
             diff::diff(&before, &after, &flags, &telling)
         }
         Some(Command::Ls { image, path, reading, layer, depth, long, print0, json }) => {

@@ -8,6 +8,7 @@ mod files;
 mod findings;
 mod layers;
 mod merged;
+mod parity;
 mod settings;
 mod stored;
 
@@ -24,6 +25,7 @@ use crate::tree::{Change, EventRef, NodeId, Tree, TreeError};
 pub use files::{Aspect, Aspects};
 pub use findings::{Fate, FindingChange};
 pub use layers::{Aligned, Pairing};
+pub use parity::{OnlyOne, Parity};
 pub use settings::SettingChange;
 pub use stored::StoredChange;
 

@@ -197,7 +197,11 @@ pub(super) fn from_registry(
         differing: Mutex::default(),
     };
     let tables: Vec<Mutex<Option<Table>>> = tables.into_iter().map(Mutex::new).collect();
-    let total = slots.iter().map(|layer| remote.blobs[*layer].size).sum::<Option<u64>>();
+    // What tables of contents stand for is not downloaded.
+    let is_listed = |slot: usize| tables[slot].lock().is_ok_and(|table| table.is_some());
+    let total =
+        slots.iter().enumerate().filter(|(slot, _)| !is_listed(*slot)).map(|(_, layer)| remote.blobs[*layer].size);
+    let total = total.sum::<Option<u64>>().filter(|total| *total > 0);
     let mut builder = Builder::new(slots.len(), shared, total, tell);
     // The largest first: what is left at the end is small. A single path is looked for from the last layer down.
     let mut queue: Vec<usize> = (0..slots.len()).collect();

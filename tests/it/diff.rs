@@ -524,3 +524,42 @@ proptest! {
         prop_assert!(!pair(&before, &before).compare().differs());
     }
 }
+
+/// Two platforms of one image have other contents and other names; what matters is what one of them lacks.
+#[test]
+fn parity_of_two_platforms() {
+    let platform = |architecture: &str, triplet: &str, more: &[Entry]| {
+        let mut entries = vec![
+            file("bin/tool", vec![architecture.len() as u8; 40_000]).mode(0o755),
+            dir(format!("usr/lib/{triplet}")),
+            file(format!("usr/lib/{triplet}/libc.so.6"), vec![architecture.len() as u8; 9000 + architecture.len()]),
+            symlink("usr/lib/libc.so", format!("{triplet}/libc.so.6")),
+            file(format!("var/lib/dpkg/info/libc6:{architecture}.list"), "x"),
+        ];
+        entries.extend(more.iter().cloned());
+        let variable = json!({"Env": [format!("ARCH={architecture}"), "PATH=/bin"], "Cmd": ["tool"]});
+        image().platform("linux", architecture, None).run(variable).layer(entries)
+    };
+    let amd64 = platform("amd64", "x86_64-linux-gnu", &[]);
+    let same = pair(&amd64, &platform("arm64", "aarch64-linux-gnu", &[]));
+    let output = same.diff(&["--parity", "--platform", "linux/amd64"]);
+    assert_eq!(output.status.code(), Some(2), "the platform that is asked for is not there");
+    let output = same.diff(&["--parity"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("parity: both have the same paths and settings"));
+    assert_eq!(same.diff(&[]).status.code(), Some(1), "without it they differ");
+    let more = [dir("opt/gpu"), file("opt/gpu/driver", vec![1; 5000]), file("opt/gpu/doc", vec![1; 100])];
+    let lacking = pair(&amd64, &platform("arm64", "aarch64-linux-gnu", &more));
+    let output = lacking.diff(&["--parity"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("(linux/arm64)\n") && said.contains("5 kB  /opt  2 files"), "{said}");
+    assert!(
+        said.ends_with("no parity: 0 only in the first, 1 only in the second, 0 not alike, 0 settings\n"),
+        "{said}"
+    );
+    let document: Value = serde_json::from_slice(&lacking.diff(&["--parity", "--format", "json"]).stdout).unwrap();
+    assert_eq!(document["only_after"], json!([{"path": "opt", "kind": "directory", "files": 2, "bytes": 5100}]));
+    assert_eq!((&document["parity"], &document["only_before"]), (&json!(false), &json!([])));
+    assert_eq!(lacking.diff(&["--parity", "--format", "html"]).status.code(), Some(2));
+}
