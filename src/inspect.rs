@@ -46,7 +46,7 @@ pub struct Options {
     pub platform: Option<Platform>,
     /// Compute every digest.
     pub verify: bool,
-    /// Layers that the image names and the source does not give are no reason to fail.
+    /// Layers that the image names and the source does not give are not a reason to fail.
     pub allow_missing_layers: bool,
     /// Compute the SHA-256 of every file.
     pub hash: bool,
@@ -231,7 +231,7 @@ pub struct Inspection {
     pub asked_squashes: Vec<(u16, u16)>,
     /// The Dockerfile that was given.
     pub dockerfile: Option<GivenDockerfile>,
-    /// Whether layers that the source does not give are no reason to fail.
+    /// Whether layers that the source does not give are not a reason to fail.
     pub allow_missing_layers: bool,
     /// Where the layers of an image of a registry are.
     pub(crate) remote: Option<Arc<Remote>>,

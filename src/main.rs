@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    // A defect of this program is no verdict: it ends with the code of what could not be looked at.
+    // A defect of this program is not a verdict: it ends with the code of what could not be looked at.
     let outcome = std::panic::catch_unwind(|| commands::run(cli));
     outcome.map_or(ExitCode::from(2), exit_code)
 }

@@ -1,4 +1,4 @@
-//! Our walk against the `tar` crate: what both read, both read alike. Where one refuses and the other does not is no finding:
+//! Our walk against the `tar` crate: what both read, both read alike. Where one refuses and the other does not is not a finding:
 //! ours limits more, and agrees with Go where the two differ.
 
 use std::io::Read as _;

@@ -154,7 +154,7 @@ impl ProgressLine {
     }
 }
 
-/// Tells of damage and timings; a damaged image is shown as far as it goes, and is no success.
+/// Tells of damage and timings; a damaged image is shown as far as it goes, and is not a success.
 pub(super) fn end(found: &Inspection, settings: &Settings) -> ExitCode {
     if settings.switch("timings") {
         let _ = report::write_timings(found, &mut io::stderr());

@@ -43,7 +43,7 @@ pub(super) fn open(flags: &Open) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Why several words are no image to open; the first may be a command that is misspelt.
+/// Why several words do not name one image; the first may be a command that is misspelt.
 fn several(first: &OsStr) -> String {
     let says = "several images are judged with --ci; without it, name one";
     let meant = first.to_str().filter(|_| !Path::new(first).exists()).and_then(explore::cli::command_meant);

@@ -90,7 +90,7 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// Takes away what the second image does not have, folders as a whole. What gives way to something that is no folder goes
+    /// Takes away what the second image does not have, folders as a whole. What gives way to something that is not a folder goes
     /// with that.
     fn whiteouts(&mut self, before: &Tree, pairs: &Pairs) -> Result<(), TreeError> {
         let mut of_first: FxHashMap<NodeId, NodeId> = FxHashMap::default();

@@ -20,7 +20,7 @@ pub struct Peeked {
 /// for its file. Stops as soon as that much was read, or `stop` is true.
 ///
 /// # Errors
-/// When it is no file, or can't be read again; [`ReadError::Stopped`] when it was stopped.
+/// When it is not a file, or can't be read again; [`ReadError::Stopped`] when it was stopped.
 pub fn peek(
     target: &Target,
     found: &Inspection,

@@ -231,7 +231,7 @@ fn rename_if_free(_: &OwnedFd, _: &[u8], _: &OwnedFd, _: &[u8]) -> Result<(), Er
     Err(Errno::NOSYS)
 }
 
-/// Sets mode and time of what is open. A file system that has no modes, or can't keep the time, is no reason to stop.
+/// Sets mode and time of what is open. A file system that has no modes, or can't keep the time, is not a reason to stop.
 pub(super) fn finish(open: impl AsFd, mode: u16, mtime: Option<i64>) -> io::Result<()> {
     let _ = rustix::fs::futimens(&open, &times(mtime));
     match rustix::fs::fchmod(&open, Mode::from_raw_mode(mode.into())) {

@@ -192,7 +192,7 @@ fn symlink(_: &std::ffi::OsStr, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Sets the time of a file. A file system that can't keep it is no reason to stop.
+/// Sets the time of a file. A file system that can't keep it is not a reason to stop.
 #[allow(clippy::unnecessary_wraps, reason = "as where files have modes")]
 pub(super) fn finish(file: &File, _mode: u16, mtime: Option<i64>) -> io::Result<()> {
     let time = mtime.and_then(|seconds| {

@@ -1,6 +1,6 @@
 use super::pattern::PathPattern;
 
-/// Limits on waste, of own layers or of all. None is no limit.
+/// Limits on waste, of own layers or of all. None means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Bounds {
     /// At most so many percent of what is stored.

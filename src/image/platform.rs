@@ -62,7 +62,7 @@ impl Platform {
             && (wanted.variant.is_none() || wanted.variant == own.variant)
     }
 
-    /// `unknown/unknown` marks attestations, which are no images.
+    /// `unknown/unknown` marks attestations, which are not images.
     pub fn is_unknown(&self) -> bool {
         self.os == "unknown"
     }

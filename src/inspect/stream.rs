@@ -29,7 +29,7 @@ pub(super) type ReadMember<'f> = dyn Fn(usize, &str, ReadAhead, &SyncSender<Mess
 pub(super) enum Message {
     Batch(usize, Batch),
     End(usize, Box<Blob>),
-    /// A stream's member that is no layer.
+    /// A stream's member that is not a layer.
     Document(String, Vec<u8>),
     Link(String, String),
     /// A stream's member that may be a layer, and the slot that it goes to.
@@ -40,7 +40,7 @@ pub(super) enum Message {
     Over(Option<SourceError>),
 }
 
-/// What a stream brought that is no layer.
+/// What a stream brought that is not a layer.
 #[derive(Default)]
 pub(super) struct Passed {
     pub(super) documents: HashMap<String, Vec<u8>>,

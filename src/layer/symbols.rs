@@ -40,7 +40,7 @@ struct Table {
 }
 
 impl Table {
-    /// Out of the first bytes of a file; None when it is no linked ELF file, or has no such table.
+    /// Out of the first bytes of a file; None when it is not a linked ELF file, or has no such table.
     fn of(head: &[u8]) -> Option<Self> {
         let ident = parse_ident::<AnyEndian>(head.get(..16)?).ok()?;
         let class = ident.1;

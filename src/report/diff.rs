@@ -100,7 +100,7 @@ fn sign(change: Change) -> char {
     }
 }
 
-/// Paths, the largest changes first, then those that are no matter of bytes, in the order of paths.
+/// Paths, the largest changes first, then those that are not a matter of bytes, in the order of paths.
 fn weighty(comparison: &Comparison) -> Vec<&FileChange> {
     let mut files: Vec<&FileChange> = comparison.files.iter().collect();
     files.sort_by_key(|file| std::cmp::Reverse(file.before_bytes.max(file.after_bytes)));

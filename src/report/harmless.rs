@@ -12,7 +12,7 @@ impl<W: Write> Write for Harmless<W> {
         let text = if bytes.is_ascii() && !bytes.contains(&0x7f) { None } else { std::str::from_utf8(bytes).ok() };
         let mut passed = 0;
         for (at, letter) in text.into_iter().flat_map(str::char_indices) {
-            // Line ends between values are no text; in texts they are escaped already.
+            // Line ends between values are not text; in texts they are escaped already.
             if letter < '\u{7f}' || !is_hostile(letter) {
                 continue;
             }

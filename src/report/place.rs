@@ -58,7 +58,7 @@ fn in_repository(path: &str) -> String {
 
 fn from_top(path: &Path, here: &Path, given: &[PathBuf]) -> PathBuf {
     let whole = plain(&here.join(path));
-    // Links in the way of the file are no part of its name in the repository.
+    // Links in the way of the file are not a part of its name in the repository.
     let resolved = whole.parent().and_then(|parent| Some(parent.canonicalize().ok()?.join(whole.file_name()?)));
     let files: Vec<&PathBuf> = resolved.iter().chain([&whole]).collect();
     let git = files.iter().flat_map(|file| file.ancestors().skip(1)).find(|above| above.join(".git").exists());

@@ -47,7 +47,7 @@ pub fn nearest_file(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
 }
 
-/// Variables that are no settings and yet ours.
+/// Variables that are not settings and yet ours.
 const OTHER_VARIABLES: [&str; 3] = ["EXPLORE_CACHE_DIR", "EXPLORE_DAEMON_TIMEOUT", "EXPLORE_TEST_ENGINES"];
 
 /// Merges what the flags say with everything else.

@@ -72,7 +72,7 @@ pub enum SourceError {
         /// What to do.
         hint: String,
     },
-    /// Bytes that are no tar archive.
+    /// Bytes that are not a tar archive.
     #[error("{name} is not a tar archive: {problem}; expected an image as `docker save` writes it, or an OCI layout")]
     NoTar {
         /// The file.
@@ -129,7 +129,7 @@ pub enum SourceError {
     /// Only files are to be read.
     #[error("there is no file {0}, and with `--source file` nothing else is looked for")]
     NoFile(String),
-    /// The archive can't be walked to its end and what was found is no image.
+    /// The archive can't be walked to its end and what was found is not an image.
     #[error("{name}: the archive {error}; it may be cut off, so save or download it again")]
     Tar {
         /// The archive.

@@ -149,7 +149,7 @@ impl Reference {
         };
         let last = name.rfind('/').map_or(0, |slash| slash + 1);
         let (name, tag) = match name[last..].find(':') {
-            // `HOST:PORT` without a repository is no name, and is said to be none below.
+            // `HOST:PORT` without a repository is not a name, and is said to be none below.
             Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
             None => (name, None),
         };

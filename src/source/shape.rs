@@ -1,11 +1,11 @@
-//! What something that is no image seems to be, so that an error can say so.
+//! What something that is not an image seems to be, so that an error can say so.
 
 use std::io::Read as _;
 
 use super::SourceError;
 use crate::bytes::{TarError, Window};
 
-/// Says of bytes that are no tar what they seem to be.
+/// Says what bytes that are not a tar seem to be.
 pub fn seems_to_be(window: &Window) -> String {
     let mut head = [0; 512];
     let got = window.clone().read(&mut head).unwrap_or(0);

@@ -100,7 +100,7 @@ impl Pass {
     /// Starts a pass over bytes that come from elsewhere; `name` is what to call them.
     ///
     /// # Errors
-    /// When they can't be read or are no tar.
+    /// When they can't be read or are not a tar.
     pub fn over<'scope>(
         name: String,
         raw: Box<dyn Read + Send + 'scope>,

@@ -16,7 +16,7 @@ use crate::layer::{Batch, ContentId, Record, RecordKind};
 /// One entry of one layer, or a directory that a layer implies. It holds from its layer until the layer that ended it.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Bytes of content; 0 for all that is no file, hard links too.
+    /// Bytes of content; 0 for all that is not a file, hard links too.
     pub size: u64,
     /// The path it is about.
     pub node: NodeId,
@@ -564,7 +564,7 @@ impl Tree {
         self.events_of(node).find(|(at, event)| event.holds_at(at.layer, layer)).map(|(at, _)| at)
     }
 
-    /// The file that a regular file or hard link stands for; None for a link to nothing and all that is no file.
+    /// The file that a regular file or hard link stands for; None for a link to nothing and all that is not a file.
     pub fn copy_of(&self, at: EventRef) -> Option<EventRef> {
         let event = self.event_at(at);
         match event.kind {

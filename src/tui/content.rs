@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::bytes::shown_text;
 
-/// Bytes in which a NUL means that it is no text, as git decides (`buffer_is_binary`).
+/// Bytes in which a NUL means that it is not text, as git decides (`buffer_is_binary`).
 const FIRST: usize = 8000;
 /// Bytes of a hex row.
 pub(super) const HEX: usize = 16;
@@ -309,7 +309,7 @@ fn decode(bytes: &[u8], whole: bool) -> Option<(Encoding, String)> {
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let text: String = char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
-    // A NUL is no letter of a text here either.
+    // A NUL is not a letter of a text here either.
     (!text.chars().take(FIRST).any(|letter| letter == '\0')).then_some(text)
 }
 

@@ -218,7 +218,7 @@ pub(super) fn name(finding: &Finding) -> &str {
 
 const SECRETS: &str = "Secrets that everyone who has the image can read";
 
-/// What is no waste of this image's own: a title for all of it.
+/// What is not waste of this image's own: a title for all of it.
 fn apart(finding: &Finding) -> Option<&'static str> {
     match finding.kind {
         Kind::Secret if finding.severity == Severity::Note => Some("Secrets that are probably meant to be public"),

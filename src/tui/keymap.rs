@@ -351,7 +351,7 @@ impl Keymap {
         });
         let typed = matches!(place, Place::Picker | Place::Find);
         works.filter_map(move |(binding, keys)| {
-            // Where letters are typed they are no keys.
+            // Where letters are typed they are not keys.
             let works =
                 |key: &&Key| !typed || key.letter().is_none_or(|letter| letter == '?' && place == Place::Picker);
             let key = keys.iter().find(works)?;

@@ -92,7 +92,7 @@ impl Query {
             word.filter(|word| word.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))).map(str::to_owned)
         };
         let (Some(own), Some(before)) = (plain(self), plain(other)) else { return false };
-        // A capital letter makes others count; that only narrows too. Signs of changes are no text.
+        // A capital letter makes others count; that only narrows too. Signs of changes are not text.
         own.len() > before.len() && own.starts_with(&before) && !matches!(before.as_str(), "-" | "+")
     }
 

@@ -120,7 +120,7 @@ impl Named {
         self.prevented.contains(&rule)
     }
 
-    /// The first rule of a dead file that is no secret.
+    /// The first rule of a dead file that is not a secret.
     pub(super) fn label(&self, rules: &Rules, file: EventRef) -> Option<RuleId> {
         self.rules_of(file).find(|id| rules.rule(*id).level != Level::Secret)
     }

@@ -153,7 +153,7 @@ fn a_prefix_in_a_header_of_gnu_format() {
         files,
         kinds(&[("very", "directory", 0), ("very/deep", "directory", 0), ("very/deep/file.txt", "file", 5)])
     );
-    // Real times of GNU's format are no prefix.
+    // Real times of GNU's format are not a prefix.
     let (files, _) = one_layer(header(b"15000000000\x0015000000000\0"));
     assert_eq!(files, kinds(&[("file.txt", "file", 5)]));
 }

@@ -311,7 +311,7 @@ fn a_baseline_knows_old_waste_and_fails_on_new() {
     assert_eq!(known["findings"].as_array().unwrap().len(), 1, "{written}");
     assert_eq!(written.lines().filter(|line| line.contains("\"rule\"")).count(), 1, "a line for each: {written}");
     with(&["old.tar"], 0);
-    // A tenth more is no news; a byte more is.
+    // A tenth more is not new waste; a byte more is.
     saved(&folder, "more.tar", &grown(330_000, false));
     with(&["more.tar"], 0);
     saved(&folder, "more.tar", &grown(330_001, false));
@@ -454,7 +454,7 @@ fn ci_is_on_by_itself_in_a_pipeline_and_can_be_undone() {
     assert_eq!(code(&with("", &["--ci", "app.tar"])), 1);
     // Other commands are what they are.
     assert_eq!(code(&with("true", &["ls", "app.tar"])), 0);
-    // A name that got lost is no image that passes.
+    // A name that got lost is not an image that passes.
     for lost in [&[][..], &["--ci"][..], &[""][..], &["--json"][..]] {
         assert_eq!(code(&with("true", lost)), 2, "{lost:?}");
     }
@@ -648,7 +648,7 @@ fn reports_are_files_and_whole() {
         names.len(),
         "nothing is left beside them"
     );
-    // An image is no place for a report.
+    // An image is not a place for a report.
     let before = std::fs::read(folder.path().join("app.tar")).unwrap();
     judged(&folder, &["--ci", "--report=junit=app.tar", "app.tar"], 2);
     judged(&folder, &["--json", "app.tar", "app.tar"], 2);

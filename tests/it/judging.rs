@@ -501,7 +501,7 @@ fn a_key_that_is_copied_is_never_to_be_copied() {
     let found = findings_of(&["COPY a /srv/a", "RUN rm -r /srv/a"], 0, &[&folder, &[gone("srv/a")]]);
     let fix = &finding(&found, Kind::Deleted).fix;
     assert!(fix.contains("add `a` to .dockerignore") && !fix.contains("mount"), "{fix}");
-    // What is no secret may be.
+    // What is not a secret may be.
     let found = findings_of(&["COPY a /a", "RUN sh /a && rm /a"], 0, &[&[file("a", "echo")], &[gone("a")]]);
     assert!(finding(&found, Kind::Deleted).fix.contains("--mount=type=bind,source=a,target=/a"));
 }

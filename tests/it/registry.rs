@@ -227,7 +227,7 @@ fn wrong_bytes_are_an_error_and_are_not_cached() {
     let output = run(&home, &[&format!("registry:{}/app:1", proxy.host()), "--json"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(proxy.requests().iter().any(|request| is_data(request, &built)));
-    // A manifest with other bytes than its tag says is no image.
+    // A manifest with other bytes than its tag says is not an image.
     let proxy =
         Proxy::with(registry.port, |request, _| request.path.contains("/manifests/").then_some(Fault::Damage(30)));
     let output = run(&folder(), &[&format!("registry:{}/app:1", proxy.host()), "--json"]);

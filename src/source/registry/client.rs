@@ -305,7 +305,7 @@ impl Client {
             return false;
         };
         match tokio::time::timeout(Duration::from_secs(5), self.http.request(request)).await {
-            // A TLS server says 400 to what is no handshake.
+            // A TLS server says 400 to what is not a handshake.
             Ok(Ok(answer)) => answer.status() != StatusCode::BAD_REQUEST,
             _ => false,
         }

@@ -54,7 +54,7 @@ pub struct RegistryImage {
 /// Opens the image that a name stands for in its registry.
 ///
 /// # Errors
-/// When it is no name, or the registry does not give it.
+/// When it is not a name, or the registry does not give it.
 pub(super) fn open(name: &str, access: &Access) -> Result<RegistryImage, RegistryError> {
     let mut notes = Vec::new();
     let mut whole = name.to_owned();

@@ -539,7 +539,7 @@ fn highlighted(app: &App, tree: &Tree, rows: &Rows, row: &Row, name: String, sty
 }
 
 /// What the sign of a row says: of a directory that was there before, what is true below it. An open directory leaves that
-/// to its rows; a moved time alone is no change.
+/// to its rows; a moved time alone is not a change.
 fn shown_change(tree: &Tree, rows: &Rows, row: &Row) -> Change {
     if !row.folder || matches!(row.change, Change::Added | Change::Removed) {
         return row.change;

@@ -94,7 +94,7 @@ pub(super) trait View {
     }
     /// A key while a line is being typed.
     fn type_key(&self, _app: &mut App, _key: Key) {}
-    /// Letters are typed and are no keys, except for `?`.
+    /// Letters are typed and are not keys, except for `?`.
     fn takes_letters(&self) -> bool {
         false
     }

@@ -217,7 +217,7 @@ fn by_content(history: &[HistoryRow], is_root_file_system: impl FnOnce() -> bool
         return Base::none();
     };
     let instruction = history[first].instruction().unwrap_or_default();
-    // What a RUN leaves is no root file system that was brought as such.
+    // What a RUN leaves is not a root file system that was brought as such.
     if instruction.starts_with("RUN ") || !is_root_file_system() {
         return Base::none();
     }
