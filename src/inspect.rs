@@ -19,7 +19,7 @@ mod table_check;
 mod tables;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -65,6 +65,8 @@ pub struct Options {
     pub access: Access,
     /// Read layers of a registry whole, also where their table of contents would do.
     pub full: bool,
+    /// The layer that someone looks at, which is downloaded before the others.
+    pub first: Option<Arc<AtomicUsize>>,
     /// The catalogue of rules; the built-in one when nothing is said.
     pub rules: Option<Arc<Rules>>,
     /// List what is only advised, too.

@@ -212,7 +212,14 @@ pub(super) fn from_registry(
         }
         None => queue.sort_by_key(|slot| std::cmp::Reverse(remote.blobs[slots[*slot]].size)),
     }
-    let next = AtomicUsize::new(0);
+    let queue = Mutex::new(std::collections::VecDeque::from(queue));
+    // The layer that someone looks at goes before its turn.
+    let take = || -> Option<usize> {
+        let mut queue = queue.lock().ok()?;
+        let first = options.first.as_ref().and_then(|layer| order.get(layer.load(Ordering::Relaxed)));
+        let place = first.and_then(|slot| queue.iter().position(|own| own == slot));
+        queue.remove(place.unwrap_or(0))
+    };
     let most = match options.threads {
         _ if options.only.is_some() => 1,
         0 => AT_ONCE,
@@ -220,22 +227,21 @@ pub(super) fn from_registry(
     };
     std::thread::scope(|scope| -> Result<(), InspectError> {
         let (sender, messages) = sync_channel(WAITING);
-        for _ in 0..most.min(queue.len()) {
-            let (sender, queue, next, slots, download) = (sender.clone(), &queue, &next, &slots, &download);
+        for _ in 0..most.min(slots.len()) {
+            let (sender, take, slots, download) = (sender.clone(), &take, &slots, &download);
             let (tables, search) = (&tables, &search);
             scope.spawn(move || {
-                while let Some(slot) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(slot) = take() {
                     if download.is_decided(search) {
-                        let blob = download.unread(slots[*slot]);
-                        if sender.send(Message::End(*slot, Box::new(blob))).is_err() {
+                        let blob = download.unread(slots[slot]);
+                        if sender.send(Message::End(slot, Box::new(blob))).is_err() {
                             return;
                         }
                         continue;
                     }
-                    let table = tables[*slot].lock().ok().and_then(|mut table| table.take());
-                    let blob = download.layer(slots[*slot], *slot, table, &sender);
-                    if shared.stop.load(Ordering::Relaxed) || sender.send(Message::End(*slot, Box::new(blob))).is_err()
-                    {
+                    let table = tables[slot].lock().ok().and_then(|mut table| table.take());
+                    let blob = download.layer(slots[slot], slot, table, &sender);
+                    if shared.stop.load(Ordering::Relaxed) || sender.send(Message::End(slot, Box::new(blob))).is_err() {
                         return;
                     }
                 }

@@ -85,6 +85,9 @@ pub enum TargetError {
     /// Neither a file nor an image's name.
     #[error("no file or directory is named `{0}`, and it is not the name of an image: {1}")]
     NoName(String, String),
+    /// What follows a prefix that only names have.
+    #[error("`{0}` is not the name of an image: {1}")]
+    BadName(String, String),
     /// It looks like a path and is none.
     #[error("{} does not exist", .0.display())]
     NoSuchPath(PathBuf),
@@ -189,7 +192,7 @@ impl Target {
         }
         if let Some(name) = text.strip_prefix("registry:") {
             let name = name.trim_start_matches("//");
-            let why = |error: NameError| TargetError::NoName(name.to_owned(), error.to_string());
+            let why = |error: NameError| TargetError::BadName(name.to_owned(), error.to_string());
             Reference::parse(name).map_err(why)?;
             return Ok(target(Place::Registry(name.to_owned()), None, None));
         }
@@ -209,7 +212,7 @@ impl Target {
                     let (root, driver) = (some(root).map(PathBuf::from), some(driver));
                     Ok(target(Place::Storage { name: name.to_owned(), root, driver }, None, None))
                 }
-                Some(why) => Err(TargetError::NoName(name.to_owned(), why)),
+                Some(why) => Err(TargetError::BadName(name.to_owned(), why)),
             };
         }
         if let Some(name) = text.strip_prefix("containerd:") {
@@ -217,7 +220,7 @@ impl Target {
             let namespace = std::env::var("CONTAINERD_NAMESPACE").ok().filter(|name| !name.is_empty());
             return match not_a_name(name) {
                 None => Ok(target(Place::Containerd { name: name.to_owned(), namespace }, None, None)),
-                Some(why) => Err(TargetError::NoName(name.to_owned(), why)),
+                Some(why) => Err(TargetError::BadName(name.to_owned(), why)),
             };
         }
         let engine = |engine, name: &str, meaning: Option<&str>| match not_a_name(name) {

@@ -297,6 +297,11 @@ impl App {
         }
     }
 
+    /// The layer that the cursor is on.
+    pub(super) fn selected_layer(&self) -> usize {
+        self.layers.cursor.at
+    }
+
     /// Something was asked for that should be there before the screen is drawn again, if it does not take too long.
     pub fn is_waiting(&self) -> bool {
         self.found.is_some() && (self.browse.is_waiting() || self.screen == Screen::Map && self.map.waiting)

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,10 @@ pub fn run(start: Start, options: Options, preferences: Preferences) -> Result<E
         Start::Picker | Start::Archive(..) => App::picker(preferences),
         Start::Tags(..) => App::tags(preferences),
     };
-    let mut session = Session { app, options, compare: CompareOptions::default(), sender, open: None, describe: None };
+    let selected = Arc::new(AtomicUsize::new(0));
+    let options = Options { first: Some(Arc::clone(&selected)), ..options };
+    let mut session =
+        Session { app, options, selected, compare: CompareOptions::default(), sender, open: None, describe: None };
     let ended = session.start(start).and_then(|()| session.serve(&mut screen, &messages));
     // What is half saved is cleaned up.
     session.close();
@@ -113,6 +116,8 @@ struct Open {
 struct Session {
     app: App,
     options: Options,
+    /// The layer that the cursor is on, for those that read.
+    selected: Arc<AtomicUsize>,
     compare: CompareOptions,
     sender: Sender<Msg>,
     open: Option<Open>,
@@ -210,6 +215,7 @@ impl Session {
                         Effect::Stop => self.close(),
                     }
                 }
+                self.selected.store(self.app.selected_layer(), Ordering::Relaxed);
                 next = messages.try_recv().ok();
                 // What comes within the frame is drawn with it, so that nothing flickers.
                 if next.is_none() && self.app.is_waiting() {

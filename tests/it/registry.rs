@@ -281,6 +281,32 @@ fn documents_alone_cost_two_requests() {
     assert_eq!(proxy.count(), (2, (manifest.len() + built.config().len()) as u64));
 }
 
+/// Whoever looks at a layer waits for no other; else the largest comes first.
+#[test]
+fn the_layer_that_is_looked_at_is_downloaded_first() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    let content = |bytes: usize| file("data", vec![b'x'; bytes]);
+    let built = image().layer([content(20_000)]).layer([content(300_000)]).layer([content(5_000)]);
+    registry.push("app", "1", &built);
+    let blobs: Vec<String> = built.blobs().iter().map(|blob| explore::source::Digest::of(blob).to_string()).collect();
+    for (looked_at, want) in [(None, [1, 0, 2]), (Some(2), [2, 1, 0]), (Some(0), [0, 1, 2])] {
+        let proxy = Proxy::before(registry.port);
+        let target = explore::source::Target::parse(format!("registry:{}/app:1", proxy.host()).as_ref()).unwrap();
+        let first = looked_at.map(|layer| std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(layer)));
+        let options = explore::inspect::Options { first, threads: 1, ..explore::inspect::Options::default() };
+        explore::inspect::inspect(&target, &options, &mut |_| true).unwrap();
+        let asked: Vec<usize> = proxy
+            .requests()
+            .iter()
+            .filter_map(|request| blobs.iter().position(|blob| request.path.ends_with(blob.as_str())))
+            .collect();
+        assert_eq!(asked, want, "{looked_at:?}");
+    }
+}
+
 #[test]
 fn a_file_costs_the_layers_above_it_and_then_a_span() {
     if !has_registry() {
