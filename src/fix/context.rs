@@ -194,10 +194,11 @@ fn stands_without(planner: &Planner<'_>, target: &str, layer: u16) -> bool {
 fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], may_be_named: &dyn Fn(&str) -> bool) -> Vec<NodeId> {
     let tree = planner.tree;
     let own: FxHashSet<NodeId> = files.iter().map(|file| tree.event_at(*file).node).collect();
+    let until = files.iter().map(|file| tree.event_at(*file).until).max().unwrap_or_default();
     let mut known: BTreeMap<NodeId, bool> = BTreeMap::new();
     fn all(
         tree: &crate::tree::Tree,
-        layer: u16,
+        (layer, until): (u16, u16),
         own: &FxHashSet<NodeId>,
         node: NodeId,
         known: &mut BTreeMap<NodeId, bool>,
@@ -208,9 +209,14 @@ fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], may_be_named: &dy
         let all_of = match tree.state(node, layer) {
             Some(at) if at.layer == layer && tree.event_at(at).kind() == EventKind::Directory => {
                 let children: Vec<NodeId> = tree.entries(node, layer).map(|(node, _)| node).collect();
-                !children.is_empty() && children.into_iter().all(|child| all(tree, layer, own, child, known))
+                !children.is_empty() && children.into_iter().all(|child| all(tree, (layer, until), own, child, known))
             }
-            Some(at) => own.contains(&node) || tree.is_file(at) && tree.event_at(at).size == 0,
+            // Links and empty files go with what they lie beside, unless they outlive it.
+            Some(at) => {
+                let event = tree.event_at(at);
+                let is_empty = event.size == 0 || event.kind() != EventKind::File;
+                own.contains(&node) || at.layer == layer && is_empty && event.until <= until
+            }
             None => true,
         };
         known.insert(node, all_of);
@@ -220,7 +226,7 @@ fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], may_be_named: &dy
     for node in own.iter().copied() {
         let mut top = node;
         while let Some(parent) = tree.paths.parent(top).filter(|parent| *parent != NodeId::ROOT) {
-            if !may_be_named(&path_of(tree, parent)) || !all(tree, layer, &own, parent, &mut known) {
+            if !may_be_named(&path_of(tree, parent)) || !all(tree, (layer, until), &own, parent, &mut known) {
                 break;
             }
             top = parent;
@@ -314,6 +320,9 @@ pub(super) fn mount(planner: &Planner<'_>, origin: usize, findings: &[usize]) ->
             intent.changes.push(Change::new(place..place, flag.clone()));
             users.push(user.instruction.line.to_string());
         }
+    }
+    if users.is_empty() {
+        return Err("no RUN before reads them".to_owned());
     }
     let made = tree.layers[usize::from(layer)].events.iter().map(|event| event.node);
     let is_new = |node: &NodeId| layer.checked_sub(1).and_then(|below| tree.state(*node, below)).is_none();

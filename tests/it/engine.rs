@@ -537,11 +537,13 @@ fn pair_context(context: &Path) {
         ("site/.git/objects/pack/a.pack", &bytes[..300_000]),
         ("site/.git/HEAD", b"ref: refs/heads/main\n"),
         ("tools/config", b"[core]\n"),
+        ("linked/one", &bytes[..200_000]),
     ] {
         let path = context.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
+    std::os::unix::fs::symlink("one", context.join("linked/two")).unwrap();
     let lists = "/var/lib/apt/lists";
     let apt = format!(
         "#!/bin/sh\nset -e\ncase $1 in update) mkdir -p {lists}; head -c 900000 /bin/busybox >{lists}/deb_Packages;;\n\
