@@ -115,7 +115,12 @@ fn drop_deletions(
                 if !any {
                     continue;
                 }
-                if all && segment.is_plain && (own.segments.len() > dropped.len() + 1 || own.segments.len() == 1) {
+                let is_older = super::uses::deletes_older_files(own.segments, place);
+                if all
+                    && is_older
+                    && segment.is_plain
+                    && (own.segments.len() > dropped.len() + 1 || own.segments.len() == 1)
+                {
                     dropped.push(place);
                 } else if !is_forced {
                     return Err(format!("{} deletes them without `-f`, and would fail", super::uses::at(step)));

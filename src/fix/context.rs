@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 use super::edit::{Change, Editable, File, remove_instruction};
 use super::predict::Effect;
 use super::remove::{expanded, files_below, path_of};
-use super::uses::{Question, at, is_below};
+use super::uses::{Question, at, deletes_older_files, is_below};
 use super::{Intent, Planner};
 use crate::build::{Body, Copied, CopyBody, Source, Step, StepId};
 use crate::tree::{EventKind, EventRef, NodeId};
@@ -266,7 +266,7 @@ fn without_deletion(
             }
             met.extend(content.iter().copied());
             let forced = command.arguments().iter().any(|word| word.text.starts_with('-') && word.text.contains('f'));
-            let all = content.iter().all(|at| wanted.contains(at));
+            let all = content.iter().all(|at| wanted.contains(at)) && deletes_older_files(own.segments, place);
             let change =
                 if all && segment.is_plain { own.without(planner.build, planner.chain[index], place) } else { None };
             match change {

@@ -667,6 +667,10 @@ fn finish(planner: &Planner<'_>, mut intent: Intent, without: &mut Vec<Without>)
             }
         }
     }
+    if let Some(why) = makes_more(planner, &intent) {
+        without.push(without_edit(planner, &Group::Twice(0), intent.findings, why));
+        return None;
+    }
     let (bytes, pull_bytes) = sums(planner.tree, &unstored(planner.tree, std::iter::once(&intent.effect)));
     if bytes == 0 || intent.changes.is_empty() {
         let why = if intent.joins.is_empty() {
@@ -690,6 +694,34 @@ fn finish(planner: &Planner<'_>, mut intent: Intent, without: &mut Vec<Without>)
         gone: intent.gone,
         changes: intent.changes,
         effect: intent.effect,
+    })
+}
+
+/// Why a `RUN` can't be taken out as a whole: the image keeps something that is there since. The first one of a stage also makes the
+/// places that the engine mounts something at.
+fn makes_more(planner: &Planner<'_>, intent: &Intent) -> Option<String> {
+    let tree = planner.tree;
+    let text = &planner.build.text;
+    if !intent.effect.joins.is_empty() {
+        return None;
+    }
+    let is_taken_out = |step: &Step| {
+        let whole = super::edit::whole_lines(text, step.instruction.span.clone());
+        intent
+            .changes
+            .iter()
+            .any(|change| change.file == File::Dockerfile && change.text.is_empty() && change.range == whole)
+    };
+    let runs = planner.chain.iter().map(|id| planner.build.step(*id)).filter(|step| step.keyword() == "RUN");
+    runs.filter(|step| is_taken_out(step)).find_map(|step| {
+        let layer = step.layer?;
+        let is_new = |node: NodeId| layer.checked_sub(1).and_then(|below| tree.state(node, below)).is_none();
+        let events = tree.layers[usize::from(layer)].events.iter();
+        let mut kept =
+            events.filter(|event| !event.is_implied() && is_new(event.node) && !intent.gone.contains(&event.node));
+        let path = kept.find(|event| tree.top().and_then(|top| tree.state(event.node, top)).is_some())?;
+        let path = super::remove::path_of(tree, path.node);
+        Some(format!("{} also makes {path}", super::uses::at(step)))
     })
 }
 

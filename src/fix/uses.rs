@@ -1,6 +1,6 @@
 //! What later steps use: files that are named, caches that a tool needs, commands that may read anything.
 
-use crate::build::{Body, Build, Script, Simple, Step, StepId, Word, absolute};
+use crate::build::{Body, Build, Script, Segment, Simple, Step, StepId, Word, absolute};
 use crate::waste::{Later, Need};
 
 /// Whether a command is one of some tools.
@@ -100,6 +100,20 @@ const NOT_VCS: [(&str, &[&str]); 8] = [
 /// A command that uses nothing but what its words name.
 pub(super) fn is_indifferent(command: &Simple) -> bool {
     INDIFFERENT.contains(&command.name()) || command.words.is_empty()
+}
+
+/// Commands that leave no file behind.
+const WRITE_NOTHING: [&str; 22] = [
+    ":", "true", "false", "rm", "rmdir", "echo", "printf", "set", "cd", "export", "umask", "sleep", "date", "test",
+    "[", "cat", "head", "tail", "wc", "stat", "ls", "du",
+];
+
+/// Whether what a segment of a script deletes was there before: no command up to it leaves a file behind.
+pub(super) fn deletes_older_files(segments: &[Segment], place: usize) -> bool {
+    let discards = |word: &Word| word.text == "/dev/null";
+    segments.iter().take(place + 1).flat_map(|segment| &segment.commands).all(|command| {
+        (command.words.is_empty() || WRITE_NOTHING.contains(&command.name())) && command.redirects.iter().all(discards)
+    })
 }
 
 /// A command whose words, all of them known, name whatever it reads.
