@@ -74,6 +74,9 @@ impl Watch for ForRules {
 /// Files that a judgement reads whole: where home directories are, and whose.
 const DOCUMENTS: [(&[u8], u64); 2] = [(b"etc/passwd", 1 << 20), (b"etc/group", 1 << 20)];
 
+/// The largest layer without entries whose digest is computed without being asked for.
+const EMPTY_LAYER: u64 = 1 << 20;
+
 /// Reads a blob on disk. `algorithms` are those of its digests, which are computed when asked to verify.
 pub(super) fn read_window(
     window: &Window,
@@ -87,7 +90,12 @@ pub(super) fn read_window(
         let hashing = if options.hash { Hashing::Sha256 } else { Hashing::None };
         let input = if options.hash { Hopping::for_content(window.clone()) } else { Hopping::new(window.clone()) };
         let passing = Passing { hashing, keep: &[], watch: None };
-        return Blob { end: walk(input, passing, send), ..Blob::default() };
+        let blob = Blob { end: walk(input, passing, send), ..Blob::default() };
+        // Nothing but zeros is a whole tar as well: a short layer that was overwritten shows by its digest only.
+        if blob.end.entries > 0 || blob.end.damage.is_some() || window.len() > EMPTY_LAYER {
+            return blob;
+        }
+        return read_flowing(window.clone(), options, Flow { algorithms, ..Flow::default() }, send);
     }
     let algorithms = if options.verify { algorithms } else { &[] };
     let mut blob = read_flowing(window.clone(), options, Flow { algorithms, ..Flow::default() }, send);

@@ -213,3 +213,23 @@ fn many_layers_of_the_same_files_are_counted_once_each() {
     let found = explore_json(&[path(&saved), "--json", "--base-layers", "0"]);
     assert_eq!(found["waste"]["dead"]["bytes"], 399 * 100 * 10);
 }
+
+/// A whiteout is one block, and without it the layer is an empty tar: only its digest says that something was there.
+#[test]
+fn a_short_layer_that_became_empty_is_damage() {
+    let folder = crate::common::folder();
+    let built =
+        crate::common::image().layer([crate::common::file("big", vec![7; 30_000])]).layer([crate::common::gone("big")]);
+    let mut members = built.members(crate::common::Shape::Docker);
+    let whole = folder.write("whole.tar", &crate::common::archive(&members));
+    let limit = ["--ci", "--max-wasted-bytes", "1000", "--base-layers", "0"];
+    let judge = |path: &std::path::Path| {
+        crate::common::explore(&[&limit[..], &[path.to_str().unwrap()]].concat()).status.code()
+    };
+    assert_eq!(judge(&whole), Some(1));
+    let tar = built.tars.last().unwrap();
+    let layer = members.iter_mut().find(|(_, bytes)| bytes == tar).unwrap();
+    layer.1[..1024].fill(0);
+    let damaged = folder.write("damaged.tar", &crate::common::archive(&members));
+    assert_eq!(judge(&damaged), Some(2));
+}
