@@ -17,6 +17,8 @@ use crate::bytes::{Entry, EntryKind};
 
 /// The largest table, inflated.
 pub const MAX_TOC: u64 = 64 * 1024 * 1024;
+/// The largest piece that is read: it is checked as a whole before any of it is shown.
+const MAX_PIECE: u64 = 256 * 1024 * 1024;
 /// Records that travel together.
 const BATCH: usize = 512;
 
@@ -356,6 +358,9 @@ fn pieces_of(
 /// # Errors
 /// When they are damaged, or are not what the table says.
 pub fn read_piece(kind: TocKind, piece: &Piece, stored: &[u8]) -> Result<Vec<u8>, String> {
+    if piece.bytes > MAX_PIECE {
+        return Err(format!("a piece of {} bytes is too large to be held in memory", piece.bytes));
+    }
     let size = usize::try_from(piece.bytes).map_err(|_| "a piece is too large".to_owned())?;
     if piece.zeros {
         return Ok(vec![0; size]);

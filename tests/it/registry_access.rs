@@ -231,6 +231,31 @@ fn a_password_is_not_sent_in_the_clear() {
     assert!(proxy.requests().iter().any(|request| request.authorization.as_deref() == Some(given)));
 }
 
+/// Nor to a token server elsewhere that a registry on this machine names.
+#[test]
+fn a_password_is_not_sent_in_the_clear_to_a_token_server() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    registry.push("team/app", "1", &small());
+    let elsewhere =
+        Proxy::with(registry.port, |_, _| Some(Fault::Answer(200, Vec::new(), br#"{"token":"t"}"#.to_vec())));
+    let lured = Proxy::with(registry.port, |request, _| {
+        let realm = r#"Bearer realm="http://token.test:8099/token",service="s""#.to_owned();
+        let given = request.authorization.as_deref() == Some("Bearer t");
+        (!given).then(|| Fault::Answer(401, vec![("WWW-Authenticate".to_owned(), realm)], Vec::new()))
+    });
+    let through = format!("http://{}", elsewhere.host());
+    let variables = [("EXPLORE_REGISTRY_PASSWORD", "secret"), ("HTTP_PROXY", through.as_str())];
+    let name = format!("registry:{}/team/app:1", lured.host());
+    let output = run_with(&folder(), &[&name, "--json", "--registry-user", "user"], &variables);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`--plain-http token.test:8099`"), "{said}");
+    assert!(elsewhere.requests().is_empty(), "{:?}", elsewhere.requests());
+}
+
 /// A certificate of a CA of its own, for 127.0.0.1 and localhost; None without openssl.
 fn certificates(files: &Folder) -> Option<()> {
     let run = |arguments: &[&str]| {

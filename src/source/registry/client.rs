@@ -617,6 +617,19 @@ impl Client {
         let realm = challenge.get("realm").unwrap_or_default();
         let realm = check_realm(realm, &endpoint.base)
             .map_err(|why| RegistryError::new(RegistryFault::Denied, format!("{}: {why}", endpoint.registry)))?;
+        let named =
+            self.settings.plain_http.iter().any(|host| *host == shown_host(&realm) || *host == endpoint.registry);
+        if login.is_some() && realm.scheme() == "http" && !super::auth::is_loopback(&realm) && !named {
+            let host = shown_host(&realm);
+            return Err(RegistryError::new(
+                RegistryFault::Denied,
+                format!(
+                    "{}: its token server {host} asks for a login without TLS; if that is meant to be, allow it with \
+                     `--plain-http {host}`",
+                    endpoint.registry
+                ),
+            ));
+        }
         let service = challenge.get("service");
         let mut url = realm.clone();
         {
