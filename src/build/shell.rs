@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use brush_parser::ast::{
     AndOr, AndOrList, Command, CommandPrefixOrSuffixItem, CompoundCommand, CompoundList, IoFileRedirectTarget,
-    IoRedirect, Pipeline, SimpleCommand,
+    IoRedirect, Pipeline, Program, SimpleCommand,
 };
 use brush_parser::word::{WordPiece, WordPieceWithSource};
 use brush_parser::{ParserOptions, SourceInfo, Token};
@@ -79,6 +79,14 @@ pub struct Word {
     pub pattern: Option<String>,
 }
 
+/// The tokens of a text, and the program that they make.
+fn parsed(text: &str) -> Option<(Vec<Token>, Program)> {
+    let options = ParserOptions::default();
+    let tokens = brush_parser::uncached_tokenize_str(text, &options.tokenizer_options()).ok()?;
+    let program = brush_parser::parse_tokens(&tokens, &options, &SourceInfo::default()).ok()?;
+    Some((tokens, program))
+}
+
 /// A script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
@@ -93,9 +101,7 @@ impl Script {
         if text.len() > MAX_BYTES || brackets > MAX_BRACKETS || text.contains("((((") {
             return None;
         }
-        let options = ParserOptions::default();
-        let tokens = brush_parser::uncached_tokenize_str(text, &options.tokenizer_options()).ok()?;
-        let program = brush_parser::parse_tokens(&tokens, &options, &SourceInfo::default()).ok()?;
+        let (tokens, program) = parsed(text)?;
         let mut segments = spans(text, &tokens)?;
         let mut found = Vec::new();
         for list in &program.complete_commands {
@@ -117,9 +123,7 @@ impl Script {
         if text.len() > MAX_BYTES || text.contains(['(', '`']) {
             return None;
         }
-        let options = ParserOptions::default();
-        let tokens = brush_parser::uncached_tokenize_str(text, &options.tokenizer_options()).ok()?;
-        let program = brush_parser::parse_tokens(&tokens, &options, &SourceInfo::default()).ok()?;
+        let (_, program) = parsed(text)?;
         let mut commands = Vec::new();
         program.complete_commands.iter().for_each(|list| collect_list(list, &mut commands, 0));
         Some(Self { segments: vec![Segment { joint: Joint::First, span: 0..0, commands, is_plain: false }] })

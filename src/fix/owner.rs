@@ -79,7 +79,7 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
         quiet_between(planner, origin, index, *layer)?;
         match &planner.step(origin).body {
             Body::Copy(_) => {
-                copied(
+                let is_given_owner = copied(
                     planner,
                     origin,
                     *layer,
@@ -89,7 +89,9 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
                     &mut intent,
                 )?;
                 copies.push(planner.step(origin).instruction.line.to_string());
-                parents_made(planner, origin, *layer, &intent, &mut parents);
+                if is_given_owner {
+                    parents_made(planner, origin, *layer, &mut parents);
+                }
             }
             Body::Run(_) => {
                 made(planner, origin, *layer, files, chowns.first(), chmods.first(), &mut covered, &mut intent)?
@@ -184,21 +186,11 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
 }
 
 /// Directories that a `COPY --chown` makes on the way to its target get that owner as well: by the owner that they have to get back.
-fn parents_made(
-    planner: &Planner<'_>,
-    origin: usize,
-    layer: u16,
-    intent: &Intent,
-    parents: &mut BTreeMap<(u32, u32), Vec<String>>,
-) {
+fn parents_made(planner: &Planner<'_>, origin: usize, layer: u16, parents: &mut BTreeMap<(u32, u32), Vec<String>>) {
     let tree = planner.tree;
     let step = planner.step(origin);
     let Body::Copy(CopyBody { target: Some(target), .. }) = &step.body else { return };
-    let is_given_owner = intent
-        .changes
-        .iter()
-        .any(|change| change.text.contains("--chown=") && step.instruction.span.contains(&change.range.start));
-    for event in tree.layers[usize::from(layer)].events.iter().filter(|_| is_given_owner) {
+    for event in &tree.layers[usize::from(layer)].events {
         let path = super::remove::path_of(tree, event.node);
         let leads_there = event.kind() == EventKind::Directory && path != *target && is_below(target, &path);
         if !leads_there || event.is_implied() || before(tree, event.node, layer).is_some() {
@@ -228,7 +220,7 @@ fn quiet_between(planner: &Planner<'_>, origin: usize, index: usize, layer: u16)
 
 type Pair<'s, 'b> = (Option<&'s Said<'b>>, Option<&'s Said<'b>>);
 
-/// Flags for a `COPY` whose files get another owner or mode.
+/// Flags for a `COPY` whose files get another owner or mode. Whether it gets one for the owner.
 fn copied(
     planner: &Planner<'_>,
     origin: usize,
@@ -237,7 +229,7 @@ fn copied(
     (chown, chmod): Pair<'_, '_>,
     covered: &mut FxHashSet<NodeId>,
     intent: &mut Intent,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let tree = planner.tree;
     let step = planner.step(origin);
     let Body::Copy(body) = &step.body else { return Err("it is not a COPY".to_owned()) };
@@ -292,7 +284,7 @@ fn copied(
         intent.changes.push(set_flag(step, "chmod", &format!("{mode:o}")));
         intent.needs = Some("BuildKit, for `COPY --chmod`".to_owned());
     }
-    Ok(())
+    Ok(changed_owner)
 }
 
 /// Whether an owner can be written as its author did: user and group, known before the files are copied.

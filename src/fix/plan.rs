@@ -1,6 +1,7 @@
 //! The edits of a build: one for each thing to change, none that clash, each predicted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use rustc_hash::FxHashSet;
 use thiserror::Error;
@@ -31,6 +32,8 @@ pub struct Edit {
     pub gone: Vec<NodeId>,
     changes: Vec<Change>,
     effect: Effect,
+    /// Its diff alone, made when it is first asked for: a screen asks for it with every frame.
+    diff: OnceLock<String>,
 }
 
 /// What could be smaller, and why no edit is offered.
@@ -236,6 +239,13 @@ impl Plan {
 
     /// The unified diff of some edits.
     pub fn diff(&self, edits: &[usize]) -> String {
+        match edits {
+            [one] => self.edits[*one].diff.get_or_init(|| self.made_diff(edits)).clone(),
+            _ => self.made_diff(edits),
+        }
+    }
+
+    fn made_diff(&self, edits: &[usize]) -> String {
         let Some(edited) = self.edited(edits) else { return String::new() };
         let mut diff = diff::unified(&self.path, Some(&self.text), &edited.dockerfile);
         if let (Some((path, text)), Some(ignore)) = (&edited.ignore, &self.ignore) {
@@ -694,6 +704,7 @@ fn finish(planner: &Planner<'_>, mut intent: Intent, without: &mut Vec<Without>)
         gone: intent.gone,
         changes: intent.changes,
         effect: intent.effect,
+        diff: OnceLock::new(),
     })
 }
 

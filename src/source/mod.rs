@@ -11,6 +11,7 @@ mod endpoint;
 mod layout;
 mod name;
 mod reference;
+mod registries_conf;
 pub mod registry;
 mod shape;
 mod store;

@@ -12,6 +12,7 @@ use super::pair::{Half, HalfProgress, Pair};
 use super::screens::{Choice, Described, EngineList};
 use super::text::{bytes, count};
 use crate::compare::{CompareOptions, compare};
+use crate::image::Platform;
 use crate::inspect::{InspectError, Inspection, Options, Progress, inspect};
 use crate::report::exact;
 use crate::source::registry::{self, Repository};
@@ -173,12 +174,13 @@ pub(super) fn list_tags(
         }
         let choices = found.names.iter().rev().map(|tag| Choice::of_tag(&place, tag)).collect();
         say(Some(Ok(choices)), note);
+        let machine = Platform::machine().architecture;
         while let Ok(mut tag) = tags.recv() {
             // Who moves on does not want to know.
             while let Ok(next) = tags.recv_timeout(SETTLED) {
                 tag = next;
             }
-            let facts = repository.describe(&tag, MACHINE).map_err(|error| error.to_string());
+            let facts = repository.describe(&tag, &machine).map_err(|error| error.to_string());
             let limit = client.rate_limit().map(|limit| limit.words());
             if sender.send(Msg::Described(Described { tag, facts, limit })).is_err() {
                 return;
@@ -187,13 +189,6 @@ pub(super) fn list_tags(
     });
     wanted
 }
-
-/// This machine's architecture, as images name it.
-const MACHINE: &str = match std::env::consts::ARCH.as_bytes() {
-    b"x86_64" => "amd64",
-    b"aarch64" => "arm64",
-    _ => std::env::consts::ARCH,
-};
 
 /// Inspects an image, and reports how far it is as messages. `send` says whether anyone still listens.
 fn inspect_with(

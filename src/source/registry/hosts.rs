@@ -9,8 +9,8 @@ use url::Url;
 
 use super::client::{Client, Endpoint};
 use super::error::{RegistryError, RegistryFault};
-use crate::source::Reference;
 use crate::source::name::DOCKER_HUB;
+use crate::source::{Process, Reference, registries_conf};
 
 /// A place that may have a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,27 +72,10 @@ fn config_home() -> Option<PathBuf> {
     set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))
 }
 
-/// The files of `registries.conf`, those that win last.
-fn files() -> Vec<PathBuf> {
-    let dropped = |folder: PathBuf| -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> =
-            fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        found.retain(|path| path.extension().is_some_and(|end| end == "conf"));
-        found.sort();
-        found
-    };
-    let given = set("CONTAINERS_REGISTRIES_CONF").or_else(|| set("REGISTRIES_CONFIG_PATH"));
-    let own = config_home().map(|folder| folder.join("containers/registries.conf")).filter(|file| file.is_file());
-    let mut files = vec![given.or(own).unwrap_or_else(|| "/etc/containers/registries.conf".into())];
-    files.extend(dropped("/etc/containers/registries.conf.d".into()));
-    files.extend(config_home().into_iter().flat_map(|folder| dropped(folder.join("containers/registries.conf.d"))));
-    files
-}
-
 /// All files as one. A file that is broken is an error, since a blocked registry must not be read by mistake.
 fn read() -> Result<File, RegistryError> {
     let mut whole = File::default();
-    for path in files() {
+    for path in registries_conf::files(&Process) {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let file: File = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));

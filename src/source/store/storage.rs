@@ -13,8 +13,8 @@ use thiserror::Error;
 
 use super::tar_split::SplitTar;
 use crate::bytes::Window;
-use crate::source::SourceError;
 use crate::source::endpoint::Surroundings;
+use crate::source::{SourceError, registries_conf};
 
 /// Why an image can't be read from the storage of Podman, Buildah, CRI-O and skopeo.
 #[derive(Debug, Error)]
@@ -141,28 +141,12 @@ fn is_root() -> bool {
     false
 }
 
-/// Files that resolve short names, the last of them decides: `registries.conf` (containers-registries.conf(5)), those of its folders,
-/// and what Podman recorded when it asked.
-fn registries_confs(around: &dyn Surroundings) -> Vec<PathBuf> {
-    let home = around.variable("HOME").map(PathBuf::from).unwrap_or_default();
-    let under = |variable: &str, usual: &str| {
-        around.variable(variable).map_or_else(|| home.join(usual), PathBuf::from).join("containers")
-    };
-    let (config, cache) = (under("XDG_CONFIG_HOME", ".config"), under("XDG_CACHE_HOME", ".cache"));
-    let system = Path::new("/etc/containers");
-    let named = around.variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from);
-    let own = Some(config.join("registries.conf")).filter(|own| around.exists(own));
-    let mut files = vec![named.or(own).unwrap_or_else(|| system.join("registries.conf"))];
-    for folder in [system, &config] {
-        let entries = std::fs::read_dir(folder.join("registries.conf.d")).into_iter().flatten().flatten();
-        let mut more: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        more.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
-        more.sort();
-        files.extend(more);
-    }
-    let recorded = if is_root() { PathBuf::from("/var/cache/containers") } else { cache };
-    files.push(recorded.join("short-name-aliases.conf"));
-    files
+/// What Podman recorded when it asked which registry a short name means.
+fn recorded_aliases(around: &dyn Surroundings) -> PathBuf {
+    let home = || around.variable("HOME").map(PathBuf::from).unwrap_or_default().join(".cache");
+    let cache = || around.variable("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("containers");
+    let folder = if is_root() { PathBuf::from("/var/cache/containers") } else { cache() };
+    folder.join("short-name-aliases.conf")
 }
 
 /// Full names that a short one may stand for, as Podman resolves it: local builds first, then aliases and the registries that are
@@ -174,9 +158,8 @@ fn full_names(name: &str, around: &dyn Surroundings) -> Vec<String> {
     if name.contains('/') && (first.contains(['.', ':']) || first == "localhost") {
         return vec![tagged];
     }
-    let files = registries_confs(around);
     let mut conf = RegistriesConf::default();
-    for file in files {
+    for file in registries_conf::files(around).into_iter().chain([recorded_aliases(around)]) {
         let own: RegistriesConf = toml_of(around, &file);
         conf.aliases.extend(own.aliases);
         if !own.search.is_empty() {
