@@ -154,6 +154,42 @@ fn tokens_are_asked_for_and_renewed() {
     assert!(given.load(Ordering::Relaxed) >= 3);
 }
 
+/// A token may expire while a registry that is overloaded is waited for: that does not refuse the credentials.
+#[test]
+fn a_token_that_expires_during_a_wait_is_replaced() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    registry.push("team/app", "1", &small());
+    let given = AtomicUsize::new(0);
+    let proxy = Proxy::with(registry.port, move |request, _| {
+        let answer = |status, header: (&str, String), body: &str| {
+            Some(Fault::Answer(status, vec![(header.0.to_owned(), header.1)], body.as_bytes().to_vec()))
+        };
+        let tokens = given.load(Ordering::Relaxed);
+        if request.path.starts_with("/token") {
+            given.store(tokens + 1, Ordering::Relaxed);
+            let body = json!({"token": format!("tok-{}", tokens + 1)}).to_string();
+            return answer(200, ("Content-Type", "application/json".to_owned()), &body);
+        }
+        match request.authorization.as_deref() {
+            // Overloaded; and the first token expires meanwhile.
+            Some("Bearer tok-1") if tokens == 1 => {
+                given.store(2, Ordering::Relaxed);
+                answer(503, ("Retry-After", "0".to_owned()), "")
+            }
+            Some("Bearer tok-3") => None,
+            _ => {
+                let realm = format!(r#"Bearer realm="http://{}/token""#, request.host);
+                answer(401, ("WWW-Authenticate", realm), "{}")
+            }
+        }
+    });
+    let output = run(&folder(), &[&format!("registry:{}/team/app:1", proxy.host()), "--json"]);
+    assert!(succeeded(&output), "{}", text(&output.stderr));
+}
+
 #[test]
 fn credentials_go_to_no_other_host() {
     if !has_registry() {

@@ -12,7 +12,8 @@ use hyper::header::CONTENT_RANGE;
 use hyper::{Method, StatusCode};
 use url::Url;
 
-use super::client::{Request, backoff};
+use super::answer::{backoff, collect};
+use super::client::Request;
 use super::error::{RegistryError, RegistryFault};
 use super::repository::Repository;
 use crate::bytes::Checksum;
@@ -369,7 +370,7 @@ impl Repository {
             };
             let limit = usize::try_from(length).unwrap_or(usize::MAX);
             let silence = self.client.silence();
-            let got = self.client.wait(async { Ok(super::client::collect(body, limit, silence).await) })?;
+            let got = self.client.wait(async { Ok(collect(body, limit, silence).await) })?;
             match got {
                 Ok(bytes) if bytes.len() as u64 == length => {
                     count.fetch_add(length, Ordering::Relaxed);

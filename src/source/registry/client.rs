@@ -1,4 +1,4 @@
-//! Requests: sent, logged in for, redirected and retried. What is asked for is in `repository` and `blob`.
+//! Requests: sent, redirected and retried. What is asked for is in `repository` and `blob`; credentials are in `login`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,12 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, RANGE, RETRY_AFTER,
-    USER_AGENT,
-};
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, RANGE, USER_AGENT};
 use hyper::{Method, StatusCode};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -22,9 +19,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
 
-use super::auth::{Challenge, check_realm, choose};
-use super::credentials::{Found, Login, Places, Secret};
+use super::answer::{backoff, problem, retry_after};
+use super::auth::choose;
+use super::credentials::{Found, Secret};
 use super::error::{RegistryError, RegistryFault};
+use super::limit::RateLimit;
+use super::login::{Authorization, LoginState};
 use super::proxy::Proxies;
 use super::tls::Trust;
 use super::transport::{ConnectError, Connector, speaks_tls};
@@ -32,18 +32,13 @@ use super::transport::{ConnectError, Connector, speaks_tls};
 /// How long a registry may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How often a request is sent at most.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 /// The longest time that a registry may ask to wait before the next try.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 10;
-/// Bytes of a token server's answer, and of an error's body that are looked at.
-const MAX_TOKEN: usize = 256 * 1024;
-const MAX_ERROR: usize = 16 * 1024;
 /// Requests to one host at the same time.
 const AT_ONCE: usize = 6;
-/// Tokens that do not say how long they hold.
-const TOKEN_TIME: Duration = Duration::from_secs(60);
 
 /// How registries are reached, as flags and variables say.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +69,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    fn scope(&self) -> String {
+    pub(super) fn scope(&self) -> String {
         format!("repository:{}:pull", self.repository)
     }
 
@@ -109,43 +104,23 @@ pub(super) struct Answer {
     pub(super) permit: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
-/// What requests carry, once it is known.
-#[derive(Clone, PartialEq, Eq)]
-struct Authorization {
-    value: String,
-    until: Option<Instant>,
-}
-
-/// Requests that are left, as Docker Hub says in its headers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RateLimit {
-    /// Pulls in a window.
-    pub limit: Option<u64>,
-    /// Pulls that are left.
-    pub remaining: Option<u64>,
-    /// Seconds of the window.
-    pub window: Option<u64>,
-    /// Whom the limit is counted for: an address or an account.
-    pub counted_for: Option<String>,
-}
-
 /// Talks to registries. Everything of it ends when [`Client::stop`] is called.
 pub struct Client {
     pub(super) settings: RegistrySettings,
     runtime: Runtime,
     connector: Connector,
-    http: HttpClient<Connector, Full<Bytes>>,
-    stop: watch::Sender<bool>,
+    pub(super) http: HttpClient<Connector, Full<Bytes>>,
+    pub(super) stop: watch::Sender<bool>,
     /// By host and scope.
-    authorizations: tokio::sync::Mutex<HashMap<String, Authorization>>,
+    pub(super) authorizations: tokio::sync::Mutex<HashMap<String, Authorization>>,
     /// By host and repository: found once.
-    logins: Mutex<HashMap<String, Arc<Found>>>,
+    pub(super) logins: Mutex<HashMap<String, Arc<Found>>>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
     schemes: Mutex<HashMap<String, bool>>,
     /// What it waits for, and why.
     waiting: Mutex<Option<String>>,
     limit: Mutex<Option<RateLimit>>,
-    secrets: Mutex<Vec<String>>,
+    pub(super) secrets: Mutex<Vec<String>>,
     since: Instant,
 }
 
@@ -155,7 +130,7 @@ impl fmt::Debug for Client {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -342,6 +317,7 @@ impl Client {
                         return Err(error);
                     }
                     self.pause(backoff(tries), &error.message).await;
+                    login.begin_again();
                     continue;
                 }
             };
@@ -383,6 +359,7 @@ impl Client {
                     drop(answer);
                     let why = format!("{} answers {}", endpoint.registry, status.as_u16());
                     self.pause(wait.unwrap_or_else(|| backoff(tries)), &why).await;
+                    login.begin_again();
                 }
                 other => {
                     let problem = problem(answer, self).await.map(|text| format!(": {text}")).unwrap_or_default();
@@ -395,11 +372,11 @@ impl Client {
         }
     }
 
-    fn is_late(&self) -> bool {
+    pub(super) fn is_late(&self) -> bool {
         self.settings.timeout.is_some_and(|timeout| self.since.elapsed() >= timeout)
     }
 
-    async fn pause(&self, wait: Duration, why: &str) {
+    pub(super) async fn pause(&self, wait: Duration, why: &str) {
         let seconds = wait.as_secs_f64().ceil();
         self.set_waiting(Some(format!("{why}: waiting {seconds} s")));
         tokio::time::sleep(wait).await;
@@ -407,7 +384,7 @@ impl Client {
     }
 
     /// One request and its redirects. The error says whether it is worth another try.
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         endpoint: &Endpoint,
         request: &Request,
@@ -473,13 +450,13 @@ impl Client {
         Err((RegistryError::invalid(format!("{} redirects in circles", endpoint.registry)), false))
     }
 
-    fn proxy_login(&self, url: &Url) -> Option<HeaderValue> {
+    pub(super) fn proxy_login(&self, url: &Url) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&self.connector.proxy_authorization(url)?).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
-    fn broken(&self, error: &hyper_util::client::legacy::Error, url: &Url) -> (RegistryError, bool) {
+    pub(super) fn broken(&self, error: &hyper_util::client::legacy::Error, url: &Url) -> (RegistryError, bool) {
         let mut inner: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
         let host = shown_host(url);
         while let Some(cause) = inner {
@@ -497,307 +474,6 @@ impl Client {
             inner = cause.source();
         }
         (RegistryError::network(format!("{host}: {}", crate::bytes::shown_text(&words))), true)
-    }
-
-    async fn authorization(&self, endpoint: &Endpoint, scope: &Option<String>) -> Option<Authorization> {
-        let scope = scope.clone().unwrap_or_else(|| endpoint.scope());
-        let known = self.authorizations.lock().await.get(&format!("{} {scope}", endpoint.base)).cloned();
-        known.filter(|known| known.until.is_none_or(|until| Instant::now() < until))
-    }
-
-    /// Gets what the registry asked for in its challenge. One at a time: who comes second finds what the first one got.
-    async fn log_in(
-        &self,
-        endpoint: &Endpoint,
-        used: Option<&Authorization>,
-        challenge: Option<Challenge>,
-        state: &mut LoginState,
-        problem: Option<&str>,
-    ) -> Result<(), RegistryError> {
-        let challenge = match challenge {
-            Some(challenge) => challenge,
-            None => self.ping(endpoint).await?.ok_or_else(|| {
-                self.denied(endpoint, StatusCode::UNAUTHORIZED, Some("it does not say how to log in"))
-            })?,
-        };
-        let wants_more = challenge.get("error") == Some("insufficient_scope");
-        if state.rounds >= 2 || state.rounds >= 1 && !wants_more {
-            return Err(self.denied(endpoint, StatusCode::UNAUTHORIZED, problem));
-        }
-        state.rounds += 1;
-        if wants_more && used.is_some() {
-            state.scope = challenge.get("scope").map(str::to_owned);
-        }
-        let scope = state.scope.clone().unwrap_or_else(|| endpoint.scope());
-        let key = format!("{} {scope}", endpoint.base);
-        let mut known = self.authorizations.lock().await;
-        if known.get(&key).is_some_and(|own| Some(own) != used && own.until.is_none_or(|until| Instant::now() < until))
-        {
-            return Ok(());
-        }
-        let found = self.credentials(endpoint).await;
-        if found.login.is_some() && self.is_overheard(endpoint) {
-            let registry = &endpoint.registry;
-            return Err(RegistryError::new(
-                RegistryFault::Denied,
-                format!(
-                    "{registry} asks for a login, and without TLS everyone on the way can read it; if that is meant to be, \
-                     allow it with `--plain-http {registry}`"
-                ),
-            ));
-        }
-        let new = if challenge.scheme == "basic" {
-            match &found.login {
-                Some(Login::Basic(user, password)) => self.basic(user, password),
-                _ => return Err(self.denied(endpoint, StatusCode::UNAUTHORIZED, problem)),
-            }
-        } else if let Some(Login::Bearer(token)) = &found.login {
-            self.bearer(token.reveal(), None)
-        } else {
-            self.token(endpoint, &challenge, &scope, found.login.as_ref()).await?
-        };
-        if used == Some(&new) {
-            return Err(self.denied(endpoint, StatusCode::UNAUTHORIZED, problem));
-        }
-        known.insert(key, new);
-        Ok(())
-    }
-
-    /// Whether what is sent leaves this machine without TLS, and nobody said that it may.
-    fn is_overheard(&self, endpoint: &Endpoint) -> bool {
-        endpoint.base.scheme() == "http"
-            && !super::auth::is_loopback(&endpoint.base)
-            && !self.settings.plain_http.contains(&endpoint.registry)
-    }
-
-    /// What `/v2/` asks for.
-    async fn ping(&self, endpoint: &Endpoint) -> Result<Option<Challenge>, RegistryError> {
-        let request = Request {
-            method: Method::GET,
-            url: endpoint.base.clone(),
-            accept: "",
-            range: None,
-            with_login: false,
-            what: "/v2/".to_owned(),
-        };
-        let (answer, _) = self.follow(endpoint, &request, None).await.map_err(|(error, _)| error)?;
-        Ok(choose(&answer.headers))
-    }
-
-    fn keep_secret(&self, secret: &str) {
-        if let Ok(mut secrets) = self.secrets.lock()
-            && secret.len() >= 4
-            && !secrets.iter().any(|known| known == secret)
-        {
-            secrets.push(secret.to_owned());
-        }
-    }
-
-    fn basic(&self, user: &str, password: &Secret) -> Authorization {
-        use base64::Engine as _;
-        let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{}", password.reveal()));
-        self.keep_secret(password.reveal());
-        self.keep_secret(&encoded);
-        Authorization { value: format!("Basic {encoded}"), until: None }
-    }
-
-    fn bearer(&self, token: &str, time: Option<Duration>) -> Authorization {
-        self.keep_secret(token);
-        Authorization { value: format!("Bearer {token}"), until: time.map(|time| Instant::now() + time) }
-    }
-
-    /// Asks the token server.
-    async fn token(
-        &self,
-        endpoint: &Endpoint,
-        challenge: &Challenge,
-        scope: &str,
-        login: Option<&Login>,
-    ) -> Result<Authorization, RegistryError> {
-        let realm = challenge.get("realm").unwrap_or_default();
-        let realm = check_realm(realm, &endpoint.base)
-            .map_err(|why| RegistryError::new(RegistryFault::Denied, format!("{}: {why}", endpoint.registry)))?;
-        let named =
-            self.settings.plain_http.iter().any(|host| *host == shown_host(&realm) || *host == endpoint.registry);
-        if login.is_some() && realm.scheme() == "http" && !super::auth::is_loopback(&realm) && !named {
-            let host = shown_host(&realm);
-            return Err(RegistryError::new(
-                RegistryFault::Denied,
-                format!(
-                    "{}: its token server {host} asks for a login without TLS; if that is meant to be, allow it with \
-                     `--plain-http {host}`",
-                    endpoint.registry
-                ),
-            ));
-        }
-        let service = challenge.get("service");
-        let mut url = realm.clone();
-        {
-            let mut query = url.query_pairs_mut();
-            if let Some(service) = service {
-                query.append_pair("service", service);
-            }
-            query.append_pair("scope", scope);
-        }
-        let (status, body) = match login {
-            Some(Login::Identity(token)) => {
-                self.keep_secret(token.reveal());
-                let form = url::form_urlencoded::Serializer::new(String::new())
-                    .append_pair("grant_type", "refresh_token")
-                    .append_pair("service", service.unwrap_or_default())
-                    .append_pair("scope", scope)
-                    .append_pair("client_id", "explore")
-                    .append_pair("refresh_token", token.reveal())
-                    .finish();
-                match self.ask_for_token(&realm, None, Some(form)).await? {
-                    (status, _) if matches!(status.as_u16(), 404 | 405) => {
-                        // Registries without OAuth take the token as a password.
-                        let user = self.basic("<token>", token);
-                        self.ask_for_token(&url, Some(user), None).await?
-                    }
-                    answer => answer,
-                }
-            }
-            Some(Login::Basic(user, password)) => {
-                self.ask_for_token(&url, Some(self.basic(user, password)), None).await?
-            }
-            _ => self.ask_for_token(&url, None, None).await?,
-        };
-        let host = shown_host(&realm);
-        if !status.is_success() {
-            let words = error_in(&body).map(|text| format!(": {}", self.scrubbed(&text))).unwrap_or_default();
-            let who = if login.is_some() { "the credentials" } else { "access without credentials" };
-            if matches!(status.as_u16(), 400 | 401 | 403 | 404) {
-                let why = format!("its token server {host} refuses {who} ({}{words})", status.as_u16());
-                return Err(self.denied(endpoint, StatusCode::UNAUTHORIZED, Some(&why)));
-            }
-            return Err(RegistryError::network(format!("the token server {host} answers {}{words}", status.as_u16())));
-        }
-        let answer: serde_json::Value = serde_json::from_slice(&body)
-            .map_err(|_| RegistryError::invalid(format!("the answer of the token server {host} is not JSON")))?;
-        let text = |key: &str| answer.get(key).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
-        let Some(token) = text("token").or_else(|| text("access_token")) else {
-            return Err(RegistryError::invalid(format!("the answer of the token server {host} has no token")));
-        };
-        let seconds =
-            answer.get("expires_in").and_then(serde_json::Value::as_u64).map_or(TOKEN_TIME, Duration::from_secs);
-        Ok(self.bearer(token, Some(seconds.max(TOKEN_TIME).min(Duration::from_secs(86_400)))))
-    }
-
-    async fn ask_for_token(
-        &self,
-        url: &Url,
-        login: Option<Authorization>,
-        form: Option<String>,
-    ) -> Result<(StatusCode, Bytes), RegistryError> {
-        let host = shown_host(url);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let mut builder = hyper::Request::builder()
-                .uri(url.as_str())
-                .header(USER_AGENT, concat!("explore/", env!("CARGO_PKG_VERSION")));
-            if let Some(value) = self.proxy_login(url) {
-                builder = builder.header(PROXY_AUTHORIZATION, value);
-            }
-            if let Some(value) = login.as_ref().and_then(|login| HeaderValue::from_str(&login.value).ok()) {
-                builder = builder.header(AUTHORIZATION, value);
-            }
-            let built = match &form {
-                Some(form) => builder
-                    .method(Method::POST)
-                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                    .body(Full::from(form.clone())),
-                None => builder.body(Full::default()),
-            };
-            let built = built.map_err(|error| RegistryError::invalid(format!("{host}: {error}")))?;
-            let error = match tokio::time::timeout(self.silence(), self.http.request(built)).await {
-                Ok(Ok(answer)) => {
-                    let (parts, body) = answer.into_parts();
-                    let wait = retry_after(&parts.headers, SystemTime::now());
-                    let passing = matches!(parts.status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504);
-                    if !passing || tries >= TRIES || self.is_late() || wait.is_some_and(|wait| wait > LONGEST_WAIT) {
-                        let body = collect(body, MAX_TOKEN, self.silence()).await.map_err(|why| {
-                            RegistryError::network(format!("the answer of the token server {host} {why}"))
-                        })?;
-                        return Ok((parts.status, body));
-                    }
-                    let why = format!("the token server {host} answers {}", parts.status.as_u16());
-                    self.pause(wait.unwrap_or_else(|| backoff(tries)), &why).await;
-                    continue;
-                }
-                Ok(Err(error)) => {
-                    let (error, again) = self.broken(&error, url);
-                    if !again || tries >= TRIES || self.is_late() {
-                        return Err(error);
-                    }
-                    error
-                }
-                Err(_) => return Err(RegistryError::network(format!("the token server {host} does not answer"))),
-            };
-            self.pause(backoff(tries), &error.message).await;
-        }
-    }
-
-    async fn credentials(&self, endpoint: &Endpoint) -> Arc<Found> {
-        let key = format!("{}/{}", endpoint.registry, endpoint.repository);
-        if let Some(known) = self.logins.lock().ok().and_then(|known| known.get(&key).cloned()) {
-            return known;
-        }
-        let (registry, repository) = (endpoint.registry.clone(), endpoint.repository.clone());
-        let given = self.settings.login.clone();
-        let stop = self.stop.subscribe();
-        let found = tokio::task::spawn_blocking(move || {
-            let stopped = || *stop.borrow();
-            Places { var: &variable, given, stopped: &stopped }.find(&registry, &repository)
-        });
-        let found = Arc::new(found.await.unwrap_or_default());
-        if let Ok(mut known) = self.logins.lock() {
-            known.insert(key, Arc::clone(&found));
-        }
-        found
-    }
-
-    fn known_login(&self, endpoint: &Endpoint) -> Option<Arc<Found>> {
-        self.logins.lock().ok()?.get(&format!("{}/{}", endpoint.registry, endpoint.repository)).cloned()
-    }
-
-    /// Says of a refusal which registry, for what, with which credentials, and what to do.
-    pub(super) fn denied(&self, endpoint: &Endpoint, status: StatusCode, problem: Option<&str>) -> RegistryError {
-        let Endpoint { registry, repository, .. } = endpoint;
-        let problem = problem.map(|text| format!(": {text}")).unwrap_or_default();
-        let scope = format!("repository:{repository}:pull");
-        let found = self.known_login(endpoint).unwrap_or_default();
-        let why = match &found.login {
-            Some(_) if status == StatusCode::FORBIDDEN => {
-                format!("the credentials of {} are known there, and may not read it", found.from)
-            }
-            Some(_) => format!("the credentials of {} are not accepted, or not for this repository", found.from),
-            None if found.looked.is_empty() => format!("no credentials for {registry} were found"),
-            None => format!("no credentials for {registry} were found; looked in {}", found.looked.join(", ")),
-        };
-        let trouble: String = found.notes.iter().map(|note| format!("; {note}")).collect();
-        RegistryError::new(
-            RegistryFault::Denied,
-            format!(
-                "{registry} refuses {repository} ({}{problem}; scope {scope}); {why}{trouble}. If it is there, log in: \
-                 `docker login {registry}`",
-                status.as_u16()
-            ),
-        )
-    }
-
-    /// Whether credentials were sent for the repository, and what was found.
-    pub(super) fn login_words(&self, endpoint: &Endpoint) -> String {
-        match self.known_login(endpoint) {
-            Some(found) if found.login.is_some() => format!("the credentials of {} were sent", found.from),
-            Some(found) => format!(
-                "no credentials for {} were found{}",
-                endpoint.registry,
-                found.notes.iter().map(|note| format!("; {note}")).collect::<String>()
-            ),
-            None => "no credentials were asked for".to_owned(),
-        }
     }
 
     fn overloaded(
@@ -825,51 +501,21 @@ impl Client {
     }
 
     fn note_limit(&self, headers: &HeaderMap) {
-        let number = |name: &str| -> Option<(u64, Option<u64>)> {
-            let text = headers.get(name)?.to_str().ok()?;
-            let (first, rest) = text.split_once(';').unwrap_or((text, ""));
-            Some((first.trim().parse().ok()?, rest.trim().strip_prefix("w=").and_then(|window| window.parse().ok())))
-        };
-        let (limit, remaining) = (number("ratelimit-limit"), number("ratelimit-remaining"));
-        if limit.is_none() && remaining.is_none() {
-            return;
-        }
-        let source = headers.get("docker-ratelimit-source").and_then(|value| value.to_str().ok());
-        if let Ok(mut known) = self.limit.lock() {
-            *known = Some(RateLimit {
-                limit: limit.map(|(limit, _)| limit),
-                remaining: remaining.map(|(remaining, _)| remaining),
-                window: limit.or(remaining).and_then(|(_, window)| window),
-                counted_for: source.map(crate::bytes::shown_text),
-            });
+        if let Some(limit) = RateLimit::of(headers)
+            && let Ok(mut known) = self.limit.lock()
+        {
+            *known = Some(limit);
         }
     }
 
     /// Text of a registry without what it may have repeated of a secret.
-    fn scrubbed(&self, text: &str) -> String {
+    pub(super) fn scrubbed(&self, text: &str) -> String {
         let mut text = crate::bytes::shown_text(text);
         for secret in self.secrets.lock().iter().flat_map(|secrets| secrets.iter()) {
             text = text.replace(secret.as_str(), "…");
         }
         text
     }
-}
-
-impl RateLimit {
-    /// In words: `3 of 100 pulls in 6 hours are left`.
-    pub fn words(&self) -> String {
-        let number = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-        let window = self.window.map(|seconds| format!(" in {} hours", (seconds / 3600).max(1))).unwrap_or_default();
-        let whose = self.counted_for.as_ref().map(|whose| format!(", counted for {whose}")).unwrap_or_default();
-        format!("{} of {} pulls{window} are left{whose}", number(self.remaining), number(self.limit))
-    }
-}
-
-/// How often it was tried to log in for one request, and the scope that the registry named.
-#[derive(Default)]
-struct LoginState {
-    rounds: u32,
-    scope: Option<String>,
 }
 
 pub(super) fn shown_host(url: &Url) -> String {
@@ -886,99 +532,4 @@ fn unreachable(error: &ConnectError, host: &str) -> RegistryError {
         ConnectError::Tls(why) if !why.contains(host) => format!("{host}: {why}"),
         other => other.to_string(),
     })
-}
-
-/// Waits longer each time, and not all at the same time.
-pub(super) fn backoff(tries: u32) -> Duration {
-    let random = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    let base = 250_u64 << tries.saturating_sub(1).min(6);
-    Duration::from_millis(base + u64::from(random) % (base / 2))
-}
-
-/// When to try again (RFC 9110, section 10.2.3): seconds, a date, or what some servers write instead.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = String::from_utf8_lossy(headers.get(RETRY_AFTER)?.as_bytes()).into_owned();
-    let text = text.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds.max(0.0)).ok();
-    }
-    if let Ok(date) = httpdate::parse_http_date(text) {
-        return Some(date.duration_since(now).unwrap_or_default());
-    }
-    // `880µs`, `1.5s`, as Go prints durations.
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let number: f64 = text[..digits].parse().ok()?;
-    let unit = match text[digits..].trim() {
-        "ms" => 1e-3,
-        "µs" | "us" | "μs" => 1e-6,
-        "ns" => 1e-9,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(number * unit).ok()
-}
-
-/// Reads a small body whole.
-pub(super) async fn collect(mut body: Incoming, limit: usize, silence: Duration) -> Result<Bytes, String> {
-    let mut bytes = Vec::new();
-    loop {
-        match tokio::time::timeout(silence, body.frame()).await {
-            Err(_) => return Err(format!("has stopped for {} seconds", silence.as_secs())),
-            Ok(None) => return Ok(bytes.into()),
-            Ok(Some(Err(error))) => return Err(format!("breaks off ({error})")),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
-                    if bytes.len() + data.len() > limit {
-                        return Err(format!("is larger than {limit} bytes"));
-                    }
-                    bytes.extend_from_slice(&data);
-                }
-            }
-        }
-    }
-}
-
-/// What a refusal says of itself: the first error of its JSON (distribution specification, "Error Codes").
-async fn problem(answer: Answer, client: &Client) -> Option<String> {
-    let body = collect(answer.body, MAX_ERROR, Duration::from_secs(5)).await.ok()?;
-    error_in(&body).map(|text| client.scrubbed(&text))
-}
-
-fn error_in(body: &[u8]) -> Option<String> {
-    let json: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let first = json.get("errors").and_then(|errors| errors.get(0));
-    let text = |value: &serde_json::Value, key: &str| value.get(key).and_then(|text| text.as_str()).map(str::to_owned);
-    let words = match first {
-        Some(error) => text(error, "message").filter(|text| !text.is_empty()).or_else(|| text(error, "code")),
-        None => text(&json, "details").or_else(|| text(&json, "message")).or_else(|| text(&json, "error")),
-    };
-    words.map(|words| words.chars().take(200).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn when_to_try_again() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        for (text, want) in [
-            ("12", Some(Duration::from_secs(12))),
-            ("0.5", Some(Duration::from_millis(500))),
-            ("880.123µs", Some(Duration::from_nanos(880_123))),
-            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(Duration::from_secs(10))),
-            ("Sun, 06 Nov 1994 08:49:27 GMT", Some(Duration::ZERO)),
-            ("-5", Some(Duration::ZERO)),
-            ("soon", None),
-            ("", None),
-        ] {
-            let mut headers = HeaderMap::new();
-            if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
-                headers.insert(RETRY_AFTER, value);
-            }
-            assert_eq!(retry_after(&headers, now), want, "{text}");
-        }
-    }
 }

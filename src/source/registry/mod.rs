@@ -2,6 +2,7 @@
 //!
 //! hyper and its runtime live here and nowhere else; what is handed out is plain values and a `Read`.
 
+mod answer;
 mod auth;
 mod blob;
 mod client;
@@ -9,7 +10,9 @@ mod credentials;
 mod describe;
 mod error;
 mod hosts;
+mod limit;
 mod lists;
+mod login;
 mod proxy;
 mod repository;
 mod tls;
@@ -18,11 +21,12 @@ mod transport;
 use std::sync::Arc;
 
 pub use blob::{BlobReader, BlobRef};
-pub use client::{Client, RateLimit, RegistrySettings};
+pub use client::{Client, RegistrySettings};
 pub use credentials::Secret;
 pub use describe::TagFacts;
 pub use error::{RegistryError, RegistryFault};
 pub use hosts::short_name;
+pub use limit::RateLimit;
 pub use lists::{Referrer, Tags};
 pub use repository::{Document, Repository};
 

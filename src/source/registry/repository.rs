@@ -6,7 +6,8 @@ use hyper::header::{CONTENT_LENGTH, HeaderMap};
 use hyper::{Method, StatusCode};
 
 use super::Documents;
-use super::client::{Answer, Client, Endpoint, Request, collect};
+use super::answer::{backoff, collect};
+use super::client::{Answer, Client, Endpoint, Request};
 use super::error::{RegistryError, RegistryFault};
 use super::hosts::{Candidate, candidates};
 use crate::source::{Digest, Reference};
@@ -242,7 +243,7 @@ impl Repository {
                 Err(why) if tries >= 3 || why.contains("larger") => {
                     return Err(RegistryError::network(format!("{}: {} {why}", self.endpoint.registry, request.what)));
                 }
-                Err(_) => tokio::time::sleep(super::client::backoff(tries)).await,
+                Err(_) => tokio::time::sleep(backoff(tries)).await,
             }
         }
     }
