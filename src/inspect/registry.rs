@@ -1,5 +1,6 @@
 //! Reading an image of a registry: what is known of its layers from before, and the others as they are downloaded.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -193,8 +194,8 @@ pub(super) fn from_registry(
         image: &image,
         options,
         shared,
-        trouble: Mutex::default(),
-        differing: Mutex::default(),
+        notes: Mutex::default(),
+        problems: Mutex::default(),
     };
     let tables: Vec<Mutex<Option<Table>>> = tables.into_iter().map(Mutex::new).collect();
     // What tables of contents stand for is not downloaded.
@@ -260,12 +261,12 @@ pub(super) fn from_registry(
     }
     let windows = vec![None; builder.slots.len()];
     let Builder { tree, slots, .. } = builder;
-    let Download { trouble, differing, tables, .. } = download;
+    let Download { notes, problems, tables, .. } = download;
     let tables: Vec<Option<Arc<Toc>>> =
         tables.into_iter().map(|table| table.into_inner().unwrap_or_default()).collect();
     remote.tables = order.iter().map(|slot| tables[*slot].clone()).collect();
-    image.notes.extend(trouble.into_inner().unwrap_or_default());
-    image.problems.extend(differing.into_inner().unwrap_or_default());
+    image.notes.extend(notes.into_inner().unwrap_or_default());
+    image.problems.extend(problems.into_inner().unwrap_or_default());
     if !options.tree_only && options.base_layers.is_none() && options.base_image.is_none() {
         let (base, note) = named_base(&image, &found.repository);
         image.relatives.extend(base);
@@ -389,6 +390,12 @@ fn collect(
     }
 }
 
+fn add(texts: &Mutex<BTreeSet<String>>, text: String) {
+    if let Ok(mut texts) = texts.lock() {
+        texts.insert(text);
+    }
+}
+
 /// What the workers share.
 struct Download<'d> {
     remote: &'d Remote,
@@ -397,10 +404,10 @@ struct Download<'d> {
     image: &'d Image,
     options: &'d Options,
     shared: &'d Shared,
-    /// What went wrong with the cache, once.
-    trouble: Mutex<Option<String>>,
-    /// Layers whose tables of contents say something else than their tars.
-    differing: Mutex<Vec<String>>,
+    /// What went wrong without making the result wrong: the cache, tables of contents that were not used.
+    notes: Mutex<BTreeSet<String>>,
+    /// What fails a verification: tables of contents that contradict their tars, or could not be checked.
+    problems: Mutex<BTreeSet<String>>,
     /// Whether identities of contents are SHA-256 and not BLAKE3.
     sha256: bool,
     /// By slot: the tables of contents that layers were read from.
@@ -483,11 +490,7 @@ impl Download<'_> {
             Ok(reader) => reader,
             Err(error) => return failed(&error),
         };
-        let complain = |error: io::Error| {
-            if let Ok(mut trouble) = self.trouble.lock() {
-                trouble.get_or_insert_with(|| format!("nothing more is cached: {error}"));
-            }
-        };
+        let complain = |error: io::Error| add(&self.notes, format!("nothing more is cached: {error}"));
         let place = crate::layer::Place::default();
         let checkpoints = self.options.cache.as_ref().map(|_| &place);
         let algorithms: Vec<Algorithm> = match diff_id.and_then(Digest::computable) {
@@ -544,9 +547,8 @@ impl Download<'_> {
         };
         if let Some(listed) = listed.filter(|_| reader.is_verified() && blob.end.damage.is_none())
             && let Some(difference) = table_check::difference(&listed, &passed)
-            && let Ok(mut differing) = self.differing.lock()
         {
-            differing.push(format!("layer {layer}: {difference}"));
+            add(&self.problems, format!("layer {layer}: {difference}"));
         }
         if let Some(failure) = reader.failure() {
             let at = blob.end.tar_bytes;
@@ -561,20 +563,20 @@ impl Download<'_> {
             return None;
         }
         let blob = &self.described[layer];
-        let claim = Claim::of(&blob.annotations, blob.size.unwrap_or(0)).ok()??;
-        let say = |why: String| {
-            if let Ok(mut trouble) = self.trouble.lock() {
-                trouble.get_or_insert_with(|| format!("layer {layer}: its table of contents was not checked: {why}"));
-            }
+        let entries = match Claim::of(&blob.annotations, blob.size.unwrap_or(0)) {
+            Ok(None) => return None,
+            Ok(Some(claim)) => match claim.table(self.remote, layer, None, &self.shared.read) {
+                Ok(table) => table.and_then(|table| table_check::of_table(&table)),
+                Err(error) => Err(error.to_string()),
+            },
+            Err(why) => Err(why),
         };
-        match claim.table(self.remote, layer, None, &self.shared.read) {
-            Ok(Ok(table)) => table_check::of_table(&table).map_err(say).ok(),
-            Ok(Err(why)) => {
-                say(why);
-                None
-            }
-            Err(error) => {
-                say(error.to_string());
+        match entries {
+            Ok(entries) => Some(entries),
+            Err(why) => {
+                // What was asked to be verified and cannot be has not passed.
+                let place = if self.options.verify { &self.problems } else { &self.notes };
+                add(place, format!("layer {layer}: its table of contents was not checked: {why}"));
                 None
             }
         }
@@ -590,9 +592,7 @@ impl Download<'_> {
         let (end, toc) = match listed {
             Ok(listed) => listed,
             Err(error) => {
-                if let Ok(mut trouble) = self.trouble.lock() {
-                    trouble.get_or_insert_with(|| format!("layer {layer} was read whole: {error}"));
-                }
+                add(&self.notes, format!("layer {layer} was read whole: {error}"));
                 return None;
             }
         };

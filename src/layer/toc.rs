@@ -7,7 +7,7 @@ use std::io::Read;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use super::index::{IndexEnd, Oddities, record};
@@ -102,7 +102,13 @@ impl Toc {
 
 #[derive(Deserialize)]
 struct Document {
+    /// Null where a layer is empty: so Go writes a list without entries.
+    #[serde(deserialize_with = "null_is_empty")]
     entries: Vec<TocEntry>,
+}
+
+fn null_is_empty<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Vec<TocEntry>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Deserialize, Default)]

@@ -4,7 +4,9 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use super::common::parts::{Stored, estargz, estargz_that_says, manifest, zstd_chunked, zstd_chunked_that_says};
+use super::common::parts::{
+    Stored, estargz, estargz_of_null, estargz_that_says, manifest, zstd_chunked, zstd_chunked_that_says,
+};
 use super::common::server::{Fault, Proxy, Registry, has_registry};
 use super::common::{Entry, Folder, dir, file, folder, gone, hardlink, symlink, text};
 use super::registry::{facts, json_of, run};
@@ -249,6 +251,45 @@ fn claims_that_contradict_each_other_are_not_believed() {
     assert_eq!(got["verification"]["state"], "verified");
     let notes = got["notes"].to_string();
     assert!(notes.contains("both eStargz and zstd:chunked") && notes.contains("not inside of the layer"), "{notes}");
+}
+
+/// A table that cannot be held against its tar is no reason to say that both were.
+#[test]
+fn a_table_that_cannot_be_checked_fails_the_verification() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    let mut both = estargz(&layers()[0]);
+    both.annotations["io.github.containers.zstd-chunked.manifest-position"] = Value::from("5:10:10:1");
+    let mut wrong = estargz(&layers()[0]);
+    wrong.annotations["containerd.io/snapshot/stargz/toc.digest"] =
+        Value::from(&*explore::source::Digest::of(b"another table").to_string());
+    for (tag, first) in [("both", both), ("wrong", wrong)] {
+        push(&registry, tag, &[first, estargz(&layers()[1])]);
+        let image = format!("registry:{}/app:{tag}", registry.host());
+        let output = run(&folder(), &[&image, "--json", "--verify"]);
+        assert_eq!(output.status.code(), Some(2), "{tag}: {}", text(&output.stderr));
+        let said = json_of(&output)["verification"].clone();
+        assert_eq!(said["state"], "failed", "{tag}");
+        assert!(said.to_string().contains("layer 0: its table of contents was not checked"), "{tag}: {said}");
+        // Whoever asked for the whole layer has it, and a note.
+        let got = ok(&run(&folder(), &[&image, "--json", "--full"]));
+        assert!(got["notes"].to_string().contains("was not checked"), "{tag}: {}", got["notes"]);
+    }
+}
+
+/// Go writes a list without entries as null.
+#[test]
+fn a_table_without_entries() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    push(&registry, "empty", &[estargz(&layers()[0]), estargz_of_null()]);
+    let got = ok(&run(&folder(), &[&format!("registry:{}/app:empty", registry.host()), "--json"]));
+    let notes = got["notes"].to_string();
+    assert!(notes.contains("all layers were read from verified tables"), "{notes}");
 }
 
 #[test]

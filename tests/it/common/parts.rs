@@ -111,8 +111,18 @@ pub fn estargz(entries: &[Entry]) -> Stored {
 
 /// The same with a table that says something else than the tar.
 pub fn estargz_that_says(entries: &[Entry], edit: &dyn Fn(&mut Vec<Value>)) -> Stored {
-    let (mut blob, mut tar, mut table) = stored(entries, gzip_member, false);
+    let (blob, tar, mut table) = stored(entries, gzip_member, false);
     edit(&mut table);
+    estargz_with(blob, tar, &Value::from(table))
+}
+
+/// An eStargz layer without entries.
+pub fn estargz_of_null() -> Stored {
+    estargz_with(Vec::new(), Vec::new(), &Value::Null)
+}
+
+/// Adds the table and the footer.
+fn estargz_with(mut blob: Vec<u8>, mut tar: Vec<u8>, table: &Value) -> Stored {
     let json = json!({"version": 1, "entries": table}).to_string().into_bytes();
     let last = archive(&[("stargz.index.json".to_owned(), json.clone())]);
     let at = blob.len();
