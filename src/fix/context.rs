@@ -143,7 +143,9 @@ fn out_of_context(
         _ => None,
     };
     let tops = tops(planner, layer, files, &|path| {
-        is_below(path, copied.to()) && (path != copied.to() || !body.into && in_context(path).is_some())
+        is_below(path, copied.to())
+            && (path != copied.to() || !body.into && in_context(path).is_some())
+            && goes_too(planner, rule, files, path)
     });
     let mut lines = BTreeSet::new();
     for path in tops.iter().map(|top| path_of(tree, *top)) {
@@ -172,6 +174,18 @@ fn out_of_context(
         return Err(format!("{other} copies them too, and may need them"));
     }
     Ok((tops, Out::Ignored(lines)))
+}
+
+/// Whether a directory goes with all the files in it: it was removed with them, or the rule names whatever it holds.
+fn goes_too(planner: &Planner<'_>, rule: Option<&str>, files: &[EventRef], path: &str) -> bool {
+    let tree = planner.tree;
+    let until = files.iter().map(|file| tree.event_at(*file).until).max().unwrap_or_default();
+    if usize::from(until) < tree.layers.len() {
+        let node = tree.paths.find(path.trim_start_matches('/').as_bytes());
+        return node.is_some_and(|node| tree.state(node, until).is_none());
+    }
+    let rule = rule.and_then(|rule| planner.rules.id_of(rule));
+    rule.is_some_and(|rule| planner.rules.matches(rule, format!("{path}/x").as_bytes()))
 }
 
 /// A source of a `COPY` as `.dockerignore` names it.

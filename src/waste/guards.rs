@@ -237,6 +237,10 @@ impl<'a> Guards<'a> {
                     marks.iter().any(|name| self.has_live_child(target, name))
                 }),
             Guard::HasSource => has_source(self, node),
+            Guard::BesideSafetensors => paths.parent(node).is_some_and(|directory| {
+                let mut beside = paths.children(directory);
+                beside.any(|child| paths.name(child).ends_with(b".safetensors") && self.is_live(child))
+            }),
             Guard::AwsCli => {
                 let installed = || paths.find(b"usr/local/aws-cli").is_some_and(|directory| self.is_live(directory));
                 !path.starts_with(b"/aws/") || installed()

@@ -536,6 +536,8 @@ fn pair_context(context: &Path) {
         ("site/index.html", b"<p>hello</p>"),
         ("site/.git/objects/pack/a.pack", &bytes[..300_000]),
         ("site/.git/HEAD", b"ref: refs/heads/main\n"),
+        ("rails/app.rb", b"puts 1\n"),
+        ("rails/log/development.log", &bytes[..250_000]),
         ("tools/config", b"[core]\n"),
         ("linked/one", &bytes[..200_000]),
     ] {

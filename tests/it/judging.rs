@@ -191,6 +191,30 @@ fn guards_keep_what_is_in_use() {
             "advice:python-bytecode",
         ),
         (
+            "weights of a model in one format",
+            one([file("model/pytorch_model.bin", vec![b'w'; 1_000_000])]),
+            "model/pytorch_model.bin",
+            "-",
+        ),
+        (
+            "weights of a model in two formats",
+            one([file("model/pytorch_model.bin", vec![b'w'; 1_000_000]), file("model/model.safetensors", "w")]),
+            "model/pytorch_model.bin",
+            "advice:model-weights-twice",
+        ),
+        (
+            "a log that was copied with the application",
+            one([file("app/log/development.log", "l")]).history(rows(&["COPY . /app"])),
+            "app/log/development.log",
+            "cruft:app-logs-and-caches",
+        ),
+        (
+            "a log that came from a stage",
+            one([file("app/log/development.log", "l")]).history(rows(&["COPY --from=build /app /app"])),
+            "app/log/development.log",
+            "advice:app-logs-and-caches",
+        ),
+        (
             "the AWS CLI's installer",
             one([file("aws/dist/aws", "x"), dir("usr/local/aws-cli")]),
             "aws/dist/aws",

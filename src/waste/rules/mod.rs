@@ -289,7 +289,7 @@ impl Rules {
         &self.all[usize::from(id.0)]
     }
 
-    pub(super) fn id_of(&self, id: &str) -> Option<RuleId> {
+    pub(crate) fn id_of(&self, id: &str) -> Option<RuleId> {
         self.all.iter().position(|rule| rule.id == id).map(|at| RuleId(at as u16))
     }
 
@@ -369,7 +369,7 @@ impl Rules {
     }
 
     /// Whether one rule matches a path.
-    pub(super) fn matches(&self, rule: RuleId, path: &[u8]) -> bool {
+    pub(crate) fn matches(&self, rule: RuleId, path: &[u8]) -> bool {
         self.hits(path).rules.contains(&rule)
     }
 

@@ -59,6 +59,8 @@ pub enum Guard {
     HasSource,
     /// Of files in `/aws`: the AWS CLI is installed.
     AwsCli,
+    /// A file in the format safetensors is in the same directory.
+    BesideSafetensors,
     /// No variable names the language of the file; a locale archive has at least 10 MB.
     OtherLanguage,
 }
