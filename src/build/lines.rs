@@ -131,6 +131,12 @@ mod tests {
             (exact(4, 7), exact(8, 8), Some((12, 12, "likely")), exact(18, 18))
         );
         assert_eq!(got[0], None);
+        // Of the exec form it records nothing but the words.
+        let file = "FROM scratch\nCOPY a /a\nRUN [\"/a\", \"--install\"]\nCOPY a /b\n";
+        let classic =
+            ["/bin/sh -c #(nop) COPY file:01 in /a ", "/a --install", "/bin/sh -c #(nop) COPY file:01 in /b "];
+        let places: Vec<_> = places(file, &classic).into_iter().map(|place| place.map(|place| place.0)).collect();
+        assert_eq!(places, [Some(2), Some(3), Some(4)]);
     }
 
     #[test]

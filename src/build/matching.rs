@@ -109,10 +109,12 @@ fn collapsed(text: &str) -> String {
 /// Whether an instruction is what a row says: Some(true) by all its words, Some(false) by those that builders record.
 fn likeness(step: &Said, row: &str) -> Option<bool> {
     let (word, recorded) = row.split_once(' ').unwrap_or((row, ""));
-    if word != step.keyword {
-        return None;
-    }
     let text = collapsed(&step.text);
+    if word != step.keyword {
+        // The classic builder records the words of the exec form and nothing else.
+        let words = exec_form(&text);
+        return (step.keyword == "RUN" && words != text && collapsed(&words) == collapsed(row)).then_some(true);
+    }
     let recorded = without_flags(recorded);
     match word {
         "RUN" => {

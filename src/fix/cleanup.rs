@@ -102,17 +102,26 @@ fn drop_deletions(
         let Some(below) = step.layer.and_then(|layer| layer.checked_sub(1)) else { continue };
         let Ok(own) = Editable::of(planner.build, planner.chain[index]) else { continue };
         let mut dropped = Vec::new();
+        let deletes = |file: &&EventRef| Some(tree.event_at(**file).until) == step.layer;
+        let mut unseen: FxHashSet<EventRef> = gone.iter().filter(deletes).copied().collect();
+        // An `rm` whose files are not known: by a variable, or relative to where a `cd` led.
+        let mut has_unknown = false;
         for (place, segment) in own.segments.iter().enumerate() {
             for command in segment.commands.iter().filter(|command| command.name() == "rm") {
-                let Some(hits) = expanded(tree, below, command.arguments(), &step.around.workdir) else { continue };
+                let is_forced =
+                    command.arguments().iter().any(|word| word.text.starts_with('-') && word.text.contains('f'));
+                let Some(hits) = expanded(tree, below, command.arguments(), &step.around.workdir) else {
+                    has_unknown |= !is_forced;
+                    continue;
+                };
                 let hit = files_below(tree, below, &hits);
                 let content =
                     || hit.iter().filter(|(_, at)| tree.copy_of(*at).is_some_and(|file| tree.event_at(file).size > 0));
                 let any = content().any(|(_, at)| gone.contains(at));
                 let all = content().all(|(_, at)| gone.contains(at));
-                let is_forced =
-                    command.arguments().iter().any(|word| word.text.starts_with('-') && word.text.contains('f'));
+                unseen.retain(|file| !hit.iter().any(|(_, at)| at == file));
                 if !any {
+                    has_unknown |= !is_forced;
                     continue;
                 }
                 let is_older = super::uses::deletes_older_files(own.segments, place);
@@ -126,6 +135,9 @@ fn drop_deletions(
                     return Err(format!("{} deletes them without `-f`, and would fail", super::uses::at(step)));
                 }
             }
+        }
+        if has_unknown && !unseen.is_empty() {
+            return Err(format!("{} may delete them without `-f`, and would fail", super::uses::at(step)));
         }
         for place in dropped {
             match own.without(planner.build, planner.chain[index], place) {
