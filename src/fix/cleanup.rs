@@ -9,7 +9,7 @@ use super::predict::Effect;
 use super::remove::{Removal, expanded, files_below, has_program, path_of};
 use super::uses::{Question, is_one_of};
 use super::{Intent, Planner};
-use crate::build::{Step, StepId, Word};
+use crate::build::{Simple, Step, StepId, Word};
 use crate::tree::{EventRef, NodeId};
 use crate::waste::{Later, Need};
 
@@ -136,7 +136,8 @@ fn drop_deletions(
                 }
             }
         }
-        if has_unknown && !unseen.is_empty() {
+        let may_fail = has_unknown || !step.script().is_some_and(|script| script.commands().any(is_forgiving));
+        if may_fail && !unseen.is_empty() {
             return Err(format!("{} may delete them without `-f`, and would fail", super::uses::at(step)));
         }
         for place in dropped {
@@ -155,6 +156,14 @@ fn drop_deletions(
         }
     }
     Ok(())
+}
+
+/// Whether a command deletes, and does not mind when there is nothing to delete: `rm` (those that do mind are told apart
+/// before), `find`, and what package managers have for it.
+fn is_forgiving(command: &Simple) -> bool {
+    const WORDS: [&str; 10] =
+        ["clean", "autoclean", "clear", "purge", "prune", "autoremove", "remove", "uninstall", "del", "erase"];
+    matches!(command.name(), "rm" | "find") || command.arguments().iter().any(|word| WORDS.contains(&&*word.text))
 }
 
 /// Steps that fill a cache again, which they did not while it was there.

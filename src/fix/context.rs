@@ -182,6 +182,11 @@ fn goes_too(planner: &Planner<'_>, rule: Option<&str>, files: &[EventRef], path:
     let until = files.iter().map(|file| tree.event_at(*file).until).max().unwrap_or_default();
     if usize::from(until) < tree.layers.len() {
         let node = tree.paths.find(path.trim_start_matches('/').as_bytes());
+        // An `rmdir` is left as it is, and needs its directory.
+        let deleter = planner.index_of(until).and_then(|index| planner.step(index).script());
+        if deleter.is_none_or(|script| script.commands().any(|command| command.name() == "rmdir")) {
+            return false;
+        }
         return node.is_some_and(|node| tree.state(node, until).is_none());
     }
     let rule = rule.and_then(|rule| planner.rules.id_of(rule));
