@@ -85,6 +85,16 @@ pub(super) struct Editable<'b> {
     run: &'b crate::build::Run,
 }
 
+/// Whether commands turn an option of the shell on.
+fn sets<'s>(segments: impl Iterator<Item = &'s Segment>, letter: char, name: &str) -> bool {
+    let commands = segments.flat_map(|segment| &segment.commands);
+    let mut words = commands.filter(|command| command.name() == "set").flat_map(|command| command.arguments());
+    words.any(|word| {
+        let short = word.text.starts_with('-') && !word.text.starts_with("--") && word.text.contains(letter);
+        short || word.text == name
+    })
+}
+
 impl<'b> Editable<'b> {
     pub(super) fn of(build: &'b Build, id: StepId) -> Result<Self, String> {
         let step = build.step(id);
@@ -113,20 +123,24 @@ impl<'b> Editable<'b> {
     }
 
     pub(super) fn sets_errexit(&self) -> bool {
-        let first = self.segments.iter().take(2).flat_map(|segment| &segment.commands);
-        let named = first.filter(|command| command.name() == "set").flat_map(|command| command.arguments());
-        named.into_iter().any(|word| {
-            let short = word.text.starts_with('-') && !word.text.starts_with("--") && word.text.contains('e');
-            short || word.text == "errexit"
-        })
+        sets(self.segments.iter().take(2), 'e', "errexit")
+    }
+
+    fn sets_noglob(&self) -> bool {
+        sets(self.segments.iter(), 'f', "noglob")
     }
 
     /// Whether a command can follow the last one.
     pub(super) fn goes_on(&self) -> Result<(), String> {
         let line = self.step.instruction.line;
-        let ends = ["exit", "exec", "return", "trap"];
-        let top = self.segments.iter().filter(|segment| segment.is_plain).flat_map(|segment| &segment.commands);
-        if let Some(command) = top.into_iter().find(|command| ends.contains(&command.name())) {
+        // `exit` in an `if` is for failures; `exec` may stand before a redirect, too.
+        let ends = |segment: &Segment, name: &str| match name {
+            "exit" | "return" => segment.is_plain,
+            "exec" | "trap" => !self.text(segment).starts_with('('),
+            _ => false,
+        };
+        let commands = self.segments.iter().flat_map(|each| each.commands.iter().map(move |command| (each, command)));
+        if let Some((_, command)) = commands.into_iter().find(|(segment, command)| ends(segment, command.name())) {
             return Err(format!("the RUN of line {line} ends its shell by `{}`", command.name()));
         }
         let last = self.segments.last();
@@ -146,6 +160,9 @@ impl<'b> Editable<'b> {
     /// Adds a command at the end.
     pub(super) fn append(&self, build: &Build, command: &str) -> Result<Change, String> {
         self.goes_on()?;
+        if command.contains(['*', '?', '[']) && self.sets_noglob() {
+            return Err(format!("the RUN of line {} turns patterns off by `set -f`", self.step.instruction.line));
+        }
         let end = self.end();
         let text = match self.form {
             // The status of the last command would hide that of the one before.

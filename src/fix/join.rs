@@ -78,7 +78,8 @@ fn matters(leaks: &Leaks, script: &Script, text: &str) -> bool {
             text.contains(&format!("${name}")) || text.contains(&format!("${{{name}"))
         }
     };
-    !indifferent && (leaks.directory || leaks.modes) || leaks.variables.iter().any(names)
+    let has_pattern = text.contains(['*', '?', '[']);
+    !indifferent && leaks.directory || (!indifferent || has_pattern) && leaks.modes || leaks.variables.iter().any(names)
 }
 
 /// A step that becomes part of the first.

@@ -9,7 +9,7 @@ use super::predict::Effect;
 use super::remove::{Removal, quoted};
 use super::uses::{at, is_below};
 use super::{Intent, Planner};
-use crate::build::{Body, CopyBody, Segment, Simple};
+use crate::build::{Body, CopyBody, Segment, Simple, Step, is_archive};
 use crate::tree::{EventKind, EventRef, NodeId, Tree};
 
 /// What a `chown` or `chmod` of the author says.
@@ -30,6 +30,16 @@ impl Said<'_> {
         let short = |text: &str| text.starts_with('-') && !text.starts_with("--") && text.contains('R');
         self.command.arguments().iter().any(|word| short(&word.text) || word.text == "--recursive")
     }
+}
+
+/// The paths that a `chown` or `chmod` names, without what follows the first pattern.
+fn places_of(said: &Said<'_>, step: &Step) -> Vec<String> {
+    let words = said.command.arguments().iter().filter(|word| !word.text.starts_with('-')).skip(1);
+    words
+        .map(|word| step.around.expand(word.literal.as_deref().unwrap_or(&word.text)))
+        .map(|path| crate::build::absolute(&step.around.workdir, &path))
+        .map(|path| path.split(['*', '?']).next().unwrap_or_default().trim_end_matches('/').to_owned())
+        .collect()
 }
 
 /// The event that a path had before a layer.
@@ -103,8 +113,18 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
     let layer = &tree.layers[usize::from(caused_by)];
     let mut folders: Vec<String> = Vec::new();
     for event in layer.events.iter().filter(|event| !covered.contains(&event.node)) {
-        let Some(old) = before(tree, event.node, caused_by) else { continue };
         let now = tree.state(event.node, caused_by).ok_or("a path is gone")?;
+        let Some(old) = before(tree, event.node, caused_by) else {
+            let is = tree.attributes(tree.stands_for(now));
+            let path = super::remove::path_of(tree, event.node);
+            // What the RUN makes itself may need the command, too.
+            let is_changed = !chowns.is_empty() && (is.uid, is.gid) != (0, 0)
+                || chmods.iter().any(|said| places_of(said, step).iter().any(|place| is_below(&path, place)));
+            if is_changed && !event.is_implied() {
+                return Err(format!("{} also makes {path}, which it gives an owner or mode", at(step)));
+            }
+            continue;
+        };
         if tree.same_attributes(old, now) {
             continue;
         }
@@ -116,24 +136,9 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
         }
     }
     let reaches = |said: &Said<'_>| {
-        let words = said.command.arguments().iter().filter(|word| !word.text.starts_with('-')).skip(1);
-        let places: Vec<String> = words
-            .map(|word| {
-                crate::build::absolute(
-                    &step.around.workdir,
-                    &step.around.expand(word.literal.as_deref().unwrap_or(&word.text)),
-                )
-            })
-            .collect();
-        folders
-            .iter()
-            .filter(|folder| {
-                places.iter().any(|place| {
-                    is_below(folder, place.split(['*', '?']).next().unwrap_or_default().trim_end_matches('/'))
-                })
-            })
-            .cloned()
-            .collect::<Vec<_>>()
+        let places = places_of(said, step);
+        let is_reached = |folder: &&String| places.iter().any(|place| is_below(folder, place));
+        folders.iter().filter(is_reached).cloned().collect::<Vec<_>>()
     };
     for paths in parents.values_mut() {
         paths.retain(|path| !folders.contains(path));
@@ -233,6 +238,13 @@ fn copied(
     let tree = planner.tree;
     let step = planner.step(origin);
     let Body::Copy(body) = &step.body else { return Err("it is not a COPY".to_owned()) };
+    // The owner and mode of a flag are not those of what an archive holds.
+    if step.keyword() == "ADD" && body.sources.iter().any(|source| is_archive(source)) {
+        return Err(format!(
+            "{} unpacks an archive, whose files keep the owner and mode that they have in it",
+            at(step)
+        ));
+    }
     let target = body.target.clone().ok_or("where the files are copied to is not known")?;
     let mut owners: FxHashSet<(u32, u32)> = FxHashSet::default();
     let mut modes: FxHashSet<u16> = FxHashSet::default();
