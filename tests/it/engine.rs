@@ -48,7 +48,10 @@ fn has_containerd_store() -> bool {
 fn saved(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine");
+        // A folder for each engine: those of several releases are tested at the same time.
+        let engine =
+            std::env::var("DOCKER_HOST").unwrap_or_default().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("engine{engine}"));
         let _ = std::fs::remove_dir_all(&target);
         for name in IMAGES {
             build(name, &target.join(name));
