@@ -16,7 +16,10 @@ pub(super) struct Pair {
 /// What is compared of an instruction.
 struct Said {
     keyword: String,
+    /// On one line.
     text: String,
+    /// The same, and of the exec form its words.
+    words: String,
     /// The lines of its here-documents.
     body: String,
 }
@@ -48,7 +51,9 @@ fn said(build: &Build, chain: &[StepId]) -> Vec<Said> {
             }
             // The shell, not the builder, expands what a RUN names.
             let text = if instruction.keyword == "RUN" { instruction.arguments.text.clone() } else { text };
-            Said { keyword: instruction.keyword.clone(), text, body }
+            let text = collapsed(&text);
+            let words = collapsed(&exec_form(&text));
+            Said { keyword: instruction.keyword.clone(), text, words, body }
         })
         .collect()
 }
@@ -109,25 +114,23 @@ fn collapsed(text: &str) -> String {
 /// Whether an instruction is what a row says: Some(true) by all its words, Some(false) by those that builders record.
 fn likeness(step: &Said, row: &str) -> Option<bool> {
     let (word, recorded) = row.split_once(' ').unwrap_or((row, ""));
-    let text = collapsed(&step.text);
-    if word != step.keyword {
+    let Said { keyword, text, words, body } = step;
+    if word != keyword {
         // The classic builder records the words of the exec form and nothing else.
-        let words = exec_form(&text);
-        return (step.keyword == "RUN" && words != text && collapsed(&words) == collapsed(row)).then_some(true);
+        return (keyword == "RUN" && words != text && *words == collapsed(row)).then_some(true);
     }
     let recorded = without_flags(recorded);
     match word {
         "RUN" => {
-            let body = collapsed(&step.body);
+            let body = collapsed(body);
             // The marks around a here-document may be others than the author's.
             let recorded = without_marks(&recorded).filter(|_| !body.is_empty()).unwrap_or(recorded);
-            let words = collapsed(&exec_form(&text));
             // A shell that is called by name looks like the builder's own.
             let called = words.split_once(" -c ").filter(|(shell, _)| shell.ends_with("sh")).map(|(_, rest)| rest);
-            let same = recorded == words
+            let same = recorded == *words
                 || called == Some(recorded.as_str())
                 || !body.is_empty() && (recorded == body || recorded == collapsed(&format!("{words} {body}")))
-                || !body.is_empty() && recorded.starts_with(&words) && recorded.contains(&body);
+                || !body.is_empty() && recorded.starts_with(words.as_str()) && recorded.contains(&body);
             // A hidden secret leaves the words around it.
             let hidden = recorded.split_once("(hidden, ").is_some_and(|(front, _)| {
                 let front = front.trim_end_matches('=');
@@ -136,12 +139,11 @@ fn likeness(step: &Said, row: &str) -> Option<bool> {
             if same { Some(true) } else { hidden.then_some(false) }
         }
         "COPY" | "ADD" => {
-            let words = collapsed(&exec_form(&text));
-            if words == recorded {
+            if *words == recorded {
                 return Some(true);
             }
             let to = |text: &str| text.rsplit(' ').next().unwrap_or_default().trim_end_matches('/').to_owned();
-            let (own, theirs) = (to(&words), to(&recorded));
+            let (own, theirs) = (to(words), to(&recorded));
             // The classic builder records a hash of what was copied, and where to, from the root.
             let classic = recorded.contains(" in ") && recorded.contains(':');
             let tail = own.trim_start_matches("./").trim_start_matches('.');
@@ -152,14 +154,14 @@ fn likeness(step: &Said, row: &str) -> Option<bool> {
         "ENV" | "ARG" | "LABEL" => {
             let name = |text: &str| text.split(['=', ' ']).next().unwrap_or_default().trim_matches('"').to_owned();
             let plain = |text: &str| collapsed(&text.replace(['"', '\''], ""));
-            if plain(&text) == plain(&recorded) {
+            if plain(text) == plain(&recorded) {
                 return Some(true);
             }
-            (name(&text) == name(&recorded)).then_some(false)
+            (name(text) == name(&recorded)).then_some(false)
         }
         _ => {
             let plain = |text: &str| collapsed(&text.replace(['"', '\'', ',', '[', ']'], " "));
-            if plain(&text) == plain(&recorded) { Some(true) } else { Some(false).filter(|_| word != "FROM") }
+            if plain(text) == plain(&recorded) { Some(true) } else { Some(false).filter(|_| word != "FROM") }
         }
     }
 }

@@ -44,6 +44,13 @@ pub struct Segment {
     pub is_plain: bool,
 }
 
+impl Segment {
+    /// Whether it is a subshell of its own; `script` is the text that it is part of.
+    pub fn is_subshell(&self, script: &str) -> bool {
+        script[self.span.clone()].starts_with('(')
+    }
+}
+
 /// A simple command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Simple {
@@ -65,6 +72,12 @@ impl Simple {
     /// The arguments.
     pub fn arguments(&self) -> &[Word] {
         self.words.get(1..).unwrap_or_default()
+    }
+
+    /// Whether an option is given, as a letter (`-rf` has `f`) or as the whole word `long`.
+    pub fn has_option(&self, letter: char, long: &str) -> bool {
+        let short = |text: &str| text.starts_with('-') && !text.starts_with("--") && text.contains(letter);
+        self.arguments().iter().any(|word| short(&word.text) || word.text == long)
     }
 }
 

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::edit::Editable;
 use super::predict::Effect;
-use super::remove::{Removal, expanded, files_below, has_program, path_of};
+use super::remove::{Removal, expanded, files_below, has_program, is_forced, path_of};
 use super::uses::{Question, is_one_of};
 use super::{Intent, Planner};
 use crate::build::{Simple, Step, StepId, Word};
@@ -104,14 +104,13 @@ fn drop_deletions(
         let mut dropped = Vec::new();
         let deletes = |file: &&EventRef| Some(tree.event_at(**file).until) == step.layer;
         let mut unseen: FxHashSet<EventRef> = gone.iter().filter(deletes).copied().collect();
-        // An `rm` whose files are not known: by a variable, or relative to where a `cd` led.
-        let mut has_unknown = false;
+        // Whether what deletes those would fail without them. An `rm` may name them by a variable, or from where a `cd` led.
+        let mut may_fail = !own.segments.iter().flat_map(|segment| &segment.commands).any(is_forgiving);
         for (place, segment) in own.segments.iter().enumerate() {
             for command in segment.commands.iter().filter(|command| command.name() == "rm") {
-                let is_forced =
-                    command.arguments().iter().any(|word| word.text.starts_with('-') && word.text.contains('f'));
+                let forced = is_forced(command);
                 let Some(hits) = expanded(tree, below, command.arguments(), &step.around.workdir) else {
-                    has_unknown |= !is_forced;
+                    may_fail |= !forced;
                     continue;
                 };
                 let hit = files_below(tree, below, &hits);
@@ -119,9 +118,11 @@ fn drop_deletions(
                     || hit.iter().filter(|(_, at)| tree.copy_of(*at).is_some_and(|file| tree.event_at(file).size > 0));
                 let any = content().any(|(_, at)| gone.contains(at));
                 let all = content().all(|(_, at)| gone.contains(at));
-                unseen.retain(|file| !hit.iter().any(|(_, at)| at == file));
+                for (_, at) in &hit {
+                    unseen.remove(at);
+                }
                 if !any {
-                    has_unknown |= !is_forced;
+                    may_fail |= !forced;
                     continue;
                 }
                 let is_older = super::uses::deletes_older_files(own.segments, place);
@@ -131,12 +132,11 @@ fn drop_deletions(
                     && (own.segments.len() > dropped.len() + 1 || own.segments.len() == 1)
                 {
                     dropped.push(place);
-                } else if !is_forced {
+                } else if !forced {
                     return Err(format!("{} deletes them without `-f`, and would fail", super::uses::at(step)));
                 }
             }
         }
-        let may_fail = has_unknown || !step.script().is_some_and(|script| script.commands().any(is_forgiving));
         if may_fail && !unseen.is_empty() {
             return Err(format!("{} may delete them without `-f`, and would fail", super::uses::at(step)));
         }
@@ -144,11 +144,7 @@ fn drop_deletions(
             match own.without(planner.build, planner.chain[index], place) {
                 Some(change) => intent.changes.push(change),
                 None => {
-                    let forced = own
-                        .text(&own.segments[place])
-                        .split_whitespace()
-                        .any(|word| word.starts_with('-') && word.contains('f'));
-                    if !forced {
+                    if !own.segments[place].commands.iter().all(is_forced) {
                         return Err(format!("{} deletes them without `-f`, and would fail", super::uses::at(step)));
                     }
                 }

@@ -6,11 +6,11 @@ use rustc_hash::FxHashSet;
 
 use super::edit::{Change, Editable, File, remove_instruction};
 use super::predict::Effect;
-use super::remove::{expanded, files_below, path_of};
+use super::remove::{expanded, files_below, is_forced, path_of};
 use super::uses::{Question, at, deletes_older_files, is_below};
 use super::{Intent, Planner};
 use crate::build::{Body, Copied, CopyBody, Source, Step, StepId};
-use crate::tree::{EventKind, EventRef, NodeId};
+use crate::tree::{Event, EventKind, EventRef, NodeId};
 use crate::waste::{Later, Need};
 
 /// Lines that are written out.
@@ -31,9 +31,14 @@ pub(super) fn ignore(
     if files.iter().any(|file| file.layer != layer) {
         return Err("they are stored by several steps".to_owned());
     }
+    let dead_by = files
+        .iter()
+        .map(|file| tree.event_at(*file).until)
+        .max()
+        .filter(|until| usize::from(*until) < tree.layers.len());
     let (tops, out) = match &body.from {
         Some(from) => out_of_stage(planner, step, from, &files)?,
-        None => out_of_context(planner, origin, body, rule, &files)?,
+        None => out_of_context(planner, origin, body, rule, (&files, dead_by))?,
     };
     let paths: Vec<String> = tops.iter().map(|top| path_of(tree, *top)).collect();
     if let Out::Instruction(_) = out {
@@ -43,11 +48,6 @@ pub(super) fn ignore(
         }
     }
     let needs = planner.later(rule, Need::Place);
-    let dead_by = files
-        .iter()
-        .map(|file| tree.event_at(*file).until)
-        .max()
-        .filter(|until| usize::from(*until) < tree.layers.len());
     let mut intent = Intent { findings: findings.to_vec(), ..Intent::default() };
     let end = match dead_by {
         Some(layer) => planner.index_of(layer).ok_or("the step that removes them is not in the Dockerfile")?,
@@ -126,7 +126,7 @@ fn out_of_context(
     origin: usize,
     body: &CopyBody,
     rule: Option<&str>,
-    files: &[EventRef],
+    (files, dead_by): (&[EventRef], Option<u16>),
 ) -> Result<(Vec<NodeId>, Out), String> {
     let tree = planner.tree;
     let step = planner.step(origin);
@@ -142,10 +142,11 @@ fn out_of_context(
         Some(Source::Context(source)) => Some(source),
         _ => None,
     };
-    let tops = tops(planner, layer, files, &|path| {
+    let goes_too = goes_too(planner, rule, dead_by);
+    let tops = tops(planner, layer, (files, dead_by), &|path| {
         is_below(path, copied.to())
             && (path != copied.to() || !body.into && in_context(path).is_some())
-            && goes_too(planner, rule, files, path)
+            && goes_too(path)
     });
     let mut lines = BTreeSet::new();
     for path in tops.iter().map(|top| path_of(tree, *top)) {
@@ -176,21 +177,20 @@ fn out_of_context(
     Ok((tops, Out::Ignored(lines)))
 }
 
-/// Whether a directory goes with all the files in it: it was removed with them, or the rule names whatever it holds.
-fn goes_too(planner: &Planner<'_>, rule: Option<&str>, files: &[EventRef], path: &str) -> bool {
-    let tree = planner.tree;
-    let until = files.iter().map(|file| tree.event_at(*file).until).max().unwrap_or_default();
-    if usize::from(until) < tree.layers.len() {
-        let node = tree.paths.find(path.trim_start_matches('/').as_bytes());
-        // An `rmdir` is left as it is, and needs its directory.
-        let deleter = planner.index_of(until).and_then(|index| planner.step(index).script());
-        if deleter.is_none_or(|script| script.commands().any(|command| command.name() == "rmdir")) {
-            return false;
-        }
-        return node.is_some_and(|node| tree.state(node, until).is_none());
-    }
+/// Tells whether a directory goes with all the files in it: it was removed with them, by the layer `dead_by`, or the rule
+/// names whatever it holds.
+fn goes_too(planner: &Planner<'_>, rule: Option<&str>, dead_by: Option<u16>) -> impl Fn(&str) -> bool {
     let rule = rule.and_then(|rule| planner.rules.id_of(rule));
-    rule.is_some_and(|rule| planner.rules.matches(rule, format!("{path}/x").as_bytes()))
+    let deleter = dead_by.and_then(|layer| planner.index_of(layer)).and_then(|index| planner.step(index).script());
+    // An `rmdir` is left as it is, and needs its directory.
+    let may_go = deleter.is_some_and(|script| script.commands().all(|command| command.name() != "rmdir"));
+    move |path| match dead_by {
+        Some(layer) => {
+            let node = planner.tree.paths.find(path.trim_start_matches('/').as_bytes());
+            may_go && node.is_some_and(|node| planner.tree.state(node, layer).is_none())
+        }
+        None => rule.is_some_and(|rule| planner.rules.matches_all_in(rule, path.as_bytes())),
+    }
 }
 
 /// A source of a `COPY` as `.dockerignore` names it.
@@ -210,10 +210,15 @@ fn stands_without(planner: &Planner<'_>, target: &str, layer: u16) -> bool {
 }
 
 /// The topmost directories that hold nothing but these files and `may_be_named`, else the files.
-fn tops(planner: &Planner<'_>, layer: u16, files: &[EventRef], may_be_named: &dyn Fn(&str) -> bool) -> Vec<NodeId> {
+fn tops(
+    planner: &Planner<'_>,
+    layer: u16,
+    (files, dead_by): (&[EventRef], Option<u16>),
+    may_be_named: &dyn Fn(&str) -> bool,
+) -> Vec<NodeId> {
     let tree = planner.tree;
     let own: FxHashSet<NodeId> = files.iter().map(|file| tree.event_at(*file).node).collect();
-    let until = files.iter().map(|file| tree.event_at(*file).until).max().unwrap_or_default();
+    let until = dead_by.unwrap_or(Event::HOLDS);
     let mut known: BTreeMap<NodeId, bool> = BTreeMap::new();
     fn all(
         tree: &crate::tree::Tree,
@@ -284,7 +289,7 @@ fn without_deletion(
                 continue;
             }
             met.extend(content.iter().copied());
-            let forced = command.arguments().iter().any(|word| word.text.starts_with('-') && word.text.contains('f'));
+            let forced = is_forced(command);
             let all = content.iter().all(|at| wanted.contains(at)) && deletes_older_files(own.segments, place);
             let change =
                 if all && segment.is_plain { own.without(planner.build, planner.chain[index], place) } else { None };

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::build::{Body, Build, Joint, RunForm, Segment, Step, StepId};
+use super::remove::has_pattern;
+use crate::build::{Body, Build, Joint, RunForm, Segment, Simple, Step, StepId};
 
 /// The file that a change is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,14 +86,10 @@ pub(super) struct Editable<'b> {
     run: &'b crate::build::Run,
 }
 
-/// Whether commands turn an option of the shell on.
-fn sets<'s>(segments: impl Iterator<Item = &'s Segment>, letter: char, name: &str) -> bool {
-    let commands = segments.flat_map(|segment| &segment.commands);
-    let mut words = commands.filter(|command| command.name() == "set").flat_map(|command| command.arguments());
-    words.any(|word| {
-        let short = word.text.starts_with('-') && !word.text.starts_with("--") && word.text.contains(letter);
-        short || word.text == name
-    })
+/// Whether commands turn an option of the shell on: by its letter, or by its name after `-o`.
+fn sets(segments: &[Segment], letter: char, name: &str) -> bool {
+    let mut commands = segments.iter().flat_map(|segment| &segment.commands);
+    commands.any(|command| command.name() == "set" && command.has_option(letter, name))
 }
 
 impl<'b> Editable<'b> {
@@ -123,25 +120,26 @@ impl<'b> Editable<'b> {
     }
 
     pub(super) fn sets_errexit(&self) -> bool {
-        sets(self.segments.iter().take(2), 'e', "errexit")
+        sets(&self.segments[..self.segments.len().min(2)], 'e', "errexit")
     }
 
     fn sets_noglob(&self) -> bool {
-        sets(self.segments.iter(), 'f', "noglob")
+        sets(self.segments, 'f', "noglob")
     }
 
     /// Whether a command can follow the last one.
     pub(super) fn goes_on(&self) -> Result<(), String> {
         let line = self.step.instruction.line;
-        // `exit` in an `if` is for failures; `exec` may stand before a redirect, too.
-        let ends = |segment: &Segment, name: &str| match name {
-            "exit" | "return" => segment.is_plain,
-            "exec" | "trap" => !self.text(segment).starts_with('('),
-            _ => false,
-        };
-        let commands = self.segments.iter().flat_map(|each| each.commands.iter().map(move |command| (each, command)));
-        if let Some((_, command)) = commands.into_iter().find(|(segment, command)| ends(segment, command.name())) {
-            return Err(format!("the RUN of line {line} ends its shell by `{}`", command.name()));
+        for segment in self.segments {
+            // `exit` in an `if` is for failures; `exec` may stand before a redirect, too.
+            let ends = |command: &&Simple| match command.name() {
+                "exit" | "return" => segment.is_plain,
+                "exec" | "trap" => !segment.is_subshell(&self.run.source.text),
+                _ => false,
+            };
+            if let Some(command) = segment.commands.iter().find(ends) {
+                return Err(format!("the RUN of line {line} ends its shell by `{}`", command.name()));
+            }
         }
         let last = self.segments.last();
         let background = last.is_some_and(|last| last.span.is_empty())
@@ -160,7 +158,7 @@ impl<'b> Editable<'b> {
     /// Adds a command at the end.
     pub(super) fn append(&self, build: &Build, command: &str) -> Result<Change, String> {
         self.goes_on()?;
-        if command.contains(['*', '?', '[']) && self.sets_noglob() {
+        if has_pattern(command) && self.sets_noglob() {
             return Err(format!("the RUN of line {} turns patterns off by `set -f`", self.step.instruction.line));
         }
         let end = self.end();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Planner;
 use super::edit::{Change, Editable, newline, whole_lines};
 use super::predict::Effect;
+use super::remove::has_pattern;
 use super::uses::{at, is_below, is_indifferent, is_package_manager};
 use crate::build::{Body, Joint, RunForm, Script, Simple, Step};
 use crate::tree::{EventKind, Tree};
@@ -30,7 +31,7 @@ struct Leaks {
 fn leaks(script: &Script, text: &str) -> Leaks {
     let mut found = Leaks::default();
     for segment in &script.segments {
-        if text[segment.span.clone()].starts_with('(') {
+        if segment.is_subshell(text) {
             continue;
         }
         for command in &segment.commands {
@@ -78,8 +79,9 @@ fn matters(leaks: &Leaks, script: &Script, text: &str) -> bool {
             text.contains(&format!("${name}")) || text.contains(&format!("${{{name}"))
         }
     };
-    let has_pattern = text.contains(['*', '?', '[']);
-    !indifferent && leaks.directory || (!indifferent || has_pattern) && leaks.modes || leaks.variables.iter().any(names)
+    !indifferent && leaks.directory
+        || (!indifferent || has_pattern(text)) && leaks.modes
+        || leaks.variables.iter().any(names)
 }
 
 /// A step that becomes part of the first.

@@ -27,19 +27,18 @@ impl Said<'_> {
     }
 
     fn is_recursive(&self) -> bool {
-        let short = |text: &str| text.starts_with('-') && !text.starts_with("--") && text.contains('R');
-        self.command.arguments().iter().any(|word| short(&word.text) || word.text == "--recursive")
+        self.command.has_option('R', "--recursive")
     }
-}
 
-/// The paths that a `chown` or `chmod` names, without what follows the first pattern.
-fn places_of(said: &Said<'_>, step: &Step) -> Vec<String> {
-    let words = said.command.arguments().iter().filter(|word| !word.text.starts_with('-')).skip(1);
-    words
-        .map(|word| step.around.expand(word.literal.as_deref().unwrap_or(&word.text)))
-        .map(|path| crate::build::absolute(&step.around.workdir, &path))
-        .map(|path| path.split(['*', '?']).next().unwrap_or_default().trim_end_matches('/').to_owned())
-        .collect()
+    /// The paths that it names, without what follows the first pattern.
+    fn places(&self, step: &Step) -> Vec<String> {
+        let words = self.command.arguments().iter().filter(|word| !word.text.starts_with('-')).skip(1);
+        words
+            .map(|word| step.around.expand(word.literal.as_deref().unwrap_or(&word.text)))
+            .map(|path| crate::build::absolute(&step.around.workdir, &path))
+            .map(|path| path.split(['*', '?']).next().unwrap_or_default().trim_end_matches('/').to_owned())
+            .collect()
+    }
 }
 
 /// The event that a path had before a layer.
@@ -112,14 +111,15 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
     // Directories store no content: they are still changed here, without going down.
     let layer = &tree.layers[usize::from(caused_by)];
     let mut folders: Vec<String> = Vec::new();
+    let chmod_places: Vec<String> = chmods.iter().flat_map(|said| said.places(step)).collect();
     for event in layer.events.iter().filter(|event| !covered.contains(&event.node)) {
         let now = tree.state(event.node, caused_by).ok_or("a path is gone")?;
+        let path = super::remove::path_of(tree, event.node);
         let Some(old) = before(tree, event.node, caused_by) else {
             let is = tree.attributes(tree.stands_for(now));
-            let path = super::remove::path_of(tree, event.node);
             // What the RUN makes itself may need the command, too.
             let is_changed = !chowns.is_empty() && (is.uid, is.gid) != (0, 0)
-                || chmods.iter().any(|said| places_of(said, step).iter().any(|place| is_below(&path, place)));
+                || chmod_places.iter().any(|place| is_below(&path, place));
             if is_changed && !event.is_implied() {
                 return Err(format!("{} also makes {path}, which it gives an owner or mode", at(step)));
             }
@@ -128,7 +128,6 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
         if tree.same_attributes(old, now) {
             continue;
         }
-        let path = super::remove::path_of(tree, event.node);
         match event.kind() {
             EventKind::Directory => folders.push(path),
             EventKind::File if event.size > 0 => return Err(format!("{path} would be stored again all the same")),
@@ -136,7 +135,7 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
         }
     }
     let reaches = |said: &Said<'_>| {
-        let places = places_of(said, step);
+        let places = said.places(step);
         let is_reached = |folder: &&String| places.iter().any(|place| is_below(folder, place));
         folders.iter().filter(is_reached).cloned().collect::<Vec<_>>()
     };

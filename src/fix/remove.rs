@@ -3,7 +3,7 @@
 use globset::GlobBuilder;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::build::Word;
+use crate::build::{Simple, Word};
 use crate::tree::{EventKind, EventRef, NodeId, Tree};
 
 /// Places that a command is written out for.
@@ -18,6 +18,16 @@ pub(super) fn path_of(tree: &Tree, node: NodeId) -> String {
 pub(super) fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@%,:".contains(c);
     if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// Whether an `rm` does not mind when there is nothing to remove.
+pub(super) fn is_forced(rm: &Simple) -> bool {
+    rm.has_option('f', "--force")
+}
+
+/// Whether a shell expands a text to the names of files.
+pub(super) fn has_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
 }
 
 /// What can be taken away with some files, in the file system after a layer.
@@ -118,12 +128,12 @@ pub(super) fn expanded(tree: &Tree, layer: u16, words: &[Word], cwd: &str) -> Op
         let whole = crate::build::absolute(cwd, pattern);
         let mut level = vec![NodeId::ROOT];
         for part in whole.split('/').filter(|part| !part.is_empty()) {
-            let has_pattern = part.contains(['*', '?', '[']);
+            let is_pattern = has_pattern(part);
             let glob = GlobBuilder::new(part).literal_separator(true).build().ok()?.compile_matcher();
             level = level
                 .into_iter()
                 .flat_map(|folder| -> Vec<NodeId> {
-                    if !has_pattern {
+                    if !is_pattern {
                         let child = tree.paths.child(folder, part.as_bytes());
                         return child.filter(|child| tree.state(*child, layer).is_some()).into_iter().collect();
                     }

@@ -311,16 +311,8 @@ fn fetch_tables(
             if shared.stop.load(Ordering::Relaxed) {
                 break;
             }
-            let claim = Claim::of(&blobs[layer].annotations, blobs[layer].size.unwrap_or(0));
-            let fetched = match claim {
-                Ok(None) => continue,
-                Ok(Some(claim)) => match claim.table(remote, layer, cache, &shared.read) {
-                    Ok(table) => table,
-                    Err(error) => Err(error.to_string()),
-                },
-                Err(why) => Err(why),
-            };
-            done.push((slot, layer, fetched));
+            let fetched = Claim::fetch(&blobs[layer], remote, layer, cache, &shared.read);
+            done.extend(fetched.map(|fetched| (slot, layer, fetched)));
         }
         done
     };
@@ -562,16 +554,8 @@ impl Download<'_> {
         if !self.options.full && !self.options.verify {
             return None;
         }
-        let blob = &self.described[layer];
-        let entries = match Claim::of(&blob.annotations, blob.size.unwrap_or(0)) {
-            Ok(None) => return None,
-            Ok(Some(claim)) => match claim.table(self.remote, layer, None, &self.shared.read) {
-                Ok(table) => table.and_then(|table| table_check::of_table(&table)),
-                Err(error) => Err(error.to_string()),
-            },
-            Err(why) => Err(why),
-        };
-        match entries {
+        let fetched = Claim::fetch(&self.described[layer], self.remote, layer, None, &self.shared.read)?;
+        match fetched.and_then(|table| table_check::of_table(&table)) {
             Ok(entries) => Some(entries),
             Err(why) => {
                 // What was asked to be verified and cannot be has not passed.

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::sync::atomic::AtomicU64;
 
 use super::registry::Remote;
-use crate::image::Digest;
+use crate::image::{Digest, LayerBlob};
 use crate::layer::{Cache, MAX_TOC, TocKind};
 use crate::source::registry::RegistryError;
 
@@ -68,8 +68,25 @@ impl Claim {
         }
     }
 
+    /// Fetches the table that a layer's descriptor claims; None when it claims none. The error says why it cannot be used.
+    pub(super) fn fetch(
+        described: &LayerBlob,
+        remote: &Remote,
+        layer: usize,
+        cache: Option<&Cache>,
+        count: &AtomicU64,
+    ) -> Option<Result<Table, String>> {
+        match Self::of(&described.annotations, described.size.unwrap_or(0)) {
+            Ok(None) => None,
+            Ok(Some(claim)) => {
+                Some(claim.table(remote, layer, cache, count).unwrap_or_else(|error| Err(error.to_string())))
+            }
+            Err(why) => Some(Err(why)),
+        }
+    }
+
     /// Fetches the table of a layer. The inner error says why it cannot be used, and the layer is read whole.
-    pub(super) fn table(
+    fn table(
         &self,
         remote: &Remote,
         layer: usize,

@@ -346,7 +346,7 @@ fn top_of_rule(about: &Advice<'_>, node: NodeId) -> Option<NodeId> {
     let names_all = |node: &NodeId| {
         let mut path = Vec::new();
         rooted(about.tree, *node, &mut path);
-        about.rules.matches(rule, &[&path[..], b"/x"].concat())
+        about.rules.matches_all_in(rule, &path)
     };
     let chain = std::iter::successors(Some(node), |above| paths.parent(*above));
     chain.take_while(|node| *node != NodeId::ROOT).filter(names_all).last()

@@ -153,7 +153,7 @@ impl<'a> Guards<'a> {
         let below = |path: &[u8], top: &[u8]| path.strip_prefix(top).is_some_and(|rest| rest.first() == Some(&b'/'));
         let folder = |path: &[u8]| path[..path.iter().rposition(|byte| *byte == b'/').unwrap_or(0)].to_vec();
         let matched = |path: &[u8]| !path.is_empty() && self.rules.matches(rule, path);
-        let inside = |directory: &[u8]| matched(directory) || matched(&[directory, b"/x"].concat());
+        let inside = |directory: &[u8]| matched(directory) || self.rules.matches_all_in(rule, directory);
         if self.started.iter().any(|program| program == path)
             || self.started.iter().any(|program| below(path, &folder(program)) && matched(&folder(program)))
             || self.named_by_env.iter().any(|place| place == path || below(path, place) && inside(place))
@@ -191,7 +191,7 @@ impl<'a> Guards<'a> {
         *self.inside.entry((rule, node)).or_insert_with(|| {
             let mut path = Vec::new();
             rooted(tree, node, &mut path);
-            rules.matches(rule, &path) || rules.matches(rule, &[&path[..], b"/x"].concat())
+            rules.matches(rule, &path) || rules.matches_all_in(rule, &path)
         })
     }
 

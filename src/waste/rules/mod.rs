@@ -368,8 +368,13 @@ impl Rules {
         hits
     }
 
+    /// Whether a rule matches whatever a directory holds.
+    pub(crate) fn matches_all_in(&self, rule: RuleId, directory: &[u8]) -> bool {
+        self.matches(rule, &[directory, b"/x"].concat())
+    }
+
     /// Whether one rule matches a path.
-    pub(crate) fn matches(&self, rule: RuleId, path: &[u8]) -> bool {
+    pub(super) fn matches(&self, rule: RuleId, path: &[u8]) -> bool {
         self.hits(path).rules.contains(&rule)
     }
 
