@@ -1,9 +1,10 @@
 //! The terminal: taken when the screen opens, given back whatever ends it.
 
+use std::cell::Cell;
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
@@ -15,6 +16,14 @@ use super::jobs::Watch;
 
 /// A thread has panicked and the terminal was given back: nothing may be drawn any more.
 static GIVEN_BACK: AtomicBool = AtomicBool::new(false);
+
+/// Held while a frame is written, so that a panic in another thread gives the terminal back after it and not within it.
+static FRAME: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    /// Whether this thread holds [`FRAME`]: if it panics, its panic hook must not wait for itself.
+    static DRAWING: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The terminal in raw mode, on its alternate screen. Dropping it gives the terminal back, as does a panic in any thread,
 /// before the panic's message is printed.
@@ -32,6 +41,7 @@ impl Screen {
         let terminal = ratatui::try_init()?;
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
+            let _frame = (!DRAWING.get()).then(|| FRAME.lock().unwrap_or_else(PoisonError::into_inner));
             GIVEN_BACK.store(true, Ordering::Relaxed);
             release();
             before(info);
@@ -48,12 +58,15 @@ impl Screen {
 
     /// Draws a frame. Terminals that know synchronized updates (CSI ? 2026) show it in one piece.
     pub(super) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        let _frame = FRAME.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(terminal) = self.terminal.as_mut().filter(|_| !GIVEN_BACK.load(Ordering::Relaxed)) else {
             return Ok(());
         };
-        crossterm::queue!(io::stdout(), BeginSynchronizedUpdate)?;
-        let drawn = terminal.draw(render).map(|_| ());
+        DRAWING.set(true);
+        let drawn =
+            crossterm::queue!(io::stdout(), BeginSynchronizedUpdate).and_then(|()| terminal.draw(render).map(|_| ()));
         let ended = crossterm::execute!(io::stdout(), EndSynchronizedUpdate);
+        DRAWING.set(false);
         drawn.and(ended)
     }
 
