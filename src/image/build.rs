@@ -123,18 +123,19 @@ pub(super) fn with_config(
         Config::parse(bytes).map_err(|problem| ImageError::Document { name: "the config".to_owned(), problem })?;
     let mut notes: Vec<String> = notes.into_iter().map(|note| format!("config: {note}")).collect();
     let diff_ids = config.diff_ids();
+    let mut problems = Vec::new();
     if diff_ids.len() == layers.len() {
         for (layer, diff_id) in layers.iter_mut().zip(diff_ids) {
             layer.diff_id = diff_id;
         }
     } else {
-        notes.push(format!(
-            "the config names {} layers, the manifest {}; the manifest's are shown",
+        // No engine loads it, so a verdict on what is here says nothing about what would run.
+        problems.push(format!(
+            "the number of layers differs: {} in the config, {} in the manifest; the manifest's are shown",
             diff_ids.len(),
             layers.len()
         ));
     }
-    let mut problems = Vec::new();
     let mut verified = 0;
     match (claimed, &computed) {
         (Some(claimed), Some(computed)) if claimed == computed => verified = 1,

@@ -100,7 +100,6 @@ pub(super) fn choose_platform(
     }
     let wanted = request.platform.as_ref();
     let machine = request.usual.clone().unwrap_or_else(Platform::machine);
-    let serves = |variant: &Variant, wanted: &Platform| variant.platform.as_ref().is_some_and(|p| p.serves(wanted));
     let rows = || {
         let name = |v: &Variant| v.platform.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         let gone = |v: &Variant| match v.parts {
@@ -112,7 +111,9 @@ pub(super) fn choose_platform(
     };
     let asked = wanted.unwrap_or(&machine);
     let there = Variant::is_there;
-    let at = match variants.iter().position(|variant| there(variant) && serves(variant, asked)) {
+    let fits = variants.iter().enumerate().filter(|(_, variant)| there(variant));
+    let fits = fits.filter_map(|(at, variant)| Some((variant.platform.as_ref()?.fit(asked)?, at)));
+    let at = match fits.min().map(|(_, at)| at) {
         Some(at) => at,
         // A document that names no platform at all can't be held to one.
         None => match variants.iter().position(|v| there(v) && v.platform.is_none()) {

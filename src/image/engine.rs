@@ -23,12 +23,16 @@ pub enum EngineChoice {
 /// When the engine says that it does not have it; with those that it has.
 pub fn choose_platform(facts: &ImageFacts, wanted: Option<&Platform>) -> Result<EngineChoice, ImageError> {
     let Some(wanted) = wanted else { return Ok(EngineChoice::Described) };
-    if platform(&facts.platform).is_some_and(|own| own.serves(wanted)) {
+    if platform(&facts.platform).is_some_and(|own| own.fit(wanted) == Some(0)) {
         return Ok(EngineChoice::Described);
     }
-    let serves = |own: &EnginePlatform| platform(own).is_some_and(|own| own.serves(wanted));
-    if let Some(manifest) = facts.manifests.iter().find(|each| each.available && serves(&each.platform)) {
-        return Ok(EngineChoice::Ask(manifest.platform.clone()));
+    let there = facts.manifests.iter().filter(|each| each.available);
+    let fits = there.filter_map(|each| Some((platform(&each.platform)?.fit(wanted)?, &each.platform)));
+    if let Some((_, best)) = fits.min_by_key(|(distance, _)| *distance) {
+        return Ok(EngineChoice::Ask(best.clone()));
+    }
+    if platform(&facts.platform).is_some_and(|own| own.fit(wanted).is_some()) {
+        return Ok(EngineChoice::Described);
     }
     if facts.manifests.is_empty() && facts.store == Store::Manifests {
         return Ok(EngineChoice::Unknown);
@@ -122,7 +126,7 @@ fn compare(facts: &ImageFacts, image: &mut Image) -> Result<(), ImageError> {
         });
     }
     if let Some(described) = platform(&facts.platform)
-        && !image.platform.serves(&described)
+        && !image.platform.agrees_with(&described)
     {
         image
             .warnings

@@ -54,12 +54,37 @@ impl Platform {
         self
     }
 
-    /// Whether an image for `self` is what someone who asks for `wanted` means: an absent variant asks for any.
-    pub fn serves(&self, wanted: &Self) -> bool {
+    /// How well an image for `self` runs where `wanted` is asked for: less is better, and None is not at all. As containerd
+    /// chooses: a machine runs older variants of its architecture, `arm` means `arm/v7`, and `amd64/v3` does not run on
+    /// every `amd64`.
+    pub fn fit(&self, wanted: &Self) -> Option<u32> {
         let own = self.clone().normal();
-        own.os == wanted.os
-            && own.architecture == wanted.architecture
-            && (wanted.variant.is_none() || wanted.variant == own.variant)
+        if own.os != wanted.os || own.architecture != wanted.architecture {
+            return None;
+        }
+        if own.variant == wanted.variant {
+            return Some(0);
+        }
+        wanted.level()?.checked_sub(own.level()?)
+    }
+
+    /// The number of the variant, the usual one where none is named.
+    fn level(&self) -> Option<u32> {
+        match (&self.variant, self.architecture.as_str()) {
+            (Some(variant), _) => variant.strip_prefix('v')?.parse().ok(),
+            (None, "amd64") => Some(1),
+            (None, "arm") => Some(7),
+            (None, "arm64") => Some(8),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether both may name the same platform: one of them may leave the variant out.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let (own, other) = (self.clone().normal(), other.clone().normal());
+        own.os == other.os
+            && own.architecture == other.architecture
+            && (own.variant.is_none() || other.variant.is_none() || own.variant == other.variant)
     }
 
     /// `unknown/unknown` marks attestations, which are not images.
@@ -81,19 +106,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_serves_whom() {
-        for (image, wanted, serves) in [
-            ("linux/amd64", "linux/amd64", true),
-            ("linux/amd64", "linux/x86_64", true),
-            ("linux/arm64/v8", "linux/arm64", true),
-            ("linux/arm64", "linux/arm64/v8", true),
-            ("linux/arm/v6", "linux/arm", true),
-            ("linux/arm/v6", "linux/arm/v7", false),
-            ("linux/arm64", "arm64", true),
-            ("windows/amd64", "linux/amd64", false),
+    fn what_runs_where() {
+        for (image, wanted, fit) in [
+            ("linux/amd64", "linux/amd64", Some(0)),
+            ("linux/amd64", "linux/x86_64", Some(0)),
+            ("linux/amd64/v1", "linux/amd64", Some(0)),
+            ("linux/amd64/v3", "linux/amd64", None),
+            ("linux/amd64/v2", "linux/amd64/v3", Some(1)),
+            ("linux/arm64/v8", "linux/arm64", Some(0)),
+            ("linux/arm64", "linux/arm64/v8", Some(0)),
+            ("linux/arm/v7", "linux/arm", Some(0)),
+            ("linux/arm/v6", "linux/arm", Some(1)),
+            ("linux/arm/v6", "linux/arm/v7", Some(1)),
+            ("linux/arm/v7", "linux/arm/v6", None),
+            ("linux/arm64", "arm64", Some(0)),
+            ("linux/arm", "linux/arm64", None),
+            ("linux/ppc64le", "linux/ppc64le", Some(0)),
+            ("windows/amd64", "linux/amd64", None),
         ] {
             let (Some(image), Some(wanted)) = (Platform::parse(image), Platform::parse(wanted)) else { panic!() };
-            assert_eq!(image.serves(&wanted), serves, "{image} for {wanted}");
+            assert_eq!(image.fit(&wanted), fit, "{image} for {wanted}");
         }
         assert_eq!(Platform::parse("linux/amd64/v1/x"), None);
         assert_eq!(Platform::parse(""), None);

@@ -96,24 +96,6 @@ fn offered(
     Ok(())
 }
 
-/// How well an image for `own` runs where `wanted` is asked for: less is better. An older variant of ARM runs on a newer
-/// machine, as containerd chooses.
-fn fit(own: &Platform, wanted: &Platform) -> Option<u32> {
-    if own.serves(wanted) {
-        return Some(0);
-    }
-    let number = |platform: &Platform| -> Option<u32> { platform.variant.as_deref()?.strip_prefix('v')?.parse().ok() };
-    let plain = |platform: &Platform| Platform { variant: None, ..platform.clone() };
-    if own.architecture != "arm" || !own.serves(&plain(wanted)) {
-        return None;
-    }
-    match (number(own), number(wanted)) {
-        (Some(own), Some(wanted)) if own < wanted => Some(wanted - own),
-        (None, Some(_)) => Some(8),
-        _ => None,
-    }
-}
-
 fn choose(all: &[Offered], wanted: Option<&Platform>) -> Result<(Digest, Option<String>), ImageError> {
     let images: Vec<&Offered> = all.iter().filter(|one| one.other.is_none()).collect();
     let machine = Platform::machine();
@@ -122,7 +104,7 @@ fn choose(all: &[Offered], wanted: Option<&Platform>) -> Result<(Digest, Option<
     let rows = || images.iter().map(|one| format!("{}  {}", name(one), one.digest)).collect::<Vec<_>>();
     let best = images
         .iter()
-        .filter_map(|one| Some((fit(one.platform.as_ref()?, asked)?, *one)))
+        .filter_map(|one| Some((one.platform.as_ref()?.fit(asked)?, *one)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, one)| one);
     let chosen = match best {
@@ -133,7 +115,12 @@ fn choose(all: &[Offered], wanted: Option<&Platform>) -> Result<(Digest, Option<
             None if wanted.is_none() && images.len() == 1 => images[0],
             None if images.is_empty() => {
                 let kinds: Vec<&str> = all.iter().filter_map(|one| one.other.as_deref()).collect();
-                return Err(ImageError::NotAnImage(format!("an index without an image ({})", kinds.join(", "))));
+                let what = if kinds.is_empty() {
+                    "an empty index".to_owned()
+                } else {
+                    format!("an index of {}", kinds.join(", "))
+                };
+                return Err(ImageError::NotAnImage(what));
             }
             None => return Err(ImageError::NoPlatform { wanted: asked.clone(), has: rows() }),
         },
@@ -172,11 +159,13 @@ pub fn resolve_remote(
     let mut manifest = parse(&format!("the manifest {digest}"), top.1)?;
     let mut all = Vec::new();
     let mut note = None;
+    // What the index says of the image that was chosen.
+    let mut entry = None;
     let wanted = request.platform.as_ref();
     if let Some(children) = manifest.manifests.take() {
         offered(fetch, &children, MAX_DEPTH, &mut HashSet::new(), &mut all)?;
-        let chosen = choose(&all, wanted)?;
-        (digest, note) = chosen;
+        (digest, note) = choose(&all, wanted)?;
+        entry = all.iter().find(|one| one.digest == digest).and_then(|one| one.platform.clone());
         manifest = parse(&format!("the manifest {digest}"), &fetch.manifest(&digest)?)?;
     }
     if let Some(kind) = other_kind(&manifest) {
@@ -208,13 +197,16 @@ pub fn resolve_remote(
     image.notes.extend(manifest.notes.iter().map(|note| format!("manifest: {note}")));
     take_history(&mut image);
     image.notes.extend(note);
-    if all.is_empty() && !by_digest {
-        let own = &image.platform;
-        match wanted {
-            Some(wanted) if own.architecture != "unknown" && fit(own, wanted).is_none() => {
+    let own = image.platform.clone();
+    if own.architecture != "unknown" && !by_digest {
+        match (wanted, &entry) {
+            (_, Some(entry)) if !own.agrees_with(entry) => {
+                image.warnings.push(format!("the index says that the image is for {entry}, its config says {own}"));
+            }
+            (Some(wanted), None) if own.fit(wanted).is_none() => {
                 return Err(ImageError::NoPlatform { wanted: wanted.clone(), has: vec![own.to_string()] });
             }
-            None if own.architecture != "unknown" && fit(own, &Platform::machine()).is_none() => {
+            (None, _) if own.fit(&Platform::machine()).is_none() => {
                 image.notes.push(format!("the image is for {own}, and there is no other"));
             }
             _ => {}
@@ -237,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_older_arm_runs_on_a_newer_one() {
+    fn the_best_variant_is_chosen() {
         let offered = |platforms: &[&str]| -> Vec<Offered> {
             platforms
                 .iter()
@@ -253,6 +245,8 @@ mod tests {
             (&["linux/arm/v6", "linux/arm/v7"][..], "linux/arm/v7", Some(1)),
             (&["linux/arm/v5", "linux/arm/v6", "linux/amd64"], "linux/arm/v7", Some(1)),
             (&["linux/arm/v7"], "linux/arm/v6", None),
+            (&["linux/arm/v6", "linux/arm/v7"], "linux/arm", Some(1)),
+            (&["linux/amd64/v3", "linux/amd64"], "linux/amd64", Some(1)),
             (&["linux/amd64", "linux/arm64/v8"], "linux/arm64", Some(1)),
             (&["linux/amd64"], "windows/amd64", None),
         ] {

@@ -57,6 +57,30 @@ fn missing_layers_pass_no_gate() {
 }
 
 #[test]
+fn other_layers_than_the_config_names_pass_no_gate() {
+    let folder = folder();
+    let built = clean();
+    for fewer in [true, false] {
+        let mut members = built.members(Shape::V1);
+        for (name, bytes) in &mut members {
+            if name == "manifest.json" {
+                let mut manifest: Value = serde_json::from_slice(bytes).unwrap();
+                let layers = manifest[0]["Layers"].as_array_mut().unwrap();
+                match fewer {
+                    true => layers.truncate(1),
+                    false => layers.push(layers[0].clone()),
+                }
+                *bytes = manifest.to_string().into_bytes();
+            }
+        }
+        let saved = folder.write("other.tar", &archive(&members));
+        let (code, said) = verdict(&[path(&saved)]);
+        let counts = format!("2 in the config, {} in the manifest", if fewer { 1 } else { 3 });
+        assert!(code == Some(2) && said.contains(&counts) && !said.contains("verdict: passed"), "{code:?} {said}");
+    }
+}
+
+#[test]
 fn a_header_that_was_zeroed_is_damage() {
     let folder = folder();
     let entries: Vec<_> = (0..8).map(|n| file(format!("f{n}"), format!("content {n}").repeat(100))).collect();
