@@ -9,8 +9,9 @@ use std::time::Duration;
 use explore::bytes::shown_text;
 use explore::inspect::InspectError;
 use explore::layer::Cache;
+use explore::report::count;
 use explore::settings::Settings;
-use explore::source::registry::{self, Documents, Repository, Secret};
+use explore::source::registry::{self, Documents, Repository, Secret, Session};
 use explore::source::{Access, Engine, Pull, Reference, RegistryError, RegistrySettings, SourceError, Sources};
 use serde::Serialize;
 
@@ -46,6 +47,7 @@ pub(super) fn access(settings: &Settings, cache: Option<Cache>) -> Result<Access
             login: login(settings)?,
             timeout: settings.number("timeout").filter(|seconds| *seconds > 0).map(Duration::from_secs),
             offline: settings.switch("offline"),
+            session: Session::default(),
         },
         documents,
     })
@@ -133,15 +135,9 @@ pub(super) fn list_tags(reference: &Reference, settings: &Settings) -> Result<Ex
         }
         None => print(|out| tags.names.iter().try_for_each(|tag| writeln!(out, "{}", shown_text(tag))))?,
     }
-    for (count, what) in [
-        (tags.signatures, "signatures of cosign"),
-        (tags.attestations, "attestations of cosign"),
-        (tags.sboms, "SBOMs of cosign"),
-        (tags.referrers, "lists of referrers"),
-    ] {
-        if count > 0 {
-            say(&format!("explore: and {count} tags of {what}"));
-        }
+    let folded: Vec<String> = tags.folded().map(|(number, what)| count(number as u64, what)).collect();
+    if !folded.is_empty() {
+        say(&format!("explore: tags that are not listed: {}", folded.join(", ")));
     }
     if tags.incomplete {
         say("explore: there are more tags than were read");

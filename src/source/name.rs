@@ -39,6 +39,9 @@ pub enum NameError {
     /// The repository is too long.
     #[error("the repository has more than 255 characters")]
     Long,
+    /// Nothing after the colon.
+    #[error("nothing follows the colon of its tag")]
+    NoTag,
     /// A malformed tag.
     #[error(
         "`{0}` is not a tag: a tag has at most 128 letters, digits, `_`, `.` and `-`, and begins with none of the last two"
@@ -153,6 +156,9 @@ impl Reference {
             Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
             None => (name, None),
         };
+        if tag == Some("") {
+            return Err(NameError::NoTag);
+        }
         if let Some(tag) = tag.filter(|tag| !valid_tag(tag)) {
             return Err(NameError::Tag(tag.to_owned()));
         }

@@ -10,11 +10,11 @@ use super::app::Msg;
 use super::jobs::Watch;
 use super::pair::{Half, HalfProgress, Pair};
 use super::screens::{Choice, Described, EngineList};
-use super::text::{bytes, count};
+use super::text::bytes;
 use crate::compare::{CompareOptions, compare};
 use crate::image::Platform;
 use crate::inspect::{InspectError, Inspection, Options, Progress, inspect};
-use crate::report::exact;
+use crate::report::{count, exact};
 use crate::source::registry::{self, Repository};
 use crate::source::{Engine, Process, Reference, RegistrySettings, Target};
 
@@ -158,16 +158,7 @@ pub(super) fn list_tags(
                 return;
             }
         };
-        let folded: Vec<String> = [
-            (found.signatures, "signature"),
-            (found.attestations, "attestation"),
-            (found.sboms, "SBOM"),
-            (found.referrers, "referrer list"),
-        ]
-        .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, what)| count(number as u64, what))
-        .collect();
+        let folded: Vec<String> = found.folded().map(|(number, what)| count(number as u64, what)).collect();
         let mut note = if folded.is_empty() { String::new() } else { format!("not shown: {}", folded.join(", ")) };
         if found.incomplete {
             note.push_str("; there are more than were read");

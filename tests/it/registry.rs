@@ -167,6 +167,14 @@ fn what_may_pass_is_tried_again() {
         Fault::Answer(status, headers.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(), Vec::new())
     };
     let first = |fault: Fault| move |_: usize, before: usize| (before == 0).then(|| fault.clone());
+    // The answer to the first request after a cut, which asks for the rest.
+    let then_refused = |refusal: Fault| {
+        move |_: usize, before: usize| match before {
+            0 => Some(Fault::Cut(200_000)),
+            1 => Some(refusal.clone()),
+            _ => None,
+        }
+    };
     let faults: Vec<(&str, Box<dyn Fn(usize, usize) -> Option<Fault> + Send + Sync>)> = vec![
         ("503", Box::new(first(answer(503, &[("Retry-After", "0")])))),
         ("429", Box::new(first(answer(429, &[("Retry-After", "1")])))),
@@ -180,6 +188,9 @@ fn what_may_pass_is_tried_again() {
                 _ => Some(Fault::Whole),
             }),
         ),
+        ("a cut, and 416 for ranges", Box::new(then_refused(answer(416, &[])))),
+        ("a cut, and 400 for ranges", Box::new(then_refused(answer(400, &[])))),
+        ("a cut, and 206 without a range", Box::new(then_refused(answer(206, &[])))),
         ("an early end", Box::new(first(Fault::Cut(0)))),
     ];
     for (what, fault) in faults {

@@ -79,6 +79,11 @@ fn credentials_of_docker_and_podman_are_found() {
         let output = run_with(&home, &[&name, "--json"], &[("PATH", &path)]);
         assert!(succeeded(&output), "{file} {content}: {}", text(&output.stderr));
     }
+    // As an editor of Windows saves it.
+    let home = folder();
+    let config = format!("\u{feff}{}", json!({"auths": {host.clone(): {"auth": auth}}}));
+    home.write("home/.docker/config.json", config.as_bytes());
+    assert!(succeeded(&run(&home, &[&name, "--json"])));
     let inline = json!({"auths": {host.clone(): {"auth": auth}}}).to_string();
     assert!(succeeded(&run_with(&folder(), &[&name, "--json"], &[("DOCKER_AUTH_CONFIG", &inline)])));
     let flags = [&name, "--json", "--registry-user", "user"];
@@ -154,6 +159,21 @@ fn tokens_are_asked_for_and_renewed() {
     assert!(given.load(Ordering::Relaxed) >= 3);
 }
 
+#[test]
+fn two_images_of_one_repository_take_one_token() {
+    if !has_registry() {
+        return;
+    }
+    let registry = Registry::start();
+    registry.push("team/app", "1", &small());
+    registry.push("team/app", "2", &image().layer([file("b", "another")]));
+    let (proxy, given) = with_tokens(registry.port, r#"Bearer realm="http://HOST/token""#, 100);
+    let name = |tag: &str| format!("registry:{}/team/app:{tag}", proxy.host());
+    let output = run(&folder(), &["diff", &name("1"), &name("2")]);
+    assert_eq!(output.status.code(), Some(1), "they differ: {}", text(&output.stderr));
+    assert_eq!(given.load(Ordering::Relaxed), 1);
+}
+
 /// A token may expire while a registry that is overloaded is waited for: that does not refuse the credentials.
 #[test]
 fn a_token_that_expires_during_a_wait_is_replaced() {
@@ -162,32 +182,14 @@ fn a_token_that_expires_during_a_wait_is_replaced() {
     }
     let registry = Registry::start();
     registry.push("team/app", "1", &small());
-    let given = AtomicUsize::new(0);
-    let proxy = Proxy::with(registry.port, move |request, _| {
-        let answer = |status, header: (&str, String), body: &str| {
-            Some(Fault::Answer(status, vec![(header.0.to_owned(), header.1)], body.as_bytes().to_vec()))
-        };
-        let tokens = given.load(Ordering::Relaxed);
-        if request.path.starts_with("/token") {
-            given.store(tokens + 1, Ordering::Relaxed);
-            let body = json!({"token": format!("tok-{}", tokens + 1)}).to_string();
-            return answer(200, ("Content-Type", "application/json".to_owned()), &body);
-        }
-        match request.authorization.as_deref() {
-            // Overloaded; and the first token expires meanwhile.
-            Some("Bearer tok-1") if tokens == 1 => {
-                given.store(2, Ordering::Relaxed);
-                answer(503, ("Retry-After", "0".to_owned()), "")
-            }
-            Some("Bearer tok-3") => None,
-            _ => {
-                let realm = format!(r#"Bearer realm="http://{}/token""#, request.host);
-                answer(401, ("WWW-Authenticate", realm), "{}")
-            }
-        }
+    // Its first token is used up by the request that has to wait.
+    let busy = Proxy::with(registry.port, |_, before| {
+        (before == 0).then(|| Fault::Answer(503, vec![("Retry-After".to_owned(), "0".to_owned())], Vec::new()))
     });
+    let (proxy, given) = with_tokens(busy.port, r#"Bearer realm="http://HOST/token""#, 1);
     let output = run(&folder(), &[&format!("registry:{}/team/app:1", proxy.host()), "--json"]);
     assert!(succeeded(&output), "{}", text(&output.stderr));
+    assert!(given.load(Ordering::Relaxed) >= 2);
 }
 
 #[test]

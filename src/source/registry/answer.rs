@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 
@@ -11,6 +12,11 @@ use super::client::{Answer, Client};
 
 /// Bytes of an error's body that are read.
 const MAX_ERROR: usize = 16 * 1024;
+
+/// Whether a refusal may be over in a moment: too many requests, a server that is overloaded or starts.
+pub(super) fn may_pass(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
 
 /// Waits longer each time, and not all at the same time.
 pub(super) fn backoff(tries: u32) -> Duration {

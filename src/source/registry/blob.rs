@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_RANGE;
 use hyper::{Method, StatusCode};
 use url::Url;
@@ -223,6 +223,8 @@ impl<'s> BlobReader<'s> {
         let from = self.received;
         let part = loop {
             match self.request((from > 0).then_some(from)) {
+                // Then the whole again.
+                Ok(Part::Refused(_)) if from > 0 => break self.request(None)?,
                 Ok(part) => break part,
                 // The registry does not have it: perhaps one of the addresses does.
                 Err(error) if error.fault == RegistryFault::NotFound && from == 0 => {
@@ -236,7 +238,17 @@ impl<'s> BlobReader<'s> {
         };
         let (body, permit, skip) = match part {
             Part::From(body, permit) => (body, permit, 0),
-            Part::Whole(body, permit) => (body, permit, from),
+            Part::Whole(body, permit) => {
+                if let (Some(sent), Some(size)) = (body.size_hint().exact(), self.blob.size)
+                    && sent != size
+                {
+                    return Err(RegistryError::invalid(format!(
+                        "{} sends {sent} bytes as the blob {}, and the manifest says {size}",
+                        self.repository.endpoint.registry, self.blob.digest
+                    )));
+                }
+                (body, permit, from)
+            }
             Part::Refused(why) => return Err(RegistryError::network(why)),
         };
         self.body = Some((body, permit));

@@ -1,6 +1,5 @@
 //! Requests: sent, redirected and retried. What is asked for is in `repository` and `blob`; credentials are in `login`.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
@@ -19,13 +18,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
 
-use super::answer::{backoff, problem, retry_after};
+use super::answer::{backoff, may_pass, problem, retry_after};
 use super::auth::choose;
-use super::credentials::{Found, Secret};
+use super::credentials::Secret;
 use super::error::{RegistryError, RegistryFault};
 use super::limit::RateLimit;
 use super::login::{Authorization, LoginState};
 use super::proxy::Proxies;
+use super::session::{Known, Session};
 use super::tls::Trust;
 use super::transport::{ConnectError, Connector, speaks_tls};
 
@@ -55,6 +55,8 @@ pub struct RegistrySettings {
     pub timeout: Option<Duration>,
     /// Nothing is asked of the network.
     pub offline: bool,
+    /// What all clients with these settings know.
+    pub session: Session,
 }
 
 /// A registry as it is spoken to: where, and by which names credentials know it.
@@ -111,16 +113,9 @@ pub struct Client {
     connector: Connector,
     pub(super) http: HttpClient<Connector, Full<Bytes>>,
     pub(super) stop: watch::Sender<bool>,
-    /// By host and scope.
-    pub(super) authorizations: tokio::sync::Mutex<HashMap<String, Authorization>>,
-    /// By host and repository: found once.
-    pub(super) logins: Mutex<HashMap<String, Arc<Found>>>,
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
-    schemes: Mutex<HashMap<String, bool>>,
     /// What it waits for, and why.
     waiting: Mutex<Option<String>>,
     limit: Mutex<Option<RateLimit>>,
-    pub(super) secrets: Mutex<Vec<String>>,
     since: Instant,
 }
 
@@ -162,15 +157,14 @@ impl Client {
             connector,
             http,
             stop: watch::channel(false).0,
-            authorizations: tokio::sync::Mutex::default(),
-            logins: Mutex::default(),
-            hosts: Mutex::default(),
-            schemes: Mutex::default(),
             waiting: Mutex::default(),
             limit: Mutex::default(),
-            secrets: Mutex::default(),
             since: Instant::now(),
         }))
+    }
+
+    pub(super) fn session(&self) -> &Known {
+        self.settings.session.known()
     }
 
     /// Ends all that is under way.
@@ -197,7 +191,7 @@ impl Client {
     /// Files of certificates and credentials that could not be used.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.connector.notes();
-        if let Ok(logins) = self.logins.lock() {
+        if let Ok(logins) = self.session().logins.lock() {
             notes.extend(logins.values().flat_map(|found| found.notes.clone()));
         }
         notes.sort();
@@ -241,7 +235,7 @@ impl Client {
 
     /// Whether the registry at `authority` is spoken to with TLS.
     pub(super) async fn is_secure(&self, authority: &str, allowed: bool) -> Result<bool, RegistryError> {
-        if let Some(known) = self.schemes.lock().ok().and_then(|known| known.get(authority).copied()) {
+        if let Some(known) = self.session().schemes.lock().ok().and_then(|known| known.get(authority).copied()) {
             return Ok(known);
         }
         let plain = self.settings.plain_http.iter().any(|host| host == authority);
@@ -269,7 +263,7 @@ impl Client {
         } else {
             true
         };
-        if let Ok(mut known) = self.schemes.lock() {
+        if let Ok(mut known) = self.session().schemes.lock() {
             known.insert(authority.to_owned(), secure);
         }
         Ok(secure)
@@ -288,7 +282,7 @@ impl Client {
 
     fn host(&self, url: &Url) -> Arc<Semaphore> {
         let key = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
-        match self.hosts.lock() {
+        match self.session().hosts.lock() {
             Ok(mut hosts) => Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE)))),
             Err(_) => Arc::new(Semaphore::new(AT_ONCE)),
         }
@@ -345,7 +339,7 @@ impl Client {
                         endpoint.registry
                     )));
                 }
-                408 | 429 | 500 | 502 | 503 | 504 => {
+                _ if may_pass(status) => {
                     let wait = retry_after(&answer.headers, SystemTime::now());
                     let exhausted = status == StatusCode::TOO_MANY_REQUESTS
                         && wait.is_none()
@@ -437,10 +431,13 @@ impl Client {
             let next = target
                 .and_then(|target| url.join(target).ok())
                 .ok_or_else(|| (RegistryError::invalid(format!("{} redirects to nowhere", shown_host(&url))), false))?;
-            if !matches!(next.scheme(), "https" | "http") || secured(&url) && !secured(&next) {
+            let is_web = matches!(next.scheme(), "https" | "http");
+            if !is_web || secured(&url) && !secured(&next) {
+                let what = if is_web { ", without TLS" } else { ", which is not an address of the web" };
                 let message = format!(
-                    "{} redirects to {}, without TLS; that is not followed",
+                    "{} redirects to {}://{}{what}; that is not followed",
                     shown_host(&url),
+                    next.scheme(),
                     shown_host(&next)
                 );
                 return Err((RegistryError::invalid(message), false));
@@ -511,7 +508,7 @@ impl Client {
     /// Text of a registry without what it may have repeated of a secret.
     pub(super) fn scrubbed(&self, text: &str) -> String {
         let mut text = crate::bytes::shown_text(text);
-        for secret in self.secrets.lock().iter().flat_map(|secrets| secrets.iter()) {
+        for secret in self.session().secrets.lock().iter().flat_map(|secrets| secrets.iter()) {
             text = text.replace(secret.as_str(), "…");
         }
         text

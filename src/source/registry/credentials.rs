@@ -145,6 +145,8 @@ impl Places<'_> {
     }
 
     fn look_in(&self, name: &str, text: &str, legacy: bool, keys: &Keys, found: &mut Found) {
+        // Editors of Windows begin files with a byte order mark.
+        let text = text.trim_start_matches('\u{feff}');
         let file = match serde_json::from_str::<Value>(text) {
             Ok(Value::Object(file)) => file,
             // serde_json quotes no content of a document that it does not understand.

@@ -34,6 +34,19 @@ pub struct Tags {
     pub incomplete: bool,
 }
 
+impl Tags {
+    /// How many tags of each kind are not in `names`, and what they stand for.
+    pub fn folded(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        let kinds = [
+            (self.signatures, "signature"),
+            (self.attestations, "attestation"),
+            (self.sboms, "SBOM"),
+            (self.referrers, "referrer list"),
+        ];
+        kinds.into_iter().filter(|(number, _)| *number > 0)
+    }
+}
+
 /// Something that refers to a manifest: a signature, an SBOM, an attestation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Referrer {

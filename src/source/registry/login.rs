@@ -10,7 +10,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, PROXY_AUTHORIZATIO
 use hyper::{Method, StatusCode};
 use url::Url;
 
-use super::answer::{backoff, collect, error_in, retry_after};
+use super::answer::{backoff, collect, error_in, may_pass, retry_after};
 use super::auth::{Challenge, check_realm, choose};
 use super::client::{Client, Endpoint, LONGEST_WAIT, Request, TRIES, shown_host, variable};
 use super::credentials::{Found, Login, Places, Secret};
@@ -26,6 +26,12 @@ const TOKEN_TIME: Duration = Duration::from_secs(60);
 pub(super) struct Authorization {
     pub(super) value: String,
     until: Option<Instant>,
+}
+
+impl Authorization {
+    fn holds(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
 }
 
 /// How often it was tried to log in for one request, and the scope that the registry named.
@@ -45,8 +51,8 @@ impl LoginState {
 impl Client {
     pub(super) async fn authorization(&self, endpoint: &Endpoint, scope: &Option<String>) -> Option<Authorization> {
         let scope = scope.clone().unwrap_or_else(|| endpoint.scope());
-        let known = self.authorizations.lock().await.get(&format!("{} {scope}", endpoint.base)).cloned();
-        known.filter(|known| known.until.is_none_or(|until| Instant::now() < until))
+        let known = self.session().authorizations.lock().await.get(&format!("{} {scope}", endpoint.base)).cloned();
+        known.filter(Authorization::holds)
     }
 
     /// Gets what the registry asked for in its challenge. One at a time: who comes second finds what the first one got.
@@ -74,9 +80,8 @@ impl Client {
         }
         let scope = state.scope.clone().unwrap_or_else(|| endpoint.scope());
         let key = format!("{} {scope}", endpoint.base);
-        let mut known = self.authorizations.lock().await;
-        if known.get(&key).is_some_and(|own| Some(own) != used && own.until.is_none_or(|until| Instant::now() < until))
-        {
+        let mut known = self.session().authorizations.lock().await;
+        if known.get(&key).is_some_and(|own| Some(own) != used && own.holds()) {
             return Ok(());
         }
         let found = self.credentials(endpoint).await;
@@ -129,7 +134,7 @@ impl Client {
     }
 
     fn keep_secret(&self, secret: &str) {
-        if let Ok(mut secrets) = self.secrets.lock()
+        if let Ok(mut secrets) = self.session().secrets.lock()
             && secret.len() >= 4
             && !secrets.iter().any(|known| known == secret)
         {
@@ -259,7 +264,7 @@ impl Client {
                 Ok(Ok(answer)) => {
                     let (parts, body) = answer.into_parts();
                     let wait = retry_after(&parts.headers, SystemTime::now());
-                    let passing = matches!(parts.status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504);
+                    let passing = may_pass(parts.status);
                     if !passing || tries >= TRIES || self.is_late() || wait.is_some_and(|wait| wait > LONGEST_WAIT) {
                         let body = collect(body, MAX_TOKEN, self.silence()).await.map_err(|why| {
                             RegistryError::network(format!("the answer of the token server {host} {why}"))
@@ -285,7 +290,7 @@ impl Client {
 
     async fn credentials(&self, endpoint: &Endpoint) -> Arc<Found> {
         let key = format!("{}/{}", endpoint.registry, endpoint.repository);
-        if let Some(known) = self.logins.lock().ok().and_then(|known| known.get(&key).cloned()) {
+        if let Some(known) = self.session().logins.lock().ok().and_then(|known| known.get(&key).cloned()) {
             return known;
         }
         let (registry, repository) = (endpoint.registry.clone(), endpoint.repository.clone());
@@ -296,14 +301,14 @@ impl Client {
             Places { var: &variable, given, stopped: &stopped }.find(&registry, &repository)
         });
         let found = Arc::new(found.await.unwrap_or_default());
-        if let Ok(mut known) = self.logins.lock() {
+        if let Ok(mut known) = self.session().logins.lock() {
             known.insert(key, Arc::clone(&found));
         }
         found
     }
 
     fn known_login(&self, endpoint: &Endpoint) -> Option<Arc<Found>> {
-        self.logins.lock().ok()?.get(&format!("{}/{}", endpoint.registry, endpoint.repository)).cloned()
+        self.session().logins.lock().ok()?.get(&format!("{}/{}", endpoint.registry, endpoint.repository)).cloned()
     }
 
     /// Says of a refusal which registry, for what, with which credentials, and what to do.

@@ -15,6 +15,7 @@ mod lists;
 mod login;
 mod proxy;
 mod repository;
+mod session;
 mod tls;
 mod transport;
 
@@ -29,6 +30,7 @@ pub use hosts::short_name;
 pub use limit::RateLimit;
 pub use lists::{Referrer, Tags};
 pub use repository::{Document, Repository};
+pub use session::Session;
 
 use super::{Access, Digest, Reference};
 

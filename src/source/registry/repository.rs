@@ -283,8 +283,15 @@ impl Repository {
         if let Some(size) = size.filter(|size| *size > MAX_MANIFEST as u64) {
             return Err(RegistryError::invalid(format!("{what} has {size} bytes, more than {MAX_MANIFEST}")));
         }
+        let has_size = |bytes: Vec<u8>| match size {
+            Some(size) if size != bytes.len() as u64 => Err(RegistryError::invalid(format!(
+                "{what} {digest} has {} bytes, and the manifest says {size}",
+                bytes.len()
+            ))),
+            _ => Ok(bytes),
+        };
         if let Some(document) = self.cached(digest) {
-            return Ok(document.bytes);
+            return has_size(document.bytes);
         }
         let request = self.request(Method::GET, &format!("blobs/{digest}"), "", format!("{what} {digest}"));
         for last in [false, true] {
@@ -292,7 +299,7 @@ impl Repository {
             let own = digest.of_same_kind(&bytes);
             if own.as_ref() == Some(digest) {
                 self.cache(digest, &bytes);
-                return Ok(bytes);
+                return has_size(bytes);
             }
             if last {
                 let own = own.map_or_else(|| "another one".to_owned(), |own| own.to_string());
