@@ -18,10 +18,10 @@ pub(super) fn tend(what: Option<&CacheDo>) -> Result<ExitCode, Failure> {
     let folder = shown(cache.folder().as_os_str().as_encoded_bytes());
     let words = |used: CacheUse| {
         format!(
-            "{} ({} layers, {} images)",
+            "{} ({}, {})",
             report::bytes(used.bytes),
-            report::exact(used.layers as u64),
-            report::exact(used.images as u64)
+            report::count(used.layers as u64, "layer"),
+            report::count(used.images as u64, "image")
         )
     };
     let failed = |error| Failure::Write { name: folder.clone(), error };

@@ -10,7 +10,7 @@ use explore::bytes::shown;
 use explore::cli::Extract;
 use explore::content::{SaveProgress, Saved, save};
 use explore::inspect::Options;
-use explore::report::{bytes, exact};
+use explore::report::{bytes, count, exact};
 use explore::tree::NodeId;
 
 use super::contents::{find, kept, state};
@@ -64,7 +64,7 @@ fn tell(saved: &Saved) -> Result<(), Failure> {
         say(&format!("explore: and {} more were left out", exact((saved.skipped.len() - TOLD) as u64)));
     }
     let path = shown(saved.path.as_os_str().as_encoded_bytes());
-    let files = if saved.files == 1 { "1 file".to_owned() } else { format!("{} files", exact(saved.files)) };
+    let files = count(saved.files, "file");
     print(|out| writeln!(out, "{path}: {files}, {}", bytes(saved.bytes)))
 }
 

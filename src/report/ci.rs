@@ -166,7 +166,7 @@ fn write_findings(image: &Judged<'_>, verdict: &Verdict, out: &mut impl Write) -
         writeln!(
             out,
             "\n  and {} more, {sum}; `explore {reference}` and `--report html=FILE` show all",
-            super::words::count(more.len(), "finding")
+            super::count(more.len() as u64, "finding")
         )?;
     }
     Ok(())
@@ -218,8 +218,7 @@ fn write_excused(found: &Inspection, verdict: &Verdict, out: &mut impl Write) ->
         writeln!(out, "\n  not counted:")?;
     }
     for (why, findings, size) in rows {
-        let plural = if findings == 1 { "" } else { "s" };
-        writeln!(out, "  {:>9}  {findings} finding{plural} {why}", bytes(size))?;
+        writeln!(out, "  {:>9}  {} {why}", bytes(size), super::count(findings as u64, "finding"))?;
     }
     Ok(())
 }

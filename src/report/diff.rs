@@ -173,10 +173,11 @@ fn verdict(comparison: &Comparison) -> String {
 /// What differs of the content that no final file system shows; None where nothing does.
 fn stored_words(comparison: &Comparison) -> Option<String> {
     let crate::compare::StoredChange { files, bytes: size } = comparison.stored;
-    let files = match files {
+    let are = match files {
         0 => return None,
-        1 => return Some(format!("1 file that is stored and not in the final file system ({})", bytes(size))),
-        some => format!("{} files", exact(some)),
+        1 => "is",
+        _ => "are",
     };
-    Some(format!("{files} that are stored and not in the final file system ({})", bytes(size)))
+    let files = super::count(files, "file");
+    Some(format!("{files} that {are} stored and not in the final file system ({})", bytes(size)))
 }

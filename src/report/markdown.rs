@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::judged::{FindingView, Judged, Standing};
 use super::words;
-use super::{bytes, exact, percent};
+use super::{bytes, count, percent};
 use crate::bytes::cut_end;
 use crate::image::one_line;
 use crate::inspect::Inspection;
@@ -172,9 +172,9 @@ fn layer_table(found: &Inspection, text: &mut String) {
     let Inspection { image, tree, waste, .. } = found;
     let _ = writeln!(
         text,
-        "<details><summary>{} layers, {} files, {} stored, efficiency {}</summary>\n",
-        image.layers.len(),
-        exact(tree.final_counts().files),
+        "<details><summary>{}, {}, {} stored, efficiency {}</summary>\n",
+        count(image.layers.len() as u64, "layer"),
+        count(tree.final_counts().files, "file"),
         bytes(waste.content_bytes),
         percent(waste.efficiency() * 100.0)
     );

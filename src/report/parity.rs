@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::size::{bytes, exact};
+use super::size::{bytes, count, exact};
 use crate::bytes::{shown, shown_text};
 use crate::compare::{Comparison, OnlyOne, Parity};
 use crate::inspect::Inspection;
@@ -127,7 +127,7 @@ pub fn write_parity(
             sorted.sort_by_key(|only| std::cmp::Reverse(only.bytes));
         }
         for only in sorted.iter().take(most) {
-            let files = if only.files > 1 { format!("  {} files", exact(only.files)) } else { String::new() };
+            let files = if only.files > 1 { format!("  {}", count(only.files, "file")) } else { String::new() };
             writeln!(out, "  {:>9}  /{}{files}", bytes(only.bytes), path(comparison, only))?;
         }
         if sorted.len() > most {

@@ -32,6 +32,11 @@ pub fn exact(number: u64) -> String {
     text
 }
 
+/// A number with what it counts: `1 file`, `2,000 files`.
+pub fn count(number: u64, what: &str) -> String {
+    format!("{} {what}{}", exact(number), if number == 1 { "" } else { "s" })
+}
+
 /// A share in percent with one digit after the point.
 pub fn percent(value: f64) -> String {
     format!("{value:.1} %")

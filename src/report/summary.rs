@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 
 use super::base::base_lines;
-use super::size::{bytes, exact, percent};
+use super::size::{bytes, count, exact, percent};
 use crate::bytes::{cut_end, shown, shown_text};
 use crate::inspect::Inspection;
 use crate::waste::{Finding, Kind, Notice, Severity, Waste};
@@ -23,14 +23,8 @@ pub fn write_summary(found: &Inspection, out: &mut impl Write) -> io::Result<()>
         write!(out, "  created {}", shown_text(day))?;
     }
     writeln!(out)?;
-    let layers = image.layers.len();
-    write!(
-        out,
-        "{layers} layer{}, {} files, {} stored",
-        if layers == 1 { "" } else { "s" },
-        exact(counts.files),
-        bytes(waste.content_bytes)
-    )?;
+    let (layers, files) = (count(image.layers.len() as u64, "layer"), count(counts.files, "file"));
+    write!(out, "{layers}, {files}, {} stored", bytes(waste.content_bytes))?;
     if let Some(compressed) = found.compressed_bytes() {
         write!(out, " ({} compressed)", bytes(compressed))?;
     }

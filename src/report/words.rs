@@ -45,11 +45,6 @@ pub(super) fn amounts(check: &Check) -> (String, String) {
     if look_alike && check.limit != check.value { pair(&whole) } else { (limit, value) }
 }
 
-/// `1 finding`, `3 findings`.
-pub(super) fn count(number: usize, what: &str) -> String {
-    format!("{} {what}{}", exact(number as u64), if number == 1 { "" } else { "s" })
-}
-
 /// How much must go for a check to hold; None where it holds or is not about waste.
 pub(super) fn excess(check: &Check) -> Option<String> {
     let excess = check.excess.filter(|excess| *excess > 0)?;

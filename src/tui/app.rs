@@ -21,7 +21,7 @@ use crate::bytes::shown;
 use crate::content::Saved;
 use crate::image::Image;
 use crate::inspect::{InspectError, Inspection};
-use crate::report::exact;
+use crate::report::count;
 use crate::source::Target;
 use crate::tree::{NodeId, Range, Sort, Tree};
 use crate::waste::Waste;
@@ -348,7 +348,7 @@ impl App {
         let (text, error) = match saved {
             Ok(saved) => {
                 let path = shown(saved.path.as_os_str().as_encoded_bytes());
-                let files = if saved.files == 1 { String::new() } else { format!("{} files, ", exact(saved.files)) };
+                let files = if saved.files == 1 { String::new() } else { format!("{}, ", count(saved.files, "file")) };
                 let mut text = format!("saved {path} ({files}{})", bytes(saved.bytes));
                 if let Some((path, why)) = saved.skipped.first() {
                     let _ = write!(text, "; {} left out: {path}: {why}", saved.skipped.len());

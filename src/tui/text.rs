@@ -43,11 +43,6 @@ pub(super) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A number with what it counts: `1 file`, `2,000 files`.
-pub(super) fn count(number: u64, what: &str) -> String {
-    format!("{} {what}{}", crate::report::exact(number), if number == 1 { "" } else { "s" })
-}
-
 /// As much of the front as fits.
 pub(super) fn front(text: &str, width: usize) -> &str {
     let mut used = 0;

@@ -779,7 +779,7 @@ fn a_cache_that_is_damaged_shared_or_in_the_way_does_no_harm() {
     assert!(found["notes"].to_string().contains("cache"), "{}", found["notes"]);
     assert_eq!(comparable(found), want);
     let shown = text(&explorer.run(&["cache"]).stdout);
-    assert!(shown.contains("3 layers, 1 images"), "{shown}");
+    assert!(shown.contains("3 layers, 1 image"), "{shown}");
     assert!(text(&explorer.run(&["cache", "clear"]).stdout).contains("removed"));
     assert!(explorer.kept().is_empty());
 }

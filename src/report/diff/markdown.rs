@@ -81,7 +81,8 @@ fn settings(compared: Compared<'_>, text: &mut String) {
         .iter()
         .map(|each| format!("| {} | {} | {} |", code(&shown_text(&each.key)), value(&each.before), value(&each.after)))
         .collect();
-    let title = format!("{} settings differ", rows.len());
+    let title =
+        if rows.len() == 1 { "1 setting differs".to_owned() } else { format!("{} settings differ", rows.len()) };
     fold(&title, &rows, "| setting | before | after |\n|---|---|---|", text);
 }
 
@@ -95,7 +96,7 @@ fn layers(compared: Compared<'_>, text: &mut String) {
             format!("| {} | {place} | {size} | {} |", layer.pairing.name(), code(&cut_end(&instruction, 100)))
         })
         .collect();
-    let title = format!("{} layers differ", rows.len());
+    let title = if rows.len() == 1 { "1 layer differs".to_owned() } else { format!("{} layers differ", rows.len()) };
     fold(&title, &rows, "| | layer | size | instruction |\n|---|---|---:|---|", text);
 }
 

@@ -3,7 +3,7 @@
 use super::super::base::base_lines;
 use super::super::judged::{FindingView, Judged, Standing, owner};
 use super::super::words;
-use super::super::{bytes, exact, percent, summary};
+use super::super::{bytes, count, exact, percent, summary};
 use super::tiles;
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
@@ -173,7 +173,7 @@ fn facts(judged: &Judged<'_>) -> Vec<Fact> {
     let secrets = judged.secrets().len();
     let mut facts = vec![
         fact("stored", bytes(waste.content_bytes), compressed),
-        fact("in the final file system", bytes(waste.live_bytes), format!("{} files", exact(counts.files))),
+        fact("in the final file system", bytes(waste.live_bytes), count(counts.files, "file")),
         fact("wasted", bytes(waste.total_bytes()), pull.unwrap_or_default()),
         fact(
             "wasted by this image's own layers",

@@ -8,6 +8,7 @@ use ratatui::widgets::Widget as _;
 
 use super::Overlay;
 use crate::bytes::shown;
+use crate::report::count;
 use crate::tree::{Change, NodeId, Range};
 use crate::tui::app::App;
 use crate::tui::chrome::{Hint, frame, typing_hints};
@@ -16,7 +17,7 @@ use crate::tui::keymap::Place;
 use crate::tui::keys::Key;
 use crate::tui::layout::{centred, inner};
 use crate::tui::line::Line;
-use crate::tui::text::{bytes, count, cut_end, cut_middle};
+use crate::tui::text::{bytes, cut_end, cut_middle};
 
 /// Asks for the directory to save to.
 #[derive(Debug)]

@@ -11,13 +11,14 @@ use super::waste::fate_words;
 use crate::bytes::shown_text;
 use crate::fix::Plan;
 use crate::inspect::Inspection;
+use crate::report::count;
 use crate::tui::app::App;
 use crate::tui::chrome::{frame, text};
 use crate::tui::findings::{Entry, Group, Grouping, name};
 use crate::tui::jobs::path_of;
 use crate::tui::keymap::Action;
 use crate::tui::layout::Focus;
-use crate::tui::text::{bytes, count, cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 use crate::waste::{Finding, Kind};
 
 /// The change that ends the selected waste, who stores it, and where.

@@ -12,14 +12,14 @@ use super::layers::NO_HISTORY;
 use super::waste::fate_words;
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
-use crate::report::exact;
+use crate::report::{count, exact};
 use crate::tree::{Change, NodeId, Tree};
 use crate::tui::app::App;
 use crate::tui::chrome::{frame, text};
 use crate::tui::jobs::{CostJob, LayerCost, PathCost, Work, path_of};
 use crate::tui::keymap::Action;
 use crate::tui::layout::{Focus, inner};
-use crate::tui::text::{bytes, count, cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 use crate::waste::Finding;
 
 /// Dead parts of a layer that are listed.

@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{View, row_at};
 use crate::bytes::shown_text;
-use crate::report::{ago, exact, rfc3339};
+use crate::report::{ago, count, exact, rfc3339};
 use crate::source::Listed;
 use crate::source::registry::TagFacts;
 use crate::tui::app::{App, Effect};
@@ -22,7 +22,7 @@ use crate::tui::keymap::{Action, Place};
 use crate::tui::keys::Key;
 use crate::tui::layout::{Page, inner, skip_rows};
 use crate::tui::line::Line as Typed;
-use crate::tui::text::{bytes, count, cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 
 /// A row of the list.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use super::layers::copies_of_layer;
 use super::{View, change, row_at};
 use crate::bytes::{shown, shown_text};
 use crate::inspect::Inspection;
-use crate::report::exact;
+use crate::report::{count, exact};
 use crate::tui::app::App;
 use crate::tui::chrome::{frame, select};
 use crate::tui::cursor::Cursor;
@@ -22,7 +22,7 @@ use crate::tui::jobs::path_of;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::layout::{Focus, Page, below_header, inner, skip_rows, waste_panes};
 use crate::tui::overlays;
-use crate::tui::text::{bytes, count, cut_end, cut_middle, wrap};
+use crate::tui::text::{bytes, cut_end, cut_middle, wrap};
 use crate::waste::{Finding, Kind};
 
 /// The state of the Waste screen.
