@@ -260,9 +260,9 @@ fn summary(found: &Inspection, plan: &Plan, chosen: &[usize], proofs: &Proofs) {
 }
 
 fn tell(proof: &Proof, promised: u64) {
-    let measured = proof.bytes;
+    let (promised, measured) = (report::exact(promised), report::exact_signed(proof.bytes));
     let result = if proof.same { "same result" } else { "another result" };
-    say(&format!("     promised {}, measured {} bytes, {result}", report::exact(promised), measured));
+    say(&format!("     promised {promised}, measured {measured} bytes, {result}"));
     for difference in &proof.differences {
         say(&format!("       {difference}"));
     }

@@ -145,12 +145,18 @@ impl<'t> Writer<'t> {
         self.push(record)
     }
 
-    /// What a link to nothing names. Something may be there meanwhile, or in the other image; then it names what can't be.
+    /// What a link to nothing names. Something may be there meanwhile, or in the other image, also by way of a symbolic link;
+    /// then it names what can't be.
     fn nothing(&self, link: &Event, path: &[u8]) -> Vec<u8> {
         let from = self.from;
         let target = link_target(from, link);
-        let there = |tree: &Tree| tree.paths.find(&target).is_some_and(|node| last(tree, node).is_some());
-        if there(from) || there(self.tree) { [path, b"/\0"].concat() } else { target }
+        let ends = target.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let may_lead_on = |tree: &Tree| {
+            let at = |path: &[u8]| tree.paths.find(path).and_then(|node| last(tree, node));
+            let is_link = |end| at(&target[..end]).is_some_and(|at| tree.event_at(at).kind() == EventKind::Symlink);
+            at(&target).is_some() || ends.clone().any(is_link)
+        };
+        if may_lead_on(from) || may_lead_on(self.tree) { [path, b"/\0"].concat() } else { target }
     }
 
     fn record(&mut self, kind: RecordKind, path: &[u8], link: &[u8], xattrs: &[u8]) -> Record {

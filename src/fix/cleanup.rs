@@ -282,14 +282,11 @@ fn command_for(
     }
     // Nothing that the rule does not name goes along.
     let own = planner.rules.get(name);
-    let may_go = |path: &str| {
-        let inside = format!("{path}/x");
-        own.is_some_and(|own| {
-            planner.rules.first(inside.as_bytes(), &[own.level]).is_some_and(|rule| rule.id == own.id)
-        })
+    let is_named = |path: &str| {
+        own.is_some_and(|own| planner.rules.first(path.as_bytes(), &[own.level]).is_some_and(|rule| rule.id == own.id))
     };
     let (arguments, tops) = Removal::new(tree, layer, files.iter().copied())
-        .arguments(&may_go)
+        .arguments(Some(&is_named))
         .ok_or("they lie in too many places to name")?;
     let directories = tops.iter().any(|node| tree.state(*node, layer).is_some_and(|at| !tree.is_file(at)));
     let patterns = arguments.iter().any(|argument| argument.ends_with('*'));

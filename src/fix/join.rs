@@ -7,7 +7,7 @@ use super::edit::{Change, Editable, newline, whole_lines};
 use super::predict::Effect;
 use super::remove::has_pattern;
 use super::uses::{at, is_below, is_indifferent, is_package_manager};
-use crate::build::{Body, Joint, RunForm, Script, Simple, Step};
+use crate::build::{Body, Joint, RunForm, Script, Simple, Step, Word};
 use crate::tree::{EventKind, Tree};
 
 /// Steps that become one `RUN`.
@@ -129,8 +129,7 @@ pub(super) fn join(
     extra: &BTreeMap<usize, Vec<String>>,
 ) -> Result<Joined, String> {
     let build = planner.build;
-    let is_run = |index: &usize| planner.step(*index).keyword() == "RUN";
-    let runs: Vec<usize> = (first..=last).filter(is_run).collect();
+    let runs = members(planner, first, last);
     if runs.first() != Some(&first) || runs.last() != Some(&last) || runs.len() < 2 {
         return Err("the files are not made and removed by RUNs".to_owned());
     }
@@ -161,7 +160,11 @@ pub(super) fn join(
     let mut changes = Vec::new();
     let mut text = String::new();
     let add_extra = |text: &mut String, index: usize| {
-        for command in extra.get(&index).into_iter().flatten() {
+        // What a later one removes as well is removed once.
+        let is_last = |command: &&String| {
+            runs.iter().filter(|run| **run > index).all(|run| !extra.get(run).is_some_and(|own| own.contains(command)))
+        };
+        for command in extra.get(&index).into_iter().flatten().filter(is_last) {
             text.push_str(&format!(" {escape}{newline}{indent}&& {command}"));
         }
     };
@@ -278,6 +281,9 @@ fn between(planner: &Planner<'_>, first: usize, last: usize, parts: &[Part<'_>])
         let indifferent = after.iter().all(|part| is_indifferent_script(part.script));
         let blocked =
             || Err(format!("{} stands between {} and {}", at(step), at(planner.step(first)), at(planner.step(last))));
+        let is_behind = |run: usize| planner.step(run).keyword() == "RUN" && parts.iter().all(|part| part.index != run);
+        // A `RUN` that stays behind would come after it.
+        let passes_one = (first..index).any(is_behind);
         let names = |name: &str| {
             after.iter().any(|part| {
                 let text = part.edit_text();
@@ -295,7 +301,7 @@ fn between(planner: &Planner<'_>, first: usize, last: usize, parts: &[Part<'_>])
                 if indifferent && !named {
                     continue;
                 }
-                if !can_set_before(step, &before) {
+                if passes_one || !can_set_before(step, &before) {
                     return blocked();
                 }
                 hoisted.push(index);
@@ -306,18 +312,19 @@ fn between(planner: &Planner<'_>, first: usize, last: usize, parts: &[Part<'_>])
                 if indifferent || same {
                     continue;
                 }
-                if !before.iter().all(|part| part.script.commands().all(is_calm)) {
+                if passes_one || !before.iter().all(|part| part.script.commands().all(is_calm)) {
                     return blocked();
                 }
                 hoisted.push(index);
             }
             "USER" if indifferent && planner.step(first).around.is_root() => {}
             "COPY" | "ADD" => {
-                let mut moves_up = after.iter().copied();
-                if indifferent && moves_up.all(|part| !touches(planner, part.step(), step)) {
+                // Rather below: what is copied from the build context changes often, and the build's cache ends there.
+                let can_stay = indifferent && after.iter().all(|part| !touches(planner, part.step(), step));
+                if can_stay || can_swap(planner, step, &after) {
                     continue;
                 }
-                if !can_hoist(planner, step, &before) {
+                if passes_one || !can_go_first(planner, step, &before) {
                     return blocked();
                 }
                 hoisted.push(index);
@@ -367,19 +374,69 @@ fn can_set_before(step: &Step, before: &[&Part<'_>]) -> bool {
 }
 
 /// Whether a `COPY` can stand before steps that only install packages.
-fn can_hoist(planner: &Planner<'_>, copy: &Step, before: &[&Part<'_>]) -> bool {
-    let Body::Copy(body) = &copy.body else { return false };
+fn can_go_first(planner: &Planner<'_>, copy: &Step, before: &[&Part<'_>]) -> bool {
+    // The account may be made by one of them.
     let numeric = |owner: &str| owner.chars().all(|c| c.is_ascii_digit() || c == ':');
-    let owner = copy.instruction.flag("chown").is_none_or(numeric);
-    let Some(target) = body.target.as_deref().filter(|target| !target.is_empty()) else { return false };
-    // What a package manager reads, and what it would write itself.
-    let systems = ["/etc", "/usr", "/var", "/bin", "/sbin", "/lib", "/lib64", "/opt"];
-    let own_place = !systems.iter().any(|system| is_below(target, system)) || is_below(target, "/usr/src");
-    owner
-        && own_place
-        && before.iter().all(|part| {
-            part.script.commands().all(is_calm)
-                && !touches(planner, part.step(), copy)
-                && !part.edit_text().contains(target)
-        })
+    copy.instruction.flag("chown").is_none_or(numeric) && can_swap(planner, copy, before)
+}
+
+/// Whether a `COPY` and steps that only install packages know nothing of each other.
+fn can_swap(planner: &Planner<'_>, copy: &Step, steps: &[&Part<'_>]) -> bool {
+    let Body::Copy(body) = &copy.body else { return false };
+    let Some(target) = body.target.as_deref().filter(|target| is_own_place(target)) else { return false };
+    steps.iter().all(|part| {
+        let names_above = |word: &Word| is_below(target, word.text.trim_end_matches(['/', '*']));
+        part.script.commands().all(|command| is_calm(command) && !command.arguments().iter().any(names_above))
+            && !touches(planner, part.step(), copy)
+            && !part.edit_text().contains(target)
+    })
+}
+
+/// Whether a path is neither read by package managers nor written by them.
+fn is_own_place(path: &str) -> bool {
+    const SYSTEM: [&str; 8] = ["/etc", "/usr", "/var", "/bin", "/sbin", "/lib", "/lib64", "/opt"];
+    path.starts_with('/')
+        && path != "/"
+        && (!SYSTEM.iter().any(|system| is_below(path, system)) || is_below(path, "/usr/src"))
+}
+
+/// The `RUN`s from one step of the chain to another that become one. Those in between can stay where they are, behind it, that
+/// give files of the user's own another owner or mode, if what comes later neither knows nor makes any of those.
+pub(super) fn members(planner: &Planner<'_>, first: usize, last: usize) -> Vec<usize> {
+    let mut runs: Vec<usize> = (first..=last).filter(|index| planner.step(*index).keyword() == "RUN").collect();
+    for place in (1..runs.len().saturating_sub(1)).rev() {
+        let commands = planner.step(runs[place]).script().into_iter().flat_map(Script::commands);
+        let Some(paths) = commands.map(changed_paths).collect::<Option<Vec<_>>>() else { continue };
+        let paths = paths.concat();
+        let stays = runs[place + 1..].iter().all(|later| {
+            let step = planner.step(*later);
+            let is_calm = step.script().is_some_and(|script| script.commands().all(is_calm));
+            is_calm && !writes_below(planner, step, &paths)
+        });
+        if stays && !paths.is_empty() {
+            runs.remove(place);
+        }
+    }
+    runs
+}
+
+/// The paths that a `chown`, `chmod` or `chgrp` names; None when it is another command, or they are not known or the system's.
+fn changed_paths(command: &Simple) -> Option<Vec<String>> {
+    if !matches!(command.name(), "chown" | "chmod" | "chgrp") || !command.redirects.is_empty() {
+        return None;
+    }
+    let words = command.arguments().iter().filter(|word| !word.text.starts_with('-')).skip(1);
+    let paths = words.map(|word| word.literal.clone()).collect::<Option<Vec<_>>>()?;
+    paths.iter().all(|path| is_own_place(path)).then_some(paths)
+}
+
+/// Whether a step changes or removes something at or below one of some paths.
+fn writes_below(planner: &Planner<'_>, step: &Step, paths: &[String]) -> bool {
+    let Some(layer) = step.layer else { return true };
+    let events = &planner.tree.layers[usize::from(layer)];
+    let content = events.events.iter().filter(|event| !event.is_implied()).map(|event| event.node);
+    content.chain(events.removed.iter().copied()).any(|node| {
+        let path = super::remove::path_of(planner.tree, node);
+        paths.iter().any(|own| is_below(&path, own))
+    })
 }

@@ -119,13 +119,9 @@ impl<'a> Planner<'a> {
         files.filter(|file| !self.unstored.contains(file))
     }
 
-    /// The layers of the `RUN`s from one step to another.
+    /// The layers of the `RUN`s from one step to another that become one.
     fn layers(&self, (first, last): (usize, usize)) -> Vec<u16> {
-        (first..=last)
-            .map(|index| self.step(index))
-            .filter(|step| step.keyword() == "RUN")
-            .filter_map(|step| step.layer)
-            .collect()
+        join::members(self, first, last).into_iter().filter_map(|index| self.step(index).layer).collect()
     }
 
     fn index_of(&self, layer: u16) -> Option<usize> {

@@ -345,9 +345,8 @@ fn made(
     if files.iter().any(|file| attributes(file) != owner) {
         return Err(format!("{} makes files that get different owners", at(editable.step)));
     }
-    let (arguments, tops) = Removal::new(tree, layer, old.iter().copied())
-        .arguments(&|_| true)
-        .ok_or("they lie in too many places to name")?;
+    let (arguments, tops) =
+        Removal::new(tree, layer, old.iter().copied()).arguments(None).ok_or("they lie in too many places to name")?;
     // Everything below has to get that owner.
     let caused_by = files[0].layer;
     let mut stack = tops.clone();

@@ -38,6 +38,27 @@ pub(super) struct Removal<'t> {
     known: FxHashMap<NodeId, bool>,
 }
 
+/// Whether a rule names a path.
+pub(super) type IsNamed<'a> = &'a dyn Fn(&str) -> bool;
+
+/// How an `rm` names what goes in one folder.
+struct Names<'t> {
+    /// All that is in it goes.
+    all: bool,
+    /// Endings that are named by a pattern: how many files that go have them, and whether a name has a number. None where some
+    /// files must stay.
+    endings: FxHashMap<&'t str, Option<(usize, bool)>>,
+    /// Files of other layers that may go, too.
+    along: Vec<NodeId>,
+}
+
+/// What follows the last dot of a name that a shell needs no quotes for.
+fn ending(name: &[u8]) -> Option<&str> {
+    let (start, ending) = std::str::from_utf8(name).ok()?.rsplit_once('.')?;
+    let plain = !ending.is_empty() && ending.chars().all(|c| c.is_ascii_alphanumeric());
+    (plain && !start.is_empty()).then_some(ending)
+}
+
 impl<'t> Removal<'t> {
     pub(super) fn new(tree: &'t Tree, layer: u16, files: impl Iterator<Item = EventRef>) -> Self {
         let files = files.map(|file| tree.event_at(file).node).collect();
@@ -77,9 +98,44 @@ impl<'t> Removal<'t> {
         can
     }
 
+    /// How what goes in a folder is named.
+    fn names_in(&self, folder: NodeId, going: &FxHashSet<NodeId>, is_named: Option<IsNamed<'_>>) -> Names<'t> {
+        let tree = self.tree;
+        let is_deep = tree.paths.parent(folder).is_some_and(|above| above != NodeId::ROOT);
+        let mut names = Names { all: is_deep, endings: FxHashMap::default(), along: Vec::new() };
+        let mut count = 0;
+        for (node, at) in tree.entries(folder, self.layer).filter(|_| is_deep) {
+            let name = tree.paths.name(node);
+            // A star does not stand for what is hidden.
+            let goes = going.contains(&node) && !name.starts_with(b".");
+            names.all &= goes;
+            count += 1;
+            if let Some(ending) = ending(name) {
+                let along = !goes && tree.is_file(at) && is_named.is_some_and(|own| own(&path_of(tree, node)));
+                let known = names.endings.entry(ending).or_insert(Some((0, false)));
+                let has_number = goes && name.iter().any(u8::is_ascii_digit);
+                *known = known
+                    .filter(|_| goes || along)
+                    .map(|(many, numbered)| (many + usize::from(goes), numbered || has_number));
+                names.along.extend(along.then_some(node));
+            }
+        }
+        names.all &= count > 1;
+        names.endings.retain(|ending, known| match known {
+            None | Some((0, _)) => false,
+            Some((many, has_number)) => {
+                // A number is most likely a version, and another one the next time.
+                let means_all = || is_named.is_some_and(|own| own(&format!("{}/x.{ending}", path_of(tree, folder))));
+                *many > MOST || (*many > 1 || *has_number) && means_all()
+            }
+        });
+        names
+    }
+
     /// The arguments of an `rm -rf` that removes the files, and the paths that go; None when they lie in too many places. Only
-    /// directories that `may_go` go as a whole, and none at the top.
-    pub(super) fn arguments(&mut self, may_go: &dyn Fn(&str) -> bool) -> Option<(Vec<String>, Vec<NodeId>)> {
+    /// directories whose content `is_named` go as a whole, and none at the top; with a pattern go files of other layers that
+    /// `is_named`, too. Without it every directory may go, and no other file.
+    pub(super) fn arguments(&mut self, is_named: Option<IsNamed<'_>>) -> Option<(Vec<String>, Vec<NodeId>)> {
         let tree = self.tree;
         let mut tops: Vec<NodeId> = Vec::new();
         let mut seen: FxHashSet<NodeId> = FxHashSet::default();
@@ -88,7 +144,8 @@ impl<'t> Removal<'t> {
             let mut top = file;
             while let Some(parent) = tree.paths.parent(top).filter(|parent| *parent != NodeId::ROOT) {
                 let is_top = tree.paths.parent(parent) == Some(NodeId::ROOT);
-                if is_top || !self.can_go(parent) || !may_go(&path_of(tree, parent)) {
+                let may_go = is_named.is_none_or(|is_named| is_named(&format!("{}/x", path_of(tree, parent))));
+                if is_top || !self.can_go(parent) || !may_go {
                     break;
                 }
                 top = parent;
@@ -98,22 +155,29 @@ impl<'t> Removal<'t> {
             }
         }
         tops.sort_by_key(|node| tree.paths.path(*node));
-        let mut arguments = Vec::new();
-        let mut folders: Vec<NodeId> = Vec::new();
+        let mut arguments: Vec<String> = Vec::new();
+        let mut folders: FxHashMap<NodeId, Names<'_>> = FxHashMap::default();
         for top in &tops {
             let folder = tree.paths.parent(*top).unwrap_or(NodeId::ROOT);
-            let siblings: Vec<NodeId> = tree.entries(folder, self.layer).map(|(node, _)| node).collect();
-            let hidden = |node: &NodeId| tree.paths.name(*node).starts_with(b".");
-            let deep = tree.paths.parent(folder).is_some_and(|above| above != NodeId::ROOT);
-            let all = deep && siblings.len() > 1 && siblings.iter().all(|node| tops.contains(node) && !hidden(node));
-            if !all {
-                arguments.push(quoted(&path_of(tree, *top)));
-            } else if !folders.contains(&folder) {
-                folders.push(folder);
-                arguments.push(format!("{}/*", quoted(&path_of(tree, folder))));
+            let names = folders.entry(folder).or_insert_with(|| self.names_in(folder, &seen, is_named));
+            let ending = ending(tree.paths.name(*top)).filter(|ending| names.endings.contains_key(ending));
+            let argument = match ending {
+                _ if names.all => format!("{}/*", quoted(&path_of(tree, folder))),
+                Some(ending) => format!("{}/*.{ending}", quoted(&path_of(tree, folder))),
+                None => quoted(&path_of(tree, *top)),
+            };
+            if !arguments.contains(&argument) {
+                arguments.push(argument);
+            }
+            if arguments.len() > MOST {
+                return None;
             }
         }
-        (arguments.len() <= MOST && !arguments.is_empty()).then_some((arguments, tops))
+        tops.extend(folders.into_values().flat_map(|Names { endings, along, .. }| {
+            let goes = move |node: &NodeId| ending(tree.paths.name(*node)).is_some_and(|end| endings.contains_key(end));
+            along.into_iter().filter(goes)
+        }));
+        (!arguments.is_empty()).then_some((arguments, tops))
     }
 }
 

@@ -41,7 +41,7 @@ pub use listing::{ListFormat, permissions, write_listing};
 pub use markdown::write_step_summary;
 pub use parity::{write_parity, write_parity_json};
 pub use rules::{write_rule, write_rules};
-pub use size::{bytes, count, exact, parse_size, percent};
+pub use size::{bytes, count, exact, exact_signed, parse_size, percent};
 pub(crate) use summary::notice_words;
 pub use summary::{write_summary, write_timings};
 pub use time::{ago, date, rfc3339};

@@ -32,6 +32,11 @@ pub fn exact(number: u64) -> String {
     text
 }
 
+/// A number that may be below zero, with a comma at each thousand.
+pub fn exact_signed(number: i64) -> String {
+    format!("{}{}", if number < 0 { "-" } else { "" }, exact(number.unsigned_abs()))
+}
+
 /// A number with what it counts: `1 file`, `2,000 files`.
 pub fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", exact(number), if number == 1 { "" } else { "s" })

@@ -659,7 +659,25 @@ fn cruft_fix(about: &Advice<'_>) -> String {
     }
 }
 
+/// Whether a normal path without its leading `/` is kept by packages or the system, which would not know of a link there.
+fn is_kept_by_others(path: &[u8]) -> bool {
+    const SYSTEM: [&[u8]; 9] =
+        [b"usr/", b"lib/", b"lib32/", b"lib64/", b"bin/", b"sbin/", b"etc/", b"var/lib/", b"var/cache/"];
+    const PACKAGES: [&[u8]; 5] = [b"site-packages", b"dist-packages", b"node_modules", b"gems", b"vendor"];
+    let is_own = path.starts_with(b"usr/local/") || path.starts_with(b"usr/src/");
+    SYSTEM.iter().any(|start| path.starts_with(start)) && !is_own
+        || path.split(|byte| *byte == b'/').any(|part| PACKAGES.contains(&part))
+}
+
 fn duplicate_fix(about: &Advice<'_>) -> String {
+    let node = |file: EventRef| about.tree.event_at(file).node;
+    let twins = about.twin_folders.or(about.twin.map(|(file, kept)| (node(file), node(kept))));
+    if let Some((own, kept)) = twins
+        && [own, kept].iter().any(|node| is_kept_by_others(&about.tree.paths.path(*node)))
+    {
+        return "no change is known to be safe: packages or the system keep one of the two, and would not know of a link"
+            .to_owned();
+    }
     if let Some((own, kept)) = about.twin_folders {
         let link = format!("ln -s {} {}", quoted(&about.tree.paths.path(kept)), quoted(&about.tree.paths.path(own)));
         return match step(about.stored_by) {
@@ -670,7 +688,10 @@ fn duplicate_fix(about: &Advice<'_>) -> String {
         };
     }
     let Some((file, kept)) = about.twin else { return "store it once, and make symbolic links".to_owned() };
-    let path = |file: EventRef| quoted(&about.tree.paths.path(about.tree.event_at(file).node));
+    if about.files > 1 {
+        return "store each of them once, and make the others links to it".to_owned();
+    }
+    let path = |file: EventRef| quoted(&about.tree.paths.path(node(file)));
     let (own, other) = (path(file), path(kept));
     match step(about.stored_by) {
         Step::Run if file.layer == kept.layer => {

@@ -465,6 +465,22 @@ fn an_entry_leads_back_to_the_image_that_has_it() {
     }
 }
 
+#[test]
+fn a_link_to_nothing_stays_one_where_a_symbolic_link_leads_on() {
+    // In its layer there is no `b`; with both layers as one, `b/a` is `x/a`.
+    let before =
+        image().layer([symlink("a", "x"), symlink("b", "x"), file("a/a", "one")]).layer([hardlink("a/a", "b/a")]);
+    let after = image().layer([file("c", "one")]);
+    for (one, other) in [(&before, &after), (&after, &before)] {
+        let own = pair(one, other);
+        let comparison = own.compare();
+        let images = [look(&own.before), look(&own.after)];
+        for (layer, found) in images.iter().enumerate() {
+            assert_eq!(state(&comparison.tree, layer as u16), state(&found.tree, found.tree.top().unwrap()));
+        }
+    }
+}
+
 fn any_entry() -> impl Strategy<Value = Entry> {
     let path = prop::sample::select(vec!["a", "b", "a/a", "a/b", "b/a", "a/b/c", "c"]);
     (path, 0..7_u8, 0..3_u8, 0..2_u64).prop_map(|(path, kind, content, owner)| match kind {

@@ -549,11 +549,11 @@ fn pair_context(context: &Path) {
         std::fs::write(path, content).unwrap();
     }
     std::os::unix::fs::symlink("one", context.join("linked/two")).unwrap();
-    let lists = "/var/lib/apt/lists";
+    let (lists, debs) = ("/var/lib/apt/lists", "/var/cache/apt/archives");
     let apt = format!(
         "#!/bin/sh\nset -e\ncase $1 in update) mkdir -p {lists}; head -c 900000 /bin/busybox >{lists}/deb_Packages;;\n\
          install) test -s {lists}/deb_Packages; shift 2; for each; do mkdir -p /usr; head -c 150000 /bin/busybox >/usr/$each; \
-         done;; esac\n"
+         test ! -e /keep-debs || {{ mkdir -p {debs}; head -c 100000 /bin/busybox >{debs}/${{each}}_1.0_all.deb; }}; done;; esac\n"
     );
     let go = "#!/bin/sh\nset -e\ncase $1 in mod) mkdir -p /root/go/pkg/mod; head -c 500000 /bin/busybox >/root/go/pkg/mod/a.zip;;\n\
               build) test -s /root/go/pkg/mod/a.zip; echo built >/out;; esac\n";

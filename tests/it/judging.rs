@@ -560,6 +560,11 @@ fn a_folder_that_is_copied_is_linked_as_a_folder() {
         &[&half("a", "last"), &[file("srv/b/lib/deep/two", "abcdefghij-"), file("srv/b/lib/deep/own", "x")]],
     );
     assert!(fix.contains("`ln -s /srv/a/lib/deep/two /srv/b/lib/deep/two`"), "{fix}");
+    // No links into directories of the system or of packages.
+    for (copy, of) in [("usr/share/one", "srv/one"), ("srv/one", "usr/share/one"), ("a/node_modules/one", "srv/one")] {
+        let (_, fix) = see(&["COPY a /", "RUN cp a b"], &[&[file(of, "0123456789")], &[file(copy, "0123456789")]]);
+        assert!(fix.starts_with("no change is known to be safe: packages or the system"), "{fix}");
+    }
 }
 
 #[test]

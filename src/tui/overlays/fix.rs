@@ -14,7 +14,7 @@ use crate::content::apply;
 use crate::fix::Plan;
 use crate::inspect::Inspection;
 use crate::prove::Proof;
-use crate::report::exact;
+use crate::report::{exact, exact_signed};
 use crate::tui::app::{App, Toast};
 use crate::tui::chrome::{Hint, frame, text};
 use crate::tui::cursor::Cursor;
@@ -111,9 +111,7 @@ impl Fix {
             }
             State::Done(Err(why)) => say(&format!("not proven: {}", shown_text(why)), theme.removed),
             State::Done(Ok(proof)) => {
-                let sign = if proof.bytes < 0 { "-" } else { "" };
-                let bytes = exact(proof.bytes.unsigned_abs());
-                let measured = format!("promised {} bytes, measured {sign}{bytes}", exact(edit.bytes));
+                let measured = format!("promised {} bytes, measured {}", exact(edit.bytes), exact_signed(proof.bytes));
                 if proof.same {
                     say(&format!("proven: {measured}, and the result is the same"), theme.added);
                 } else {

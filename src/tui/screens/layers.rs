@@ -479,7 +479,7 @@ fn list(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         let layer = row - usize::from(divider.is_some_and(|base| row > base));
         if layer >= count {
-            total(app, &columns).render(line, buffer);
+            total(app, &columns, usize::from(line.width)).render(line, buffer);
             continue;
         }
         let marked = app.layers.mark.is_some() && (usize::from(range.first)..=usize::from(range.last)).contains(&layer);
@@ -507,7 +507,7 @@ fn divider_text(app: &App, width: usize) -> String {
 }
 
 /// What all layers store, and what is left of it.
-fn total(app: &App, columns: &Columns) -> Line<'static> {
+fn total(app: &App, columns: &Columns, width: usize) -> Line<'static> {
     let Some(found) = &app.found else { return Line::default() };
     let waste = &found.waste;
     let dead = waste.content_bytes.saturating_sub(waste.live_bytes);
@@ -523,8 +523,13 @@ fn total(app: &App, columns: &Columns) -> Line<'static> {
     } else if columns.dead {
         text += "     ";
     }
-    let _ = write!(text, "= {} in the final file system", bytes(waste.live_bytes));
-    Line::styled(text, app.theme.faint)
+    let live = format!("= {} in the final file system", bytes(waste.live_bytes));
+    if text.width() + live.width() <= width {
+        text += &live;
+    } else {
+        let _ = write!(text, "= {} live", bytes(waste.live_bytes));
+    }
+    Line::styled(cut_end(&text, width), app.theme.faint)
 }
 
 /// Content of a layer, as far as it is known: what was read, else what an engine reports.
