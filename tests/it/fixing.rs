@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Folder, ImageBuilder, Shape, explore_in, file, folder, image, look_with, text};
+use crate::common::{Folder, ImageBuilder, Shape, explore_in, file, folder, gone, image, look_with, text};
 use crate::screen::Explorer;
 use explore::inspect::Options;
 use serde_json::{Value, json};
@@ -60,6 +60,40 @@ fn the_diff_is_taken_by_patch_and_git() {
         let output = Command::new(program).args(arguments).arg(&patch).current_dir(folder.path()).output().unwrap();
         assert!(output.status.success(), "{program}: {}{}", text(&output.stderr), text(&output.stdout));
     }
+}
+
+/// A copy of the build context changes often: steps below it that move up into another keep the build's cache, and the copy that
+/// moves up would end it.
+#[test]
+fn what_is_copied_stays_below_the_runs_that_become_one() {
+    let folder = folder();
+    let dockerfile = "FROM scratch\nCOPY bin /bin\nRUN apt-get update && apt-get install -y curl\nCOPY app /srv/app\n\
+                      RUN chown -R 33:33 /srv/app\nRUN apt-get install -y less && rm -rf /var/lib/apt/lists/*\n";
+    let program = |name: &str| file(format!("bin/{name}"), vec![1; 1000]).mode(0o755);
+    let app = file("srv/app/app.py", vec![5; 200_000]);
+    let built = image()
+        .layer([program("sh"), program("rm"), program("apt-get")])
+        .layer([file("usr/curl", "curl"), file("var/lib/apt/lists/deb_Packages", vec![2; 400_000])])
+        .layer([app.clone()])
+        .layer([app.owner(33, 33)])
+        .layer([file("usr/less", "less"), gone("var/lib/apt/lists/deb_Packages")])
+        .history(json!([
+            {"created_by": "COPY bin /bin # buildkit"},
+            {"created_by": "RUN /bin/sh -c apt-get update && apt-get install -y curl # buildkit"},
+            {"created_by": "COPY app /srv/app # buildkit"},
+            {"created_by": "RUN /bin/sh -c chown -R 33:33 /srv/app # buildkit"},
+            {"created_by": "RUN /bin/sh -c apt-get install -y less && rm -rf /var/lib/apt/lists/* # buildkit"},
+        ]));
+    folder.write("image.tar", &built.save(Shape::Docker));
+    folder.write("Dockerfile", dockerfile.as_bytes());
+    let (_, said, code) = fix(&folder, &["--dockerfile", "Dockerfile", "--apply"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("600 kB"), "{said}");
+    assert_eq!(
+        read(&folder, "Dockerfile"),
+        "FROM scratch\nCOPY bin /bin\nRUN apt-get update && apt-get install -y curl \\\n    && apt-get install -y less && \
+         rm -rf /var/lib/apt/lists/*\nCOPY --chown=33:33 app /srv/app\n"
+    );
 }
 
 #[test]
