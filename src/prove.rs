@@ -15,6 +15,7 @@ use crate::fix::{Edited, Plan};
 use crate::inspect::{InspectError, Inspection, Options, inspect};
 use crate::source::{Target, TargetError};
 use crate::tree::{Change, Tree};
+use crate::waste::Rules;
 
 /// What is built, and how.
 #[derive(Debug, Clone)]
@@ -119,12 +120,21 @@ impl<'p> Prover<'p> {
         let edited = build(&self.request, self.folder.path(), "edited", &dockerfile, ignore, false)?;
         let gone: Vec<Vec<u8>> =
             edits.iter().flat_map(|edit| &self.plan.edits[*edit].gone).map(|node| tree.paths.path(*node)).collect();
-        let named = |path: &[u8]| {
+        let is_gone = |path: &[u8]| {
             gone.iter()
                 .any(|top| path == &top[..] || path.strip_prefix(&top[..]).is_some_and(|rest| rest.starts_with(b"/")))
         };
+        let rules = self.request.options.rules.as_ref().unwrap_or_else(|| Rules::built_in());
+        let may_differ = |change: Change, path: &[u8]| match change {
+            Change::Removed => is_gone(path),
+            // It may be copied with the rest of the build context.
+            Change::Modified => {
+                ignore.is_some() && path.ends_with(b".dockerignore") || rules.varies(&[b"/", path].concat())
+            }
+            _ => false,
+        };
         let comparison = self.compare(&self.original, &edited)?;
-        let mut differing = differences(&comparison, &named);
+        let mut differing = differences(&comparison, &may_differ);
         if !differing.is_empty() {
             if self.unsteady.is_none() {
                 let again = build(&self.request, self.folder.path(), "original", self.plan.text(), None, true)?;
@@ -148,13 +158,13 @@ impl<'p> Prover<'p> {
     }
 }
 
-/// What differs beside what is named: the path, where it is one, and a sentence.
-fn differences(comparison: &Comparison, named: &dyn Fn(&[u8]) -> bool) -> Vec<(Option<Vec<u8>>, String)> {
+/// What differs beside what may: the path, where it is one, and a sentence.
+fn differences(comparison: &Comparison, may_differ: &dyn Fn(Change, &[u8]) -> bool) -> Vec<(Option<Vec<u8>>, String)> {
     let tree = &comparison.tree;
     let mut found = Vec::new();
     for file in &comparison.files {
         let path = tree.paths.path(file.node);
-        if file.change == Change::Removed && named(&path) {
+        if may_differ(file.change, &path) {
             continue;
         }
         let aspects: Vec<&str> = file.aspects.iter().map(|aspect| aspect.name()).collect();

@@ -25,6 +25,7 @@ pub(super) fn clean(planner: &Planner<'_>, rule: Option<&str>, findings: &[usize
     let mut removed: Vec<String> = Vec::new();
     let mut commands: Vec<String> = Vec::new();
     let mut first = usize::MAX;
+    let mut last: Vec<EventRef> = Vec::new();
     for (layer, files) in &by_layer {
         let index = planner.index_of(*layer).ok_or("the step that makes them is not in the Dockerfile")?;
         let editable = Editable::of(planner.build, planner.chain[index])?;
@@ -32,16 +33,13 @@ pub(super) fn clean(planner: &Planner<'_>, rule: Option<&str>, findings: &[usize
         first = first.min(index);
         may_remove(planner, editable.step, *layer, files)?;
         // All of them may be gone after a later step.
-        let dead_by = files
-            .iter()
-            .map(|file| tree.event_at(*file).until)
-            .max()
-            .filter(|until| usize::from(*until) < tree.layers.len());
-        let deleter = dead_by.and_then(|layer| planner.index_of(layer));
+        let lives = planner.lives(files);
+        let deleter = lives.dead_by.and_then(|layer| planner.index_of(layer));
+        last.extend(&lives.last);
         let (command, tops) = command_for(planner, rule, *layer, files, deleter)?;
         let paths: Vec<String> = tops.iter().map(|node| path_of(tree, *node)).collect();
         let covered: FxHashSet<NodeId> = files_below(tree, *layer, &tops).into_iter().map(|(node, _)| node).collect();
-        let gone = files.iter().filter(|file| covered.contains(&tree.event_at(**file).node));
+        let gone = lives.copies.iter().filter(|file| covered.contains(&tree.event_at(**file).node));
         intent.effect.unstored.extend(gone);
         let end = deleter.unwrap_or(planner.chain.len());
         let question = Question { build: planner.build, paths: &paths, later: &later };
@@ -69,10 +67,10 @@ pub(super) fn clean(planner: &Planner<'_>, rule: Option<&str>, findings: &[usize
         commands.push(command);
         intent.gone.extend(tops);
     }
-    if let Some(last) = commands.last() {
-        fill(planner, &later, first, last, &removed, &by_layer, &mut intent)?;
+    if let Some(command) = commands.last() {
+        fill(planner, &later, first, command, &removed, &by_layer, &mut intent)?;
     }
-    drop_deletions(planner, &by_layer, &mut intent)?;
+    drop_deletions(planner, &last, &mut intent)?;
     for list in intent.appends.values_mut() {
         let mut seen = BTreeSet::new();
         list.retain(|command| seen.insert(command.clone()));
@@ -82,14 +80,10 @@ pub(super) fn clean(planner: &Planner<'_>, rule: Option<&str>, findings: &[usize
 }
 
 /// Takes out the author's later deletions, which have nothing left to delete; one without `-f` would fail.
-fn drop_deletions(
-    planner: &Planner<'_>,
-    by_layer: &BTreeMap<u16, Vec<EventRef>>,
-    intent: &mut Intent,
-) -> Result<(), String> {
+fn drop_deletions(planner: &Planner<'_>, last: &[EventRef], intent: &mut Intent) -> Result<(), String> {
     let tree = planner.tree;
-    let files = by_layer.values().flatten();
-    let deleters: BTreeSet<usize> = files
+    let deleters: BTreeSet<usize> = last
+        .iter()
         .filter_map(|file| planner.index_of(tree.event_at(*file).until))
         .filter(|index| {
             // What is joined deletes as before.

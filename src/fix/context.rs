@@ -8,10 +8,10 @@ use super::edit::{Change, Editable, File, remove_instruction};
 use super::predict::Effect;
 use super::remove::{expanded, files_below, is_forced, path_of};
 use super::uses::{Question, at, deletes_older_files, is_below};
-use super::{Intent, Planner};
+use super::{Intent, Lives, Planner};
 use crate::build::{Body, Copied, CopyBody, Source, Step, StepId};
 use crate::tree::{Event, EventKind, EventRef, NodeId};
-use crate::waste::{Later, Need};
+use crate::waste::{Kind, Later, Need};
 
 /// Lines that are written out.
 const MOST: usize = 8;
@@ -31,11 +31,7 @@ pub(super) fn ignore(
     if files.iter().any(|file| file.layer != layer) {
         return Err("they are stored by several steps".to_owned());
     }
-    let dead_by = files
-        .iter()
-        .map(|file| tree.event_at(*file).until)
-        .max()
-        .filter(|until| usize::from(*until) < tree.layers.len());
+    let Lives { copies, last, dead_by } = planner.lives(&files);
     let (tops, out) = match &body.from {
         Some(from) => out_of_stage(planner, step, from, &files)?,
         None => out_of_context(planner, origin, body, rule, (&files, dead_by))?,
@@ -66,15 +62,22 @@ pub(super) fn ignore(
         if let Some(how) = question.run_use(deleter, |command| !matches!(command.name(), "rm" | "rmdir")) {
             return Err(format!("{} {how}", at(deleter)));
         }
-        intent.changes.extend(without_deletion(planner, end, &files, &tops)?);
+        intent.changes.extend(without_deletion(planner, end, &last, &tops)?);
     } else if let Some(how) = planner.copied_elsewhere(&paths, planner.chain[origin].stage) {
         return Err(how);
     }
-    intent.changes.push(match &out {
-        Out::Ignored(lines) => planner.ignore_lines(lines)?,
-        Out::Instruction(_) => remove_instruction(planner.build, planner.chain[origin]),
+    match &out {
+        Out::Ignored(lines) => intent.changes.extend(planner.ignore_lines(lines)?),
+        Out::Instruction(_) => intent.changes.push(remove_instruction(planner.build, planner.chain[origin])),
+    }
+    let all: FxHashSet<EventRef> = copies.iter().copied().collect();
+    let again = planner.findings.iter().enumerate().filter(|(place, finding)| {
+        finding.kind == Kind::Metadata
+            && !findings.contains(place)
+            && finding.charged.iter().all(|file| all.contains(file))
     });
-    intent.effect = Effect { joins: Vec::new(), unstored: files };
+    intent.findings.extend(again.map(|(place, _)| place));
+    intent.effect = Effect { joins: Vec::new(), unstored: copies };
     intent.gone = tops;
     let what = rule
         .and_then(|rule| planner.rules.get(rule))
@@ -480,7 +483,7 @@ impl Planner<'_> {
         })
     }
 
-    fn ignore_lines(&self, lines: &BTreeSet<String>) -> Result<Change, String> {
+    fn ignore_lines(&self, lines: &BTreeSet<String>) -> Result<Vec<Change>, String> {
         let Some(ignore) = self.ignore else {
             return Err("the build context is not at hand, so its .dockerignore is not known".to_owned());
         };
@@ -488,8 +491,16 @@ impl Planner<'_> {
         if text.lines().any(|line| line.trim_start().starts_with('!')) {
             return Err("the .dockerignore has exceptions (`!`), which decide by their order".to_owned());
         }
-        let start = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let (start, text_end) = (if text.is_empty() || text.ends_with('\n') { "" } else { "\n" }, text.len());
+        // A new one would be copied with the rest.
+        let is_root = |source: &String| matches!(context_name(source), "" | "." | "*");
+        let copies_all = self.chain.iter().any(|id| match &self.build.step(*id).body {
+            Body::Copy(body) => body.from.is_none() && body.sources.iter().any(is_root),
+            _ => false,
+        });
+        let own = (ignore.text.is_none() && copies_all).then(|| ".dockerignore\n".to_owned());
         let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        Ok(Change { file: File::Ignore, range: text.len()..text.len(), text: format!("{start}{lines}") })
+        let change = |text| Change { file: File::Ignore, range: text_end..text_end, text };
+        Ok(own.into_iter().chain([format!("{start}{lines}")]).map(change).collect())
     }
 }

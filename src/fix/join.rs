@@ -385,8 +385,11 @@ fn can_swap(planner: &Planner<'_>, copy: &Step, steps: &[&Part<'_>]) -> bool {
     let Body::Copy(body) = &copy.body else { return false };
     let Some(target) = body.target.as_deref().filter(|target| is_own_place(target)) else { return false };
     steps.iter().all(|part| {
-        let names_above = |word: &Word| is_below(target, word.text.trim_end_matches(['/', '*']));
-        part.script.commands().all(|command| is_calm(command) && !command.arguments().iter().any(names_above))
+        let may_mean_it = |word: &Word| {
+            let text = part.step().around.expand(&word.text);
+            text.contains(['$', '`']) || text.contains(target) || is_below(target, text.trim_end_matches(['/', '*']))
+        };
+        part.script.commands().all(|command| is_calm(command) && !command.words.iter().any(may_mean_it))
             && !touches(planner, part.step(), copy)
             && !part.edit_text().contains(target)
     })

@@ -24,8 +24,8 @@ pub use predict::Effect;
 
 use crate::build::{Build, Step, StepId};
 use crate::image::Image;
-use crate::tree::{EventRef, NodeId, Tree};
-use crate::waste::{Accounts, Finding, Later, Need, Rules};
+use crate::tree::{Event, EventRef, NodeId, Tree};
+use crate::waste::{Accounts, Finding, Kind, Later, Need, Rules};
 
 /// The `.dockerignore` of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,28 @@ impl<'a> Planner<'a> {
         files.filter(|file| !self.unstored.contains(file))
     }
 
+    /// What becomes of files: a step may store them again for another owner or mode.
+    fn lives(&self, files: &[EventRef]) -> Lives {
+        let again = self.findings.iter().filter(|finding| finding.kind == Kind::Metadata);
+        let again: FxHashSet<EventRef> = again.flat_map(|finding| finding.charged.iter().copied()).collect();
+        let mut lives = Lives { copies: files.to_vec(), last: Vec::new(), dead_by: None };
+        let mut end = 0;
+        for file in files {
+            let mut at = *file;
+            loop {
+                let event = self.tree.event_at(at);
+                let next = if event.until == Event::HOLDS { None } else { self.tree.state(event.node, event.until) };
+                let Some(next) = next.filter(|next| again.contains(next)) else { break };
+                lives.copies.push(next);
+                at = next;
+            }
+            lives.last.push(at);
+            end = end.max(self.tree.event_at(at).until);
+        }
+        lives.dead_by = Some(end).filter(|end| usize::from(*end) < self.tree.layers.len());
+        lives
+    }
+
     /// The layers of the `RUN`s from one step to another that become one.
     fn layers(&self, (first, last): (usize, usize)) -> Vec<u16> {
         join::members(self, first, last).into_iter().filter_map(|index| self.step(index).layer).collect()
@@ -127,6 +149,16 @@ impl<'a> Planner<'a> {
     fn index_of(&self, layer: u16) -> Option<usize> {
         self.by_layer.get(&layer).copied()
     }
+}
+
+/// What becomes of some files.
+struct Lives {
+    /// They, and all that stores them again.
+    copies: Vec<EventRef>,
+    /// What is there of each in the end.
+    last: Vec<EventRef>,
+    /// The layer that takes the last of them away; None when some stay.
+    dead_by: Option<u16>,
 }
 
 /// What an edit is to do, before it is known which others touch the same steps.

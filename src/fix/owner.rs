@@ -111,15 +111,17 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
     // Directories store no content: they are still changed here, without going down.
     let layer = &tree.layers[usize::from(caused_by)];
     let mut folders: Vec<String> = Vec::new();
-    let chmod_places: Vec<String> = chmods.iter().flat_map(|said| said.places(step)).collect();
+    let places: Vec<String> = chowns.iter().chain(&chmods).flat_map(|said| said.places(step)).collect();
     for event in layer.events.iter().filter(|event| !covered.contains(&event.node)) {
-        let now = tree.state(event.node, caused_by).ok_or("a path is gone")?;
         let path = super::remove::path_of(tree, event.node);
+        if !places.iter().any(|place| place.contains('$') || is_below(&path, place)) {
+            continue;
+        }
+        let now = tree.state(event.node, caused_by).ok_or("a path is gone")?;
         let Some(old) = before(tree, event.node, caused_by) else {
             let is = tree.attributes(tree.stands_for(now));
             // What the RUN makes itself may need the command, too.
-            let is_changed = !chowns.is_empty() && (is.uid, is.gid) != (0, 0)
-                || chmod_places.iter().any(|place| is_below(&path, place));
+            let is_changed = !chmods.is_empty() || (is.uid, is.gid) != (0, 0);
             if is_changed && !event.is_implied() {
                 return Err(format!("{} also makes {path}, which it gives an owner or mode", at(step)));
             }

@@ -217,8 +217,9 @@ impl Plan {
             let mut changes: Vec<&Change> = Vec::new();
             for change in edits.iter().flat_map(|edit| &self.edits[*edit].changes).filter(|change| change.file == file)
             {
-                // What two edits both take out is taken out once.
-                if !(changes.contains(&change) && change.text.is_empty()) {
+                // What two edits both take out is taken out once, and a line that both ignore is written once.
+                let is_once = change.text.is_empty() || file == File::Ignore;
+                if !(is_once && changes.contains(&change)) {
                     changes.push(change);
                 }
             }

@@ -109,7 +109,6 @@ fn build(name: &str, context: &Path) {
 
 fn build_from(name: &str, recipe: &Path, context: &Path, builder: Builder) {
     std::fs::create_dir_all(context).unwrap();
-    std::fs::copy(recipe, context.join("Dockerfile")).unwrap();
     std::fs::copy("/bin/busybox", context.join("busybox")).expect("busybox-static is installed");
     let tree = crate::common::layer(&[
         crate::common::dir("from-tar").mode(0o700).owner(7, 8),
@@ -125,8 +124,8 @@ fn build_from(name: &str, recipe: &Path, context: &Path, builder: Builder) {
     // No build needs a network, nor an engine that has one.
     docker
         .env("DOCKER_BUILDKIT", kit)
-        .args(["build", "--network", "none", "--no-cache", "--force-rm", "-q", "-t", &tag(name)])
-        .arg(context);
+        .args(["build", "--network", "none", "--no-cache", "--force-rm", "-q", "-t", &tag(name), "-f"])
+        .args([recipe, context]);
     let mut output = docker.output().unwrap();
     // The containerd store sometimes collects what a build that runs at the same time is about to use.
     if !output.status.success() && text(&output.stderr).contains("does not exist: not found") {
@@ -568,9 +567,11 @@ fn pair_context(context: &Path) {
 /// A pair's image, saved to a file.
 fn saved_pair(name: &str, context: &Path, builder: Builder, file: &Path) {
     let dockerfile = context.join("Dockerfile");
+    // Not in the build context, where a `COPY . .` would take it along.
     let own = context.join("../Dockerfile");
-    std::fs::copy(&dockerfile, &own).unwrap();
+    std::fs::rename(&dockerfile, &own).unwrap();
     build_from(name, &own, context, builder);
+    std::fs::rename(&own, &dockerfile).unwrap();
     run("docker", &["save", &tag(name), "-o", file.to_str().unwrap()]);
 }
 

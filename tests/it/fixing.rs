@@ -135,7 +135,10 @@ fn files_are_changed_as_a_whole_and_only_when_they_are_what_was_read() {
     let (_, said, code) = fix(&folder, &["--dockerfile", "Dockerfile", "--apply"]);
     assert_eq!(code, Some(0), "{said}");
     let edited = DOCKERFILE.replace("RUN pip install app", "RUN pip install app && rm -rf /root/.cache/pip");
-    assert_eq!((read(&folder, "Dockerfile"), read(&folder, ".dockerignore")), (edited, ".git\n".to_owned()));
+    assert_eq!(
+        (read(&folder, "Dockerfile"), read(&folder, ".dockerignore")),
+        (edited, ".dockerignore\n.git\n".to_owned())
+    );
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

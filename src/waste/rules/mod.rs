@@ -373,6 +373,11 @@ impl Rules {
         self.matches(rule, &[directory, b"/x"].concat())
     }
 
+    /// Whether each build writes other content to a path (with its leading `/`).
+    pub(crate) fn varies(&self, path: &[u8]) -> bool {
+        self.hits(path).rules.iter().any(|rule| self.rule(*rule).varies)
+    }
+
     /// Whether one rule matches a path.
     pub(super) fn matches(&self, rule: RuleId, path: &[u8]) -> bool {
         self.hits(path).rules.contains(&rule)

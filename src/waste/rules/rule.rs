@@ -227,6 +227,9 @@ pub struct Rule {
     /// What to write instead, with a mount; `as OTHER` is what the other rule says.
     #[serde(default)]
     pub fix_mount: String,
+    /// Each build writes other content: a proof does not ask for the same.
+    #[serde(default)]
+    pub varies: bool,
     /// How much its live bytes weigh.
     #[serde(default = "on")]
     pub level: Level,
