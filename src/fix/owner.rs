@@ -85,7 +85,7 @@ pub(super) fn owners(planner: &Planner<'_>, caused_by: u16, findings: &[usize]) 
         let Some(origin) = planner.index_of(*layer) else {
             return Err("some of the files are the base image's".to_owned());
         };
-        quiet_between(planner, origin, index, *layer)?;
+        quiet_between(planner, origin, index, (*layer, !chowns.is_empty()))?;
         match &planner.step(origin).body {
             Body::Copy(_) => {
                 let is_given_owner = copied(
@@ -210,7 +210,12 @@ fn parents_made(planner: &Planner<'_>, origin: usize, layer: u16, parents: &mut 
 }
 
 /// No step in between may see the difference.
-fn quiet_between(planner: &Planner<'_>, origin: usize, index: usize, layer: u16) -> Result<(), String> {
+fn quiet_between(
+    planner: &Planner<'_>,
+    origin: usize,
+    index: usize,
+    (layer, changes_owner): (u16, bool),
+) -> Result<(), String> {
     let tree = planner.tree;
     let between = || (origin + 1..index).map(|index| planner.step(index)).filter(|step| step.keyword() == "RUN");
     if let Some(step) = between().find(|step| !step.around.is_root()) {
@@ -218,7 +223,7 @@ fn quiet_between(planner: &Planner<'_>, origin: usize, index: usize, layer: u16)
     }
     // git refuses a directory that belongs to someone else.
     let has_git = tree.layers[usize::from(layer)].events.iter().any(|event| tree.paths.name(event.node) == b".git");
-    if let Some(step) = between().next().filter(|_| has_git) {
+    if let Some(step) = between().next().filter(|_| has_git && changes_owner) {
         return Err(format!("git would refuse the directory in {}, when it belongs to another user", at(step)));
     }
     Ok(())

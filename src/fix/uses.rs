@@ -116,9 +116,32 @@ pub(super) fn deletes_older_files(segments: &[Segment], place: usize) -> bool {
     })
 }
 
+/// A `find` that does nothing but delete what it finds: where there is nothing, it deletes nothing.
+fn only_deletes(command: &Simple) -> bool {
+    let words: Vec<&str> = command.arguments().iter().map(|word| word.text.as_str()).collect();
+    let deletes = |at: usize| match words[at] {
+        "-exec" | "-execdir" => matches!(words.get(at + 1), Some(&("rm" | "rmdir" | "/bin/rm"))),
+        word => word == "-delete",
+    };
+    let is_action = |at: &usize| {
+        matches!(words[*at], "-delete" | "-exec" | "-execdir" | "-ok" | "-okdir" | "-fprint" | "-fprintf" | "-fls")
+    };
+    let mut actions = (0..words.len()).filter(is_action).peekable();
+    command.name() == "find" && actions.peek().is_some() && actions.all(deletes)
+}
+
+/// `pip install` of packages by name: it reads the lists that its words name, and nothing else of the user's.
+fn installs_by_name(command: &Simple) -> bool {
+    let words = || command.arguments().iter().map(|word| word.text.as_str());
+    matches!(command.name(), "pip" | "pip3")
+        && words().find(|word| !word.starts_with('-')) == Some("install")
+        && !words()
+            .any(|word| word.starts_with(['.', '/']) || word.contains("file:") || matches!(word, "-e" | "--editable"))
+}
+
 /// A command whose words, all of them known, name whatever it reads.
 fn names_what_it_reads(command: &Simple, step: &Step) -> bool {
-    READERS.contains(&command.name())
+    (READERS.contains(&command.name()) || installs_by_name(command))
         && command.words.iter().chain(&command.redirects).all(|word| {
             let text = step.around.expand(word.pattern.as_deref().unwrap_or(&word.text));
             !text.contains(['$', '`']) && !text.starts_with(['*', '?', '[']) || word.text == "["
@@ -201,6 +224,9 @@ impl Question<'_> {
                 }
                 continue;
             }
+            if only_deletes(command) && !self.is_searched_from(command, step, &cwd) {
+                continue;
+            }
             if let Some(path) = self.named_by(command, step, &cwd) {
                 return Some(format!("uses {path}"));
             }
@@ -210,6 +236,15 @@ impl Question<'_> {
             }
         }
         None
+    }
+
+    /// Whether a `find` begins at one of the paths or below it, and fails without.
+    fn is_searched_from(&self, find: &Simple, step: &Step, cwd: &str) -> bool {
+        let starts = find.arguments().iter().take_while(|word| !word.text.starts_with(['-', '(', '!']));
+        starts.map(|word| step.around.expand(&word.text)).any(|start| {
+            let place = absolute(cwd, &start);
+            start.contains(['$', '`', '*', '?', '[']) || self.paths.iter().any(|path| is_below(&place, path))
+        })
     }
 
     fn needs(&self, command: &Simple, cwd: &str, refreshes: bool) -> bool {
