@@ -395,9 +395,9 @@ fn can_swap(planner: &Planner<'_>, copy: &Step, steps: &[&Part<'_>]) -> bool {
     })
 }
 
-/// Whether a path is neither read by package managers nor written by them.
+/// Whether a path is neither read nor written by package managers, and not where accounts have their homes.
 fn is_own_place(path: &str) -> bool {
-    const SYSTEM: [&str; 8] = ["/etc", "/usr", "/var", "/bin", "/sbin", "/lib", "/lib64", "/opt"];
+    const SYSTEM: [&str; 10] = ["/etc", "/usr", "/var", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/home", "/root"];
     path.starts_with('/')
         && path != "/"
         && (!SYSTEM.iter().any(|system| is_below(path, system)) || is_below(path, "/usr/src"))

@@ -8,7 +8,7 @@ use super::View;
 use super::layers::NO_HISTORY;
 use crate::bytes::shown_text;
 use crate::image::Image as Documents;
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, Verification};
 use crate::report::exact;
 use crate::tui::app::App;
 use crate::tui::chrome::{frame, text};
@@ -191,7 +191,15 @@ fn identity(page: &mut Writer<'_>, image: &Documents, found: Option<&Inspection>
         ),
     );
     page.says("base", &crate::report::base_words(found));
-    page.says("digests", found.verification.name());
+    page.says(
+        "digests",
+        match found.verification {
+            Verification::Verified => "all were computed, and hold",
+            Verification::Partial => "those hold that reading computed; --verify computes all",
+            Verification::NotChecked => "none was computed; --verify computes all",
+            Verification::Failed => "at least one does not hold",
+        },
+    );
     for (name, text) in &image.annotations {
         page.says("annotation", &format!("{name} = {text}"));
     }

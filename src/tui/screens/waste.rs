@@ -434,10 +434,11 @@ fn group_row(app: &App, found: &Inspection, group: &Group, width: usize) -> Vec<
 fn thing(app: &App, size: Span<'static>, title: &str, what: &str, layers: &str, width: usize) -> Vec<Span<'static>> {
     let room = width.saturating_sub(size.width());
     let layers = if room > layers.width() + 24 { layers } else { "" };
-    let room = room.saturating_sub(layers.width() + 2);
+    // Two blanks stand behind the title, and two before the layers.
+    let room = room.saturating_sub(layers.width() + 4);
     let title = cut_middle(title, room.min(title.width()));
-    let what = cut_end(what, room.saturating_sub(title.width() + 2));
-    let gap = room.saturating_sub(title.width() + 2 + what.width());
+    let what = cut_end(what, room.saturating_sub(title.width()));
+    let gap = room.saturating_sub(title.width() + what.width());
     vec![
         size,
         Span::styled(title, app.theme.title),
