@@ -254,7 +254,11 @@ fn command_for(
         }
     }
     let Some(name) = rule else { return Err("no plain `rm` of the Dockerfile removes them".to_owned()) };
-    if let Some(rule) = planner.rules.get(name)
+    let own = planner.rules.get(name);
+    let is_named = |path: &str| {
+        own.is_some_and(|own| planner.rules.first(path.as_bytes(), &[own.level]).is_some_and(|rule| rule.id == own.id))
+    };
+    if let Some(rule) = own
         && rule.clean.starts_with("rm ")
         && !rule.clean.contains(['&', ';', '~'])
     {
@@ -265,8 +269,6 @@ fn command_for(
             .map(|text| Word { text: text.to_owned(), literal: None, pattern: Some(text.to_owned()) })
             .collect();
         let tops = expanded(tree, layer, &words, "").unwrap_or_default();
-        let is_named =
-            |path: &str| planner.rules.first(path.as_bytes(), &[rule.level]).is_some_and(|own| own.id == rule.id);
         let exact = files_below(tree, layer, &tops)
             .iter()
             .all(|(node, at)| nodes.contains(node) || tree.event_at(*at).size == 0 || is_named(&path_of(tree, *node)));
@@ -275,10 +277,6 @@ fn command_for(
         }
     }
     // Nothing that the rule does not name goes along.
-    let own = planner.rules.get(name);
-    let is_named = |path: &str| {
-        own.is_some_and(|own| planner.rules.first(path.as_bytes(), &[own.level]).is_some_and(|rule| rule.id == own.id))
-    };
     let (arguments, tops) = Removal::new(tree, layer, files.iter().copied())
         .arguments(Some(&is_named))
         .ok_or("they lie in too many places to name")?;

@@ -491,7 +491,7 @@ impl Planner<'_> {
         if text.lines().any(|line| line.trim_start().starts_with('!')) {
             return Err("the .dockerignore has exceptions (`!`), which decide by their order".to_owned());
         }
-        let (start, text_end) = (if text.is_empty() || text.ends_with('\n') { "" } else { "\n" }, text.len());
+        let start = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         // A new one would be copied with the rest.
         let is_root = |source: &String| matches!(context_name(source), "" | "." | "*");
         let copies_all = self.chain.iter().any(|id| match &self.build.step(*id).body {
@@ -500,7 +500,8 @@ impl Planner<'_> {
         });
         let own = (ignore.text.is_none() && copies_all).then(|| ".dockerignore\n".to_owned());
         let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let change = |text| Change { file: File::Ignore, range: text_end..text_end, text };
+        let end = text.len();
+        let change = |text| Change { file: File::Ignore, range: end..end, text };
         Ok(own.into_iter().chain([format!("{start}{lines}")]).map(change).collect())
     }
 }

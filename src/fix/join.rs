@@ -6,7 +6,7 @@ use super::Planner;
 use super::edit::{Change, Editable, newline, whole_lines};
 use super::predict::Effect;
 use super::remove::has_pattern;
-use super::uses::{at, is_below, is_indifferent, is_package_manager};
+use super::uses::{at, changed_paths, is_below, is_indifferent, is_package_manager};
 use crate::build::{Body, Joint, RunForm, Script, Simple, Step, Word};
 use crate::tree::{EventKind, Tree};
 
@@ -408,8 +408,11 @@ fn is_own_place(path: &str) -> bool {
 pub(super) fn members(planner: &Planner<'_>, first: usize, last: usize) -> Vec<usize> {
     let mut runs: Vec<usize> = (first..=last).filter(|index| planner.step(*index).keyword() == "RUN").collect();
     for place in (1..runs.len().saturating_sub(1)).rev() {
-        let commands = planner.step(runs[place]).script().into_iter().flat_map(Script::commands);
-        let Some(paths) = commands.map(changed_paths).collect::<Option<Vec<_>>>() else { continue };
+        let step = planner.step(runs[place]);
+        let commands = step.script().into_iter().flat_map(Script::commands);
+        let Some(paths) = commands.map(|command| own_paths(command, step)).collect::<Option<Vec<_>>>() else {
+            continue;
+        };
         let paths = paths.concat();
         let stays = runs[place + 1..].iter().all(|later| {
             let step = planner.step(*later);
@@ -423,14 +426,15 @@ pub(super) fn members(planner: &Planner<'_>, first: usize, last: usize) -> Vec<u
     runs
 }
 
-/// The paths that a `chown`, `chmod` or `chgrp` names; None when it is another command, or they are not known or the system's.
-fn changed_paths(command: &Simple) -> Option<Vec<String>> {
+/// The paths that a command gives another owner or mode; None when it does something else, or they are not known or the system's.
+fn own_paths(command: &Simple, step: &Step) -> Option<Vec<String>> {
     if !matches!(command.name(), "chown" | "chmod" | "chgrp") || !command.redirects.is_empty() {
         return None;
     }
-    let words = command.arguments().iter().filter(|word| !word.text.starts_with('-')).skip(1);
-    let paths = words.map(|word| word.literal.clone()).collect::<Option<Vec<_>>>()?;
-    paths.iter().all(|path| is_own_place(path)).then_some(paths)
+    // With `--reference` the first is no owner or mode.
+    let is_known = |word: &Word| word.literal.is_some() && !word.text.starts_with("--reference");
+    let paths = changed_paths(command, step);
+    (command.arguments().iter().all(is_known) && paths.iter().all(|path| is_own_place(path))).then_some(paths)
 }
 
 /// Whether a step changes or removes something at or below one of some paths.

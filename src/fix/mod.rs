@@ -69,6 +69,8 @@ struct Planner<'a> {
     chain: Vec<StepId>,
     /// By layer: its step's place in the chain.
     by_layer: FxHashMap<u16, usize>,
+    /// Files that a step stores again for another owner or mode.
+    stored_again: FxHashSet<EventRef>,
     /// Files that joined steps do not store any more: nothing else needs to be done about them.
     unstored: FxHashSet<EventRef>,
     /// The builder was `BuildKit`, or the Dockerfile needs it.
@@ -87,6 +89,8 @@ impl<'a> Planner<'a> {
             comment.contains("buildkit") || row.created_by.as_deref().unwrap_or_default().ends_with("# buildkit")
         });
         let by_layer = layers.collect();
+        let again = findings.iter().filter(|finding| finding.kind == Kind::Metadata);
+        let stored_again = again.flat_map(|finding| finding.charged.iter().copied()).collect();
         let is_buildkit = build.needs_buildkit() || recorded;
         Self {
             tree,
@@ -98,6 +102,7 @@ impl<'a> Planner<'a> {
             ignore,
             chain,
             by_layer,
+            stored_again,
             unstored: FxHashSet::default(),
             is_buildkit,
         }
@@ -121,8 +126,6 @@ impl<'a> Planner<'a> {
 
     /// What becomes of files: a step may store them again for another owner or mode.
     fn lives(&self, files: &[EventRef]) -> Lives {
-        let again = self.findings.iter().filter(|finding| finding.kind == Kind::Metadata);
-        let again: FxHashSet<EventRef> = again.flat_map(|finding| finding.charged.iter().copied()).collect();
         let mut lives = Lives { copies: files.to_vec(), last: Vec::new(), dead_by: None };
         let mut end = 0;
         for file in files {
@@ -130,7 +133,7 @@ impl<'a> Planner<'a> {
             loop {
                 let event = self.tree.event_at(at);
                 let next = if event.until == Event::HOLDS { None } else { self.tree.state(event.node, event.until) };
-                let Some(next) = next.filter(|next| again.contains(next)) else { break };
+                let Some(next) = next.filter(|next| self.stored_again.contains(next)) else { break };
                 lives.copies.push(next);
                 at = next;
             }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 use super::edit::{Change, Editable, remove_instruction, set_flag};
 use super::predict::Effect;
 use super::remove::{Removal, quoted};
-use super::uses::{at, is_below};
+use super::uses::{at, changed_paths, is_below};
 use super::{Intent, Planner};
 use crate::build::{Body, CopyBody, Segment, Simple, Step, is_archive};
 use crate::tree::{EventKind, EventRef, NodeId, Tree};
@@ -30,14 +30,8 @@ impl Said<'_> {
         self.command.has_option('R', "--recursive")
     }
 
-    /// The paths that it names, without what follows the first pattern.
     fn places(&self, step: &Step) -> Vec<String> {
-        let words = self.command.arguments().iter().filter(|word| !word.text.starts_with('-')).skip(1);
-        words
-            .map(|word| step.around.expand(word.literal.as_deref().unwrap_or(&word.text)))
-            .map(|path| crate::build::absolute(&step.around.workdir, &path))
-            .map(|path| path.split(['*', '?']).next().unwrap_or_default().trim_end_matches('/').to_owned())
-            .collect()
+        changed_paths(self.command, step)
     }
 }
 

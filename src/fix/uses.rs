@@ -116,6 +116,21 @@ pub(super) fn deletes_older_files(segments: &[Segment], place: usize) -> bool {
     })
 }
 
+/// The paths that a `chown`, `chgrp` or `chmod` names, without what follows the first pattern.
+pub(super) fn changed_paths(command: &Simple, step: &Step) -> Vec<String> {
+    let words = command.arguments().iter().filter(|word| !word.text.starts_with('-')).skip(1);
+    words
+        .map(|word| step.around.expand(word.literal.as_deref().unwrap_or(&word.text)))
+        .map(|path| absolute(&step.around.workdir, &path))
+        .map(|path| path.split(['*', '?']).next().unwrap_or_default().trim_end_matches('/').to_owned())
+        .collect()
+}
+
+/// What a tool is to do: the first of its arguments that is no option.
+fn subcommand(command: &Simple) -> Option<&str> {
+    command.arguments().iter().map(|word| word.text.as_str()).find(|word| !word.starts_with('-'))
+}
+
 /// A `find` that does nothing but delete what it finds: where there is nothing, it deletes nothing.
 fn only_deletes(command: &Simple) -> bool {
     let words: Vec<&str> = command.arguments().iter().map(|word| word.text.as_str()).collect();
@@ -134,7 +149,7 @@ fn only_deletes(command: &Simple) -> bool {
 fn installs_by_name(command: &Simple) -> bool {
     let words = || command.arguments().iter().map(|word| word.text.as_str());
     matches!(command.name(), "pip" | "pip3")
-        && words().find(|word| !word.starts_with('-')) == Some("install")
+        && subcommand(command) == Some("install")
         && !words()
             .any(|word| word.starts_with(['.', '/']) || word.contains("file:") || matches!(word, "-e" | "--editable"))
 }
@@ -252,9 +267,8 @@ impl Question<'_> {
         let tools = &self.later.tools;
         match self.later.need {
             Need::Index => {
-                let first = command.arguments().iter().find(|word| !word.text.starts_with('-'));
                 let cleans = matches!(
-                    first.map(|word| word.text.as_str()),
+                    subcommand(command),
                     Some("clean" | "autoclean" | "autoremove" | "purge" | "remove" | "del" | "cache" | "update")
                 );
                 is_one_of(command, tools) && !cleans && !refreshes
@@ -264,12 +278,11 @@ impl Question<'_> {
             Need::Unknown => !is_indifferent(command),
             Need::Vcs => {
                 let known = NOT_VCS.iter().any(|(name, subcommands)| {
-                    let first = command.arguments().iter().find(|word| !word.text.starts_with('-'));
                     // `pip install .` builds what lies here.
                     let builds = command.arguments().iter().any(|word| word.text.starts_with('.'));
                     *name == command.name()
                         && !builds
-                        && first.is_some_and(|word| subcommands.contains(&word.text.as_str()))
+                        && subcommand(command).is_some_and(|word| subcommands.contains(&word))
                 });
                 !known && !is_indifferent(command) && !is_package_manager(command) && self.in_reach(cwd)
             }

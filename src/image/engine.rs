@@ -23,7 +23,8 @@ pub enum EngineChoice {
 /// When the engine says that it does not have it; with those that it has.
 pub fn choose_platform(facts: &ImageFacts, wanted: Option<&Platform>) -> Result<EngineChoice, ImageError> {
     let Some(wanted) = wanted else { return Ok(EngineChoice::Described) };
-    if platform(&facts.platform).is_some_and(|own| own.fit(wanted) == Some(0)) {
+    let described = platform(&facts.platform).and_then(|own| own.fit(wanted));
+    if described == Some(0) {
         return Ok(EngineChoice::Described);
     }
     let there = facts.manifests.iter().filter(|each| each.available);
@@ -31,7 +32,7 @@ pub fn choose_platform(facts: &ImageFacts, wanted: Option<&Platform>) -> Result<
     if let Some((_, best)) = fits.min_by_key(|(distance, _)| *distance) {
         return Ok(EngineChoice::Ask(best.clone()));
     }
-    if platform(&facts.platform).is_some_and(|own| own.fit(wanted).is_some()) {
+    if described.is_some() {
         return Ok(EngineChoice::Described);
     }
     if facts.manifests.is_empty() && facts.store == Store::Manifests {

@@ -36,10 +36,9 @@ struct Page<'a> {
 
 pub(super) fn write(images: &[Judged<'_>], unread: usize, out: &mut dyn Write) -> io::Result<()> {
     let each = images.len().max(1);
-    let name = |count: usize| if count == 1 { "1 image".to_owned() } else { format!("{count} images") };
     let title = match images {
         [one] => words::image_name(one.found),
-        several => name(several.len()),
+        several => super::count(several.len() as u64, "image"),
     };
     let page = Page {
         title: format!("{title} - explore"),

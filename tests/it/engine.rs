@@ -654,7 +654,7 @@ fn fixed_pair(case: &Path, builder: Builder) -> Result<(), String> {
 }
 
 /// The tool's own diff is applied; what is promised is what is saved, and nothing else changes. `EXPLORE_TEST_PAIR` picks one,
-/// and with `EXPLORE_TEST_CLASSIC=no` BuildKit alone builds them.
+/// and with `EXPLORE_TEST_CLASSIC=no` `BuildKit` alone builds them.
 #[test]
 fn a_fix_saves_what_it_promises_and_changes_nothing_else() {
     if !have(&["docker", "patch", "git"]) {

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use super::super::markdown::{MARK, code, prose};
 use super::super::words::image_name;
-use super::super::{bytes, exact};
+use super::super::{bytes, count, exact};
 use super::{Compared, aspects, file_size, numbers, sign, signed, text, verdict, weighty};
 use crate::bytes::cut_end;
 use crate::bytes::{shown, shown_text};
@@ -81,9 +81,12 @@ fn settings(compared: Compared<'_>, text: &mut String) {
         .iter()
         .map(|each| format!("| {} | {} | {} |", code(&shown_text(&each.key)), value(&each.before), value(&each.after)))
         .collect();
-    let title =
-        if rows.len() == 1 { "1 setting differs".to_owned() } else { format!("{} settings differ", rows.len()) };
-    fold(&title, &rows, "| setting | before | after |\n|---|---|---|", text);
+    fold(&differ(rows.len(), "setting"), &rows, "| setting | before | after |\n|---|---|---|", text);
+}
+
+/// `1 layer differs`, `2 layers differ`.
+fn differ(number: usize, what: &str) -> String {
+    format!("{} differ{}", count(number as u64, what), if number == 1 { "s" } else { "" })
 }
 
 fn layers(compared: Compared<'_>, text: &mut String) {
@@ -96,8 +99,7 @@ fn layers(compared: Compared<'_>, text: &mut String) {
             format!("| {} | {place} | {size} | {} |", layer.pairing.name(), code(&cut_end(&instruction, 100)))
         })
         .collect();
-    let title = if rows.len() == 1 { "1 layer differs".to_owned() } else { format!("{} layers differ", rows.len()) };
-    fold(&title, &rows, "| | layer | size | instruction |\n|---|---|---:|---|", text);
+    fold(&differ(rows.len(), "layer"), &rows, "| | layer | size | instruction |\n|---|---|---:|---|", text);
 }
 
 fn files(compared: Compared<'_>, text: &mut String) {

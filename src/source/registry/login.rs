@@ -301,7 +301,10 @@ impl Client {
             Places { var: &variable, given, stopped: &stopped }.find(&registry, &repository)
         });
         let found = Arc::new(found.await.unwrap_or_default());
-        if let Ok(mut known) = self.session().logins.lock() {
+        // A helper that was stopped says nothing about the credentials, and other clients ask again.
+        if !*self.stop.borrow()
+            && let Ok(mut known) = self.session().logins.lock()
+        {
             known.insert(key, Arc::clone(&found));
         }
         found
