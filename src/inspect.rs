@@ -433,7 +433,10 @@ pub fn inspect(
     let base = Base::of(&loaded.image, &loaded.tree, &given, said.as_ref())?;
     let rules = options.rules.as_ref().unwrap_or_else(|| Rules::built_in());
     let accounts = loaded.accounts();
-    let homes: Vec<String> = accounts.homes().map(str::to_owned).collect();
+    // Each costs some hundred patterns, and the accounts of a distribution have many that no layer makes.
+    let paths = &loaded.tree.paths;
+    let exists = |home: &&str| paths.find(home.trim_start_matches('/').as_bytes()).is_some();
+    let homes: Vec<String> = accounts.homes().filter(exists).map(str::to_owned).collect();
     let rules = rules.placed(&loaded.image.config.run.env, &homes).map_or_else(|| Arc::clone(rules), Arc::new);
     let named = loaded::name_files(&loaded, &rules, options, &shared)?;
     timings.push(clock.lap("rules"));

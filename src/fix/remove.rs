@@ -139,13 +139,17 @@ impl<'t> Removal<'t> {
         let tree = self.tree;
         let mut tops: Vec<NodeId> = Vec::new();
         let mut seen: FxHashSet<NodeId> = FxHashSet::default();
+        let mut named: FxHashMap<NodeId, bool> = FxHashMap::default();
         let files: Vec<NodeId> = self.files.iter().copied().collect();
         for file in files {
             let mut top = file;
             while let Some(parent) = tree.paths.parent(top).filter(|parent| *parent != NodeId::ROOT) {
                 let is_top = tree.paths.parent(parent) == Some(NodeId::ROOT);
-                let may_go = is_named.is_none_or(|is_named| is_named(&format!("{}/x", path_of(tree, parent))));
-                if is_top || !self.can_go(parent) || !may_go {
+                let mut may_go = || {
+                    let ask = || is_named.is_none_or(|own| own(&format!("{}/x", path_of(tree, parent))));
+                    *named.entry(parent).or_insert_with(ask)
+                };
+                if is_top || !self.can_go(parent) || !may_go() {
                     break;
                 }
                 top = parent;

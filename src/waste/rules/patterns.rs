@@ -55,8 +55,10 @@ impl Matched {
 
 #[derive(Debug)]
 struct State {
-    /// Steps that the next component is held against, without those that hold everywhere.
-    open: Box<[u32]>,
+    /// Steps that ask for one name of the next component, in the order of the names.
+    named: Box<[u32]>,
+    /// The other steps that the next component is held against, without those that hold everywhere.
+    others: Box<[u32]>,
     /// The patterns that match, in ascending order.
     accepts: Box<[u16]>,
 }
@@ -74,6 +76,8 @@ pub(crate) struct PatternSet {
 /// The numbers that were given to what paths match, of one [`PatternSet`].
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
+    /// The root's; None before it was asked for.
+    root: Option<Matched>,
     states: Vec<State>,
     known: FxHashMap<Box<[u32]>, Matched>,
 }
@@ -137,6 +141,9 @@ impl PatternSet {
 
     /// The number of what the root matches, whose path is `/`.
     pub(crate) fn root(&self, numbers: &mut Numbers) -> Matched {
+        if let Some(known) = numbers.root {
+            return known;
+        }
         // A path begins with an empty component, as the globs do.
         let mut open = Vec::new();
         for at in &self.anchored {
@@ -145,13 +152,20 @@ impl PatternSet {
             }
         }
         self.step_everywhere(b"", &mut open);
-        self.number(open, numbers)
+        let root = self.number(open, numbers);
+        numbers.root = Some(root);
+        root
     }
 
     /// The number of what `name` in a directory matches, whose own number is `directory`.
     pub(crate) fn below(&self, directory: Matched, name: &[u8], numbers: &mut Numbers) -> Matched {
         let mut open = Vec::new();
-        for at in &numbers.states[directory.index()].open {
+        let State { named, others, .. } = &numbers.states[directory.index()];
+        let first = named.partition_point(|at| self.name(*at) < Some(name));
+        for at in named[first..].iter().take_while(|at| self.name(**at) == Some(name)) {
+            self.open(*at + 1, &mut open);
+        }
+        for at in others {
             match &self.steps[*at as usize] {
                 Step::Depth => self.open(*at, &mut open),
                 Step::Below(_) => open.push(*at),
@@ -180,6 +194,14 @@ impl PatternSet {
         let mut numbers = Numbers::default();
         let matched = self.path(path, &mut numbers);
         !numbers.accepts(matched).is_empty()
+    }
+
+    /// The one name that a step asks for.
+    fn name(&self, at: u32) -> Option<&[u8]> {
+        match &self.steps[at as usize] {
+            Step::Name(name) => Some(name),
+            _ => None,
+        }
     }
 
     fn fits(&self, at: u32, name: &[u8]) -> bool {
@@ -232,9 +254,10 @@ impl PatternSet {
         accepts.sort_unstable();
         accepts.dedup();
         let number = Matched(numbers.states.len() as u32);
-        let open: Box<[u32]> = open.into();
-        numbers.states.push(State { open: open.clone(), accepts: accepts.into() });
-        numbers.known.insert(open, number);
+        let (mut named, others): (Vec<u32>, Vec<u32>) = open.iter().partition(|at| self.name(**at).is_some());
+        named.sort_unstable_by_key(|at| self.name(*at));
+        numbers.states.push(State { named: named.into(), others: others.into(), accepts: accepts.into() });
+        numbers.known.insert(open.into(), number);
         number
     }
 }
