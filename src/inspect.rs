@@ -20,6 +20,7 @@ mod tables;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -187,7 +188,8 @@ pub struct Note {
 /// A stage and what it took.
 #[derive(Debug, Clone)]
 pub struct Timing {
-    /// `documents`, `tree`, `content`, `waste`, `rules`, `evidence`, `duplicates`, `judgement`, `pull`.
+    /// `documents`, `tree`, `content`, `waste`, `rules`, `evidence`, `duplicates`, `judgement` (with the bytes to pull of
+    /// layers), `pull` (of findings, with the edits), `fixes`.
     pub stage: &'static str,
     /// Wall time.
     pub took: Duration,
@@ -467,15 +469,27 @@ pub fn inspect(
         accounts: &accounts,
         lines: &lines,
     };
-    let mut waste = Waste::judge(case, dead);
+    let estimates = !options.skip_pull_estimates;
+    // The judgement and the edits keep one core busy; another one compresses samples meanwhile.
+    let (of_layers, mut waste) = std::thread::scope(|scope| {
+        let of_layers = estimates.then(|| scope.spawn(|| pull::of_layers(&loaded, options, &shared)));
+        (of_layers.map(joined), Waste::judge(case, dead))
+    });
     drop(named);
     timings.push(clock.lap("judgement"));
-    if !options.skip_pull_estimates {
-        pull::estimate(&mut loaded, &mut waste, options, &shared)?;
+    let (of_findings, plan) = std::thread::scope(|scope| {
+        let of_findings =
+            estimates.then(|| scope.spawn(|| pull::of_findings(&loaded, &waste.findings, options, &shared)));
+        (of_findings.map(joined), plan_of(&loaded, &waste, build, &accounts, options))
+    });
+    for (layer, bytes) in of_layers.transpose()?.into_iter().flatten() {
+        loaded.set_pull_estimate(layer, bytes);
+    }
+    for (at, bytes) in of_findings.transpose()?.into_iter().flatten() {
+        (waste.findings[at].pull_bytes, waste.findings[at].pull_estimated) = (Some(bytes), true);
     }
     waste.notices.extend(waste::compression_notices(&loaded.stored_layers()));
     timings.push(clock.lap("pull"));
-    let plan = plan_of(&loaded, &waste, build, &accounts, options);
     if let Some(plan) = &plan {
         advise(plan, &mut waste);
     }
@@ -483,6 +497,10 @@ pub fn inspect(
     let mut found = loaded.finish(target, waste, options, timings);
     found.plan = plan;
     Ok(found)
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The Dockerfile, read and matched with the layers. One that can't be read is noted.

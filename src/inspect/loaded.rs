@@ -64,8 +64,11 @@ pub(super) fn side_by_side<T: Sync, R: Send>(
     shared: &Shared,
     work: impl Fn(&T) -> Result<Option<R>, InspectError> + Sync,
 ) -> Result<Vec<R>, InspectError> {
+    /// Items that one thread takes at a time; fewer where there are few, so that none is left without.
     const STEP: usize = 64;
-    let all = map_in_parallel(items.len(), STEP, threads(options), &shared.stop, |step| {
+    let threads = threads(options);
+    let step = (items.len() / (threads * 4)).clamp(1, STEP);
+    let all = map_in_parallel(items.len(), step, threads, &shared.stop, |step| {
         let mut some = Vec::with_capacity(step.len());
         for item in &items[step] {
             some.extend(work(item)?);

@@ -10,37 +10,41 @@ use super::loaded::{Loaded, side_by_side};
 use super::{InspectError, Options, Shared};
 use crate::bytes::Window;
 use crate::tree::EventRef;
-use crate::waste::Waste;
+use crate::waste::Finding;
 
 /// Bytes that are compressed together at a place.
 const PIECE: u64 = 32 * 1024;
 /// Bytes that are compressed in all, once for the findings and once for the layers: some 40 ms of one core each.
 const BUDGET: u64 = 2 * 1024 * 1024;
 
-/// Fills in the bytes to pull of findings and layers whose layers are not compressed.
-pub(super) fn estimate(
-    loaded: &mut Loaded,
-    waste: &mut Waste,
+/// Bytes to pull of findings whose layers are not compressed, by the finding's place in the list.
+pub(super) fn of_findings(
+    loaded: &Loaded,
+    findings: &[Finding],
     options: &Options,
     shared: &Shared,
-) -> Result<(), InspectError> {
-    let unknown: Vec<usize> = (0..waste.findings.len())
-        .filter(|at| waste.findings[*at].pull_bytes.is_none() && waste.findings[*at].tar_bytes > 0)
-        .collect();
+) -> Result<Vec<(usize, u64)>, InspectError> {
+    let unknown: Vec<usize> =
+        (0..findings.len()).filter(|at| findings[*at].pull_bytes.is_none() && findings[*at].tar_bytes > 0).collect();
     let share = (BUDGET / PIECE / unknown.len().max(1) as u64).max(2) as usize;
-    let estimates = side_by_side(&unknown, options, shared, |at| {
-        let finding = &waste.findings[*at];
+    side_by_side(&unknown, options, shared, |at| {
+        let finding = &findings[*at];
         let step = finding.sample.len().div_ceil(share).max(1);
         let places = finding.sample.iter().step_by(step);
         let pieces = places.filter_map(|(file, offset)| piece_of(loaded, *file, *offset));
         Ok(ratio(pieces).map(|ratio| (*at, (finding.tar_bytes as f64 * ratio) as u64)))
-    })?;
-    for (at, bytes) in estimates {
-        (waste.findings[at].pull_bytes, waste.findings[at].pull_estimated) = (Some(bytes), true);
-    }
+    })
+}
+
+/// Bytes to pull of layers that are not compressed, by layer.
+pub(super) fn of_layers(
+    loaded: &Loaded,
+    options: &Options,
+    shared: &Shared,
+) -> Result<Vec<(usize, u64)>, InspectError> {
     let plain: Vec<usize> = (0..loaded.windows().len()).filter(|layer| loaded.windows()[*layer].is_some()).collect();
     let all: u64 = plain.iter().filter_map(|layer| loaded.windows()[*layer].as_ref()).map(Window::len).sum();
-    let layers = side_by_side(&plain, options, shared, |layer| {
+    side_by_side(&plain, options, shared, |layer| {
         let Some(window) = &loaded.windows()[*layer] else { return Ok(None) };
         // Each as much of the budget as it is of the image; a small layer whole.
         let part = (u128::from(BUDGET) * u128::from(window.len()) / u128::from(all.max(1))) as u64;
@@ -48,11 +52,7 @@ pub(super) fn estimate(
         let stride = window.len() / pieces.max(1);
         let pieces = (0..pieces).map(|piece| window.part(piece * stride, PIECE));
         Ok(ratio(pieces).map(|ratio| (*layer, (window.len() as f64 * ratio) as u64)))
-    })?;
-    for (layer, bytes) in layers {
-        loaded.set_pull_estimate(layer, bytes);
-    }
-    Ok(())
+    })
 }
 
 /// The bytes of a layer from a place in a file on, within the file.
