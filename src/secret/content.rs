@@ -107,6 +107,11 @@ impl SecretKind {
     }
 }
 
+/// What private keys and URLs are found by, in one pass.
+static MARKS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("(?-u)PRIVATE KEY|PuTTY-User-Key-File-|://").unwrap_or_else(|error| unreachable!("{error}"))
+});
+
 /// Parts of the names that speak of a secret, as they are written. The name around one is looked at more closely.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = "(?-u)assw|ASSW|assphrase|ecret|ECRET|oken|OKEN|redential|REDENTIAL|_key|_KEY|-key|Key|apikey|APIKEY|_pass|_PASS\
@@ -119,33 +124,40 @@ pub fn secret_in(path: &[u8], content: &[u8]) -> Option<SecretKind> {
     if memchr::memchr(0, &content[..content.len().min(8192)]).is_some() {
         return None;
     }
-    if has_private_key(content) {
+    let (mut has_url, mut has_putty) = (false, false);
+    for mark in MARKS.find_iter(content) {
+        match mark.as_bytes() {
+            b"://" => has_url = has_url || is_url_with_password(content, mark.start()),
+            b"PRIVATE KEY" if is_private_key(content, mark.start()) => return Some(SecretKind::PRIVATE_KEY),
+            b"PRIVATE KEY" => {}
+            _ => has_putty = true,
+        }
+    }
+    if has_putty && memmem::find(content, b"Private-Lines:").is_some() {
         return Some(SecretKind::PRIVATE_KEY);
     }
     if let Some((form, _)) = tokens(content).next() {
         return Some(SecretKind::token(form));
     }
-    if has_url(content) {
+    if has_url {
         return Some(SecretKind::URL);
     }
     let style = Style::of(path)?;
-    // Encrypted as a whole or value by value.
-    let encrypted = [&b"kind: SealedSecret"[..], b"$ANSIBLE_VAULT", b"\nsops:"];
-    if encrypted.iter().any(|mark| memmem::find(content, mark).is_some()) {
-        return None;
-    }
-    has_setting(content, style).then_some(SecretKind::SETTING)
+    (has_setting(content, style) && !is_encrypted(content)).then_some(SecretKind::SETTING)
 }
 
-/// A header of a key with a key behind it: code and documentation have the header alone.
-fn has_private_key(content: &[u8]) -> bool {
-    memmem::find_iter(content, b"PRIVATE KEY").any(|at| {
-        let begins = content[at.saturating_sub(40)..at].windows(11).any(|window| window == b"-----BEGIN ");
-        let after = &content[at..content.len().min(at + 900)];
-        let header = after.windows(5).take(24).position(|window| window == b"-----");
-        begins && header.is_some_and(|header| is_key(&after[header + 5..]))
-    }) || memmem::find(content, b"PuTTY-User-Key-File-")
-        .is_some_and(|at| memmem::find(&content[at..], b"Private-Lines:").is_some())
+/// Whether a file is encrypted as a whole, or value by value.
+fn is_encrypted(content: &[u8]) -> bool {
+    let marks = [&b"kind: SealedSecret"[..], b"$ANSIBLE_VAULT", b"\nsops:"];
+    marks.iter().any(|mark| memmem::find(content, mark).is_some())
+}
+
+/// Whether a header of a key has a key behind it: code and documentation have the header alone.
+fn is_private_key(content: &[u8], at: usize) -> bool {
+    let begins = content[at.saturating_sub(40)..at].windows(11).any(|window| window == b"-----BEGIN ");
+    let after = &content[at..content.len().min(at + 900)];
+    let header = after.windows(5).take(24).position(|window| window == b"-----");
+    begins && header.is_some_and(|header| is_key(&after[header + 5..]))
 }
 
 /// Whether lines of base64 follow. In JSON and in variables line ends are written as `\n`.
@@ -158,24 +170,19 @@ fn is_key(after: &[u8]) -> bool {
     body.len() >= 40 && entropy(&body) > 3.5
 }
 
-/// `scheme://user:password@host`.
-fn has_url(content: &[u8]) -> bool {
-    memmem::find_iter(content, b"://").any(|at| {
-        let before =
-            content[..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte)).count();
-        let rest = &content[at + 3..content.len().min(at + 403)];
-        let end = rest
-            .iter()
-            .position(|byte| byte.is_ascii_whitespace() || b"/\"'<>`?#".contains(byte))
-            .unwrap_or(rest.len());
-        let Some(last) = rest[..end].iter().rposition(|byte| *byte == b'@').filter(|_| (2..20).contains(&before))
-        else {
-            return false;
-        };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (account, host) = (text(&rest[..last]), text(&rest[last + 1..end]));
-        account.split_once(':').is_some_and(|(user, password)| is_password_of_url(user, password, &host))
-    })
+/// Whether `scheme://user:password@host` stands around a `://`.
+fn is_url_with_password(content: &[u8], at: usize) -> bool {
+    let before =
+        content[..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte)).count();
+    let rest = &content[at + 3..content.len().min(at + 403)];
+    let end =
+        rest.iter().position(|byte| byte.is_ascii_whitespace() || b"/\"'<>`?#".contains(byte)).unwrap_or(rest.len());
+    let Some(last) = rest[..end].iter().rposition(|byte| *byte == b'@').filter(|_| (2..20).contains(&before)) else {
+        return false;
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (account, host) = (text(&rest[..last]), text(&rest[last + 1..end]));
+    account.split_once(':').is_some_and(|(user, password)| is_password_of_url(user, password, &host))
 }
 
 fn is_password_of_url(user: &str, password: &str, host: &str) -> bool {

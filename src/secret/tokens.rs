@@ -159,51 +159,113 @@ pub(super) fn kind_name(form: usize) -> &'static str {
 /// Bytes of the shortest token.
 const SHORTEST: usize = 20;
 
-/// Bytes that tokens are made of.
-const OF_TOKENS: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric()
-            || matches!(byte as u8, b'_' | b'-' | b'.' | b'/' | b'+' | b'=' | b':' | b'%' | b'~');
-        byte += 1;
-    }
-    table
-};
+/// All ones for a byte that tokens are made of, else zero. No branch and no table, so that many are classed at once.
+const fn of_tokens(byte: u8) -> u8 {
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    // The digits, and what stands around them: `-`, `.`, `/` and `:`.
+    let is_digit = byte.wrapping_sub(b'-') <= b':' - b'-';
+    let is_mark = byte == b'_' || byte == b'+' || byte == b'=' || byte == b'%' || byte == b'~';
+    ((is_letter | is_digit | is_mark) as u8).wrapping_neg()
+}
 
-/// Runs of at least [`SHORTEST`] bytes that tokens are made of. In most text there are few, and of the rest only one byte in
-/// some ten is looked at.
-fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
-    let is_part = |byte: u8| OF_TOKENS[usize::from(byte)];
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        while let Some(window) = text.get(from..from + SHORTEST) {
-            if let Some(gap) = window.iter().rposition(|byte| !is_part(*byte)) {
-                from += gap + 1;
+/// Runs of at least [`SHORTEST`] bytes that tokens are made of, from the left. Such a run fills at least one block, so only
+/// blocks that are full are looked at more closely.
+struct Runs<'t> {
+    text: &'t [u8],
+    /// Where the piece that is looked at begins; None before the first.
+    start: Option<usize>,
+    /// Of its blocks: a byte of ones for each that tokens are made of.
+    masks: [u64; BLOCKS],
+    /// Its full blocks that were not passed yet, the first one in the lowest bit.
+    full: u8,
+    /// The mask of the block before it.
+    before: u64,
+    /// Where a run began that fills all up to it.
+    open: Option<usize>,
+}
+
+/// Bytes of a block.
+const BLOCK: usize = 8;
+const BLOCKS: usize = 8;
+/// Bytes that are classed at once.
+const PIECE: usize = BLOCKS * BLOCK;
+const _: () = assert!(SHORTEST >= 2 * BLOCK - 1);
+
+impl<'t> Runs<'t> {
+    fn new(text: &'t [u8]) -> Self {
+        Self { text, start: None, masks: [0; BLOCKS], full: 0, before: 0, open: None }
+    }
+
+    /// Goes on to the next piece. Behind the last byte is one that belongs to no token; None behind that.
+    fn class_piece(&mut self) -> Option<()> {
+        let start = self.start.map_or(0, |start| start + PIECE);
+        let rest = self.text.get(start..)?;
+        let mut classes = [0; PIECE];
+        if let Some(piece) = rest.first_chunk::<PIECE>() {
+            for (class, byte) in classes.iter_mut().zip(piece) {
+                *class = of_tokens(*byte);
+            }
+        } else {
+            for (class, byte) in classes.iter_mut().zip(rest) {
+                *class = of_tokens(*byte);
+            }
+        }
+        (self.start, self.before, self.full) = (Some(start), self.masks[BLOCKS - 1], 0);
+        for (place, block) in classes.as_chunks::<BLOCK>().0.iter().enumerate() {
+            self.masks[place] = u64::from_le_bytes(*block);
+            self.full |= u8::from(self.masks[place] == u64::MAX) << place;
+        }
+        Some(())
+    }
+}
+
+impl Iterator for Runs<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let bytes = |bits: u32| bits as usize / 8;
+        loop {
+            if self.full == 0 && self.open.is_none() {
+                self.class_piece()?;
                 continue;
             }
-            let start = from;
-            let more = text[start + SHORTEST..].iter().position(|byte| !is_part(*byte));
-            let end = more.map_or(text.len(), |more| start + SHORTEST + more);
-            from = end + 1;
-            return Some(start..end);
+            let start = self.start.unwrap_or(0);
+            let (open, first) = match self.open.take() {
+                Some(open) => (open, 0),
+                None => {
+                    let first = self.full.trailing_zeros() as usize;
+                    let before = first.checked_sub(1).map_or(self.before, |before| self.masks[before]);
+                    (start + first * BLOCK - bytes(before.leading_ones()), first)
+                }
+            };
+            let behind = first + (self.full >> first).trailing_ones() as usize;
+            let Some(last) = self.masks.get(behind) else {
+                self.open = Some(open);
+                self.class_piece()?;
+                continue;
+            };
+            self.full &= u8::MAX << behind;
+            let end = start + behind * BLOCK + bytes(last.trailing_ones());
+            if end - open >= SHORTEST {
+                return Some(open..end);
+            }
         }
-        None
-    })
+    }
 }
 
 /// Tokens in a text, from the left: the form of each, and where.
 pub(super) fn tokens(text: &[u8]) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
-    runs(text).filter(|run| may_be_a_token(&text[run.clone()])).flat_map(|run| {
+    Runs::new(text).filter(|run| may_be_a_token(&text[run.clone()])).flat_map(|run| {
         let start = run.start;
         tokens_of_run(&text[run]).map(move |(form, range)| (form, start + range.start..start + range.end))
     })
 }
 
+static WITHOUT_DIGITS: LazyLock<Regex> = LazyLock::new(|| compiled("(?-u)hf_|AKIA|ASIA"));
+
 /// Long names of programs have no digit. Of what was drawn, only these forms can do without.
 fn may_be_a_token(run: &[u8]) -> bool {
-    run.iter().any(u8::is_ascii_digit)
-        || [&b"hf_"[..], b"AKIA", b"ASIA"].iter().any(|form| memchr::memmem::find(run, form).is_some())
+    run.iter().any(u8::is_ascii_digit) || WITHOUT_DIGITS.is_match(run)
 }
 
 /// Bytes before a literal that can belong to a token, and behind it.
@@ -254,7 +316,27 @@ pub(super) fn is_random(token: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn runs_are_those_that_a_look_at_each_byte_finds(words in prop::collection::vec("[a-zA-Z0-9_./:+=%~-]{0,70}[ ,@{\\[^\u{80}]", 0..12), cut in 0..9_usize) {
+            let text = words.concat().into_bytes();
+            let text = &text[..text.len().saturating_sub(cut)];
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./+=:%~".contains(byte);
+            let mut at = 0;
+            let mut want = Vec::new();
+            for run in text.chunk_by(|a, b| is_part(a) == is_part(b)) {
+                if run.len() >= SHORTEST && is_part(&run[0]) {
+                    want.push(at..at + run.len());
+                }
+                at += run.len();
+            }
+            prop_assert_eq!(Runs::new(text).collect::<Vec<_>>(), want);
+        }
+    }
 
     #[test]
     fn every_form_compiles_and_has_its_literals() {
