@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
 use crate::tree::{NodeId, Paths};
@@ -43,21 +43,69 @@ enum Made {
     Other,
 }
 
+/// Locks a stage for as long as the process lives. False when another process has it; where the file system has no locks, it
+/// is ours.
+fn is_locked(stage: &OwnedFd) -> Result<bool, Errno> {
+    match rustix::fs::flock(stage, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Ok(()) | Err(Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS | Errno::INVAL | Errno::BADF) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a name still stands for the folder that was opened by it.
+fn is_still_at(into: &OwnedFd, name: &str, folder: &OwnedFd) -> bool {
+    let by_name = rustix::fs::statat(into, name, AtFlags::SYMLINK_NOFOLLOW);
+    let opened = rustix::fs::fstat(folder);
+    matches!((by_name, opened), (Ok(one), Ok(other)) if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}
+
+/// Whether a name is one that a stage has: `.explore-PID-NUMBER.part`.
+fn is_of_stage(name: &str) -> bool {
+    let numbers = name.strip_prefix(".explore-").and_then(|rest| rest.strip_suffix(".part"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.and_then(|both| both.split_once('-')).is_some_and(|(pid, number)| is_number(pid) && is_number(number))
+}
+
+/// Removes what processes that were killed left in a directory: stages of this user that no process has locked. What can't be
+/// removed stays.
+fn remove_abandoned(into: &OwnedFd, folder: &Path) {
+    let Ok(names) = std::fs::read_dir(folder) else { return };
+    for name in
+        names.flatten().filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_of_stage(name))
+    {
+        let Ok(stage) = rustix::fs::openat(into, &*name, FOLDER, Mode::empty()) else { continue };
+        let is_own = rustix::fs::fstat(&stage).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw());
+        // Without locks nobody knows who still writes.
+        let is_abandoned = || rustix::fs::flock(&stage, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if is_own && is_abandoned() {
+            let _ = std::fs::remove_dir_all(folder.join(name));
+        }
+    }
+}
+
 impl<'t> Stage<'t> {
-    /// An empty one in the directory `into`, for `top` and what is below it.
-    pub(super) fn new(into: &Path, paths: &'t Paths, top: NodeId, top_name: &'t [u8]) -> io::Result<Self> {
+    /// An empty one in a directory, for `top` and what is below it.
+    pub(super) fn new(folder: &Path, paths: &'t Paths, top: NodeId, top_name: &'t [u8]) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let into = rustix::fs::open(into, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let own_name = loop {
+        let into = rustix::fs::open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        remove_abandoned(&into, folder);
+        let (own_name, own) = loop {
             let name = format!(".explore-{}-{}.part", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
             match rustix::fs::mkdirat(&into, &*name, Mode::RWXU) {
-                Ok(()) => break name,
-                // Left behind by a process that was killed.
-                Err(Errno::EXIST) => {}
+                Ok(()) => {}
+                // Left behind by a process that was killed, and could not be removed.
+                Err(Errno::EXIST) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let own = rustix::fs::openat(&into, &*name, FOLDER, Mode::empty());
+            // Before it was locked, another process may have taken it for abandoned.
+            match own.and_then(|own| Ok((is_locked(&own)?, own))) {
+                Ok((true, own)) if is_still_at(&into, &name, &own) => break (name, own),
+                Ok(_) | Err(Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),
             }
         };
-        let own = rustix::fs::openat(&into, &*own_name, FOLDER, Mode::empty())?;
         let (way, made) = (Vec::new(), Vec::new());
         Ok(Self { paths, top, top_name, into, own_name, own, way, made, cleaning: false })
     }

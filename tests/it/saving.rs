@@ -478,6 +478,27 @@ fn stopped_or_failed_nothing_is_left() {
     assert!(error.contains("plain: Not a directory"), "{error}");
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_killed_process_left_is_removed_the_next_time() {
+    let folder = folder();
+    let looked = Looked::of(&folder, &image().layer([file("a", "b")]));
+    let into = out(&folder);
+    for name in [".explore-1-0.part", ".explore-2-0.part", ".explore-notes.part"] {
+        std::fs::create_dir_all(into.join(name).join("lib")).unwrap();
+        std::fs::write(into.join(name).join("lib/half"), "of a file").unwrap();
+    }
+    std::os::unix::fs::symlink(folder.path(), into.join(".explore-3-0.part")).unwrap();
+    // Another process writes there.
+    let other = std::fs::File::open(into.join(".explore-2-0.part")).unwrap();
+    rustix::fs::flock(&other, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    looked.save("a", 0, &into).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(&into).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [".explore-2-0.part", ".explore-3-0.part", ".explore-notes.part", "a"]);
+    assert!(into.join(".explore-2-0.part/lib/half").exists());
+}
+
 #[test]
 fn what_broke_off_is_told_and_the_rest_is_saved() {
     let folder = folder();
