@@ -45,7 +45,7 @@ enum Made {
 
 /// Locks a stage for as long as the process lives. False when another process has it; where the file system has no locks, it
 /// is ours.
-fn is_locked(stage: &OwnedFd) -> Result<bool, Errno> {
+fn lock(stage: &OwnedFd) -> Result<bool, Errno> {
     match rustix::fs::flock(stage, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => Ok(false),
         Ok(()) | Err(Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS | Errno::INVAL | Errno::BADF) => Ok(true),
@@ -100,7 +100,7 @@ impl<'t> Stage<'t> {
             }
             let own = rustix::fs::openat(&into, &*name, FOLDER, Mode::empty());
             // Before it was locked, another process may have taken it for abandoned.
-            match own.and_then(|own| Ok((is_locked(&own)?, own))) {
+            match own.and_then(|own| Ok((lock(&own)?, own))) {
                 Ok((true, own)) if is_still_at(&into, &name, &own) => break (name, own),
                 Ok(_) | Err(Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),

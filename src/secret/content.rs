@@ -7,7 +7,7 @@ use memchr::memmem;
 use regex::bytes::Regex;
 
 use super::names::{may_be_a_secret, speaks_of_a_secret};
-use super::tokens::{is_random, tokens};
+use super::tokens::{compiled, is_random, tokens};
 
 /// The largest file that is looked at, bytes.
 pub const LARGEST: u64 = 1 << 20;
@@ -108,15 +108,14 @@ impl SecretKind {
 }
 
 /// What private keys and URLs are found by, in one pass.
-static MARKS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new("(?-u)PRIVATE KEY|PuTTY-User-Key-File-|://").unwrap_or_else(|error| unreachable!("{error}"))
-});
+static MARKS: LazyLock<Regex> = LazyLock::new(|| compiled("(?-u)PRIVATE KEY|PuTTY-User-Key-File-|://"));
 
 /// Parts of the names that speak of a secret, as they are written. The name around one is looked at more closely.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = "(?-u)assw|ASSW|assphrase|ecret|ECRET|oken|OKEN|redential|REDENTIAL|_key|_KEY|-key|Key|apikey|APIKEY|_pass|_PASS\
-                   |_pwd|_PWD|Pwd|PWD|requirepass|_auth";
-    Regex::new(pattern).unwrap_or_else(|error| unreachable!("{error}"))
+    compiled(
+        "(?-u)assw|ASSW|assphrase|ecret|ECRET|oken|OKEN|redential|REDENTIAL|_key|_KEY|-key|Key|apikey|APIKEY|_pass|_PASS\
+                   |_pwd|_PWD|Pwd|PWD|requirepass|_auth",
+    )
 });
 
 /// The first secret in the content of a file of that path, if it is text.

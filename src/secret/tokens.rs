@@ -141,7 +141,7 @@ static LITERALS: LazyLock<Regex> = LazyLock::new(|| {
 /// The pattern of each form, compiled once one of its literals was met.
 static PATTERNS: [OnceLock<Regex>; FORMS.len()] = [const { OnceLock::new() }; FORMS.len()];
 
-fn compiled(pattern: &str) -> Regex {
+pub(super) fn compiled(pattern: &str) -> Regex {
     // Constants, all of which a test compiles.
     Regex::new(pattern).unwrap_or_else(|error| unreachable!("{error}"))
 }
@@ -200,16 +200,12 @@ impl<'t> Runs<'t> {
     fn class_piece(&mut self) -> Option<()> {
         let start = self.start.map_or(0, |start| start + PIECE);
         let rest = self.text.get(start..)?;
-        let mut classes = [0; PIECE];
-        if let Some(piece) = rest.first_chunk::<PIECE>() {
-            for (class, byte) in classes.iter_mut().zip(piece) {
-                *class = of_tokens(*byte);
-            }
-        } else {
-            for (class, byte) in classes.iter_mut().zip(rest) {
-                *class = of_tokens(*byte);
-            }
-        }
+        let piece = rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut last = [0; PIECE];
+            last[..rest.len()].copy_from_slice(rest);
+            last
+        });
+        let classes = piece.map(of_tokens);
         (self.start, self.before, self.full) = (Some(start), self.masks[BLOCKS - 1], 0);
         for (place, block) in classes.as_chunks::<BLOCK>().0.iter().enumerate() {
             self.masks[place] = u64::from_le_bytes(*block);
